@@ -1,1 +1,5 @@
-"""clearing."""
+"""Clearing: from an order book to an agreement; the promises every mechanism keeps or declares broken."""
+
+from commonwatt.clearing.base import CLEARINGS, Clearing, ClearingContext, promise_findings
+
+__all__ = ["CLEARINGS", "Clearing", "ClearingContext", "promise_findings"]

@@ -1,1 +1,5 @@
-"""pricing."""
+"""Pricing: what a kWh costs between the lowest and highest price both sides accept."""
+
+from commonwatt.pricing.base import PRICINGS, Pricing, PricingContext
+
+__all__ = ["PRICINGS", "Pricing", "PricingContext"]

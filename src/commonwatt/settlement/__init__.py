@@ -1,1 +1,5 @@
-"""settlement."""
+"""Settlement: from what was agreed and metered to every member's legs and the postings that pay them."""
+
+from commonwatt.settlement.base import SETTLEMENTS, Settlement, SettlementContext
+
+__all__ = ["SETTLEMENTS", "Settlement", "SettlementContext"]

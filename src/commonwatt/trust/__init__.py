@@ -1,1 +1,5 @@
-"""trust."""
+"""Trust: scores of members from settled facts."""
+
+from commonwatt.trust.base import TRUSTS, Trust, TrustContext
+
+__all__ = ["TRUSTS", "Trust", "TrustContext"]

@@ -1,0 +1,88 @@
+"""Clearing: from an order book to an agreement; the promises every mechanism keeps or declares broken."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from commonwatt.core.findings import Finding
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Agreement
+from commonwatt.core.registry import Answer, Registry
+from commonwatt.core.tariff import Rates
+from commonwatt.pricing import Pricing
+
+PROMISES = frozenset({"budget_balance", "limits", "efficiency", "order_independence"})
+"""What an answer may declare in `breaks`; energy balance, fills <= wishes and determinism cannot be broken."""
+
+
+@dataclass(frozen=True)
+class ClearingContext:
+    """What a mechanism may look at beside the book."""
+
+    slot: int
+    rates: Rates
+    pricing: Pricing
+    renewable_storage: bool = False
+    """Energy from battery and EV counts as renewable."""
+    rng: np.random.Generator | None = None
+    """Seeded per slot; only for mechanisms that draw."""
+
+
+class Clearing(Answer, Protocol):
+    """What every answer of this room keeps.
+
+    Promises: fills <= wishes; nobody trades outside their limit; sold = bought; the budget balances; every order is matched or returned
+    with a reason; the result does not depend on the order of arrival (ties aside); deterministic.
+
+    The book is in sequence order, with energy-only limits (`core.tariff.clearing_book`).
+    """
+
+    def clear(self, book: OrderBook, context: ClearingContext) -> Agreement:
+        """The trades of a book, and per order the reason for what was not filled."""
+        ...
+
+
+CLEARINGS = Registry[Clearing]("clearing", "clearing")
+
+
+def promise_findings(book: OrderBook, agreement: Agreement, breaks: frozenset[str] = frozenset()) -> list[Finding]:
+    """Which promises an agreement breaks; run on every slot of every run, and by the conformance tests."""
+    trades, found = agreement.trades, []
+    if len(agreement.reason) != len(book):
+        return [Finding("agreement reason", f"one per order ({len(book)})", str(len(agreement.reason)))]
+    for name, orders, selling in (("sell", trades.sell_order, True), ("buy", trades.buy_order, False)):
+        if len(orders) and (int(orders.min()) < -1 or int(orders.max()) >= len(book)):
+            return [Finding(f"agreement {name}_order", f"rows -1..{len(book) - 1}", f"{orders.min()}..{orders.max()}")]
+        real = orders >= 0
+        if (book.is_sell[orders[real]] != selling).any():
+            found.append(Finding(f"agreement {name}_order", f"{name} orders", "an order of the other side"))
+        price = (trades.sell_price_micro_per_kwh if selling else trades.buy_price_micro_per_kwh)[real]
+        limit = book.limit_micro_per_kwh[orders[real]]
+        if "limits" not in breaks and ((price < limit) if selling else (price > limit)).any():
+            found.append(Finding(f"agreement {name}_price", "prices within every limit", "a price outside one"))
+    if len(trades) and int(trades.energy_wh.min()) <= 0:
+        found.append(Finding("agreement energy_wh", "more than 0", str(trades.energy_wh.min())))
+    over = np.flatnonzero(trades.filled_wh(len(book)) > book.energy_wh)
+    if len(over):
+        found.append(
+            Finding("agreement fills", "at most the order's energy", f"more for order rows {over[:5].tolist()}")
+        )
+    if ((trades.sell_order < 0) & (trades.buy_order < 0)).any():
+        found.append(Finding("agreement trades", "at least one order a trade", "the pool with itself"))
+    return found + _balance_findings(agreement, breaks)
+
+
+def _balance_findings(agreement: Agreement, breaks: frozenset[str]) -> list[Finding]:
+    trades, found = agreement.trades, []
+    sold = int(trades.energy_wh[trades.sell_order >= 0].sum())
+    bought = int(trades.energy_wh[trades.buy_order >= 0].sum())
+    if sold != bought:
+        found.append(Finding("agreement energy", "sold = bought", f"{sold} sold, {bought} bought"))
+    paid = int((trades.energy_wh * trades.buy_price_micro_per_kwh)[trades.buy_order >= 0].sum())
+    received = int((trades.energy_wh * trades.sell_price_micro_per_kwh)[trades.sell_order >= 0].sum())
+    if "budget_balance" not in breaks and paid < received:
+        found.append(
+            Finding("agreement money", "buyers pay at least what sellers receive", f"{paid} paid, {received} received")
+        )
+    return found

@@ -1,0 +1,114 @@
+"""Canonical bytes of records: the same record gives the same bytes; journal, content ids and resume rely on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from typing import Any, get_type_hints
+
+import numpy as np
+
+_LENGTH = struct.Struct(">I")
+
+
+def encode(record: object) -> bytes:
+    """A frozen dataclass (nested: columns, ints, floats, strings, bytes, tuples, None) as bytes: a JSON header, then the raw arrays."""
+    buffers: list[bytes] = []
+    header = json.dumps(_described(record, buffers), separators=(",", ":"), sort_keys=True).encode()
+    return _LENGTH.pack(len(header)) + header + b"".join(buffers)
+
+
+def decode(kind: type[Any], data: bytes) -> Any:
+    """The record of type `kind` that `encode` turned into `data`.
+
+    Raises:
+        ValueError: when the bytes are not such a record.
+
+    """
+    try:
+        (size,) = _LENGTH.unpack_from(data)
+        header = json.loads(data[_LENGTH.size : _LENGTH.size + size])
+        reader = _Reader(data, _LENGTH.size + size)
+        record = reader.restored(header, kind)
+    except (struct.error, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"expected an encoded {kind.__name__}, was {len(data)} other bytes ({error})") from error
+    if reader.at != len(data):
+        raise ValueError(f"expected {reader.at} bytes of {kind.__name__}, was {len(data)}")
+    return record
+
+
+def _described(value: object, buffers: list[bytes]) -> object:
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, float):
+        return {"f": value.hex()}
+    if isinstance(value, bytes):
+        buffers.append(value)
+        return {"b": len(value)}
+    if isinstance(value, np.ndarray):
+        little = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))
+        buffers.append(little.tobytes())
+        return {"a": little.dtype.str, "s": list(little.shape)}
+    if isinstance(value, (tuple, list)):
+        return [_described(item, buffers) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {"r": {f.name: _described(getattr(value, f.name), buffers) for f in _ordered(type(value))}}
+    raise TypeError(f"expected a record, was {type(value).__name__}")
+
+
+def _ordered(kind: Any) -> list[dataclasses.Field[Any]]:
+    # Sorted by name, as the JSON header is, so that buffers are read back in the order they were written.
+    return sorted(dataclasses.fields(kind), key=lambda f: f.name)
+
+
+class _Reader:
+    """Walks header and buffers together."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self.data = data
+        self.at = at
+
+    def restored(self, described: Any, kind: Any) -> Any:
+        if isinstance(described, list):
+            inner = [a for a in getattr(kind, "__args__", ()) if a is not Ellipsis]
+            kinds = inner if len(inner) == len(described) else (inner[:1] or [object]) * len(described)
+            return tuple(self.restored(item, k) for item, k in zip(described, kinds, strict=True))
+        if not isinstance(described, dict):
+            return described
+        if "f" in described:
+            return float.fromhex(described["f"])
+        if "b" in described:
+            return self._bytes(described["b"])
+        if "a" in described:
+            return self._array(np.dtype(described["a"]), tuple(described["s"]))
+        cls = _dataclass_of(kind)
+        hints = _hints(cls)
+        return cls(**{name: self.restored(item, hints[name]) for name, item in described["r"].items()})
+
+    def _bytes(self, size: int) -> bytes:
+        raw = self.data[self.at : self.at + size]
+        self.at += size
+        return raw
+
+    def _array(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+        return np.frombuffer(self._bytes(size), dtype=dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+_HINTS: dict[type[Any], dict[str, Any]] = {}
+
+
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    if cls not in _HINTS:
+        _HINTS[cls] = get_type_hints(cls)
+    return _HINTS[cls]
+
+
+def _dataclass_of(kind: Any) -> Any:
+    for candidate in (kind, *getattr(kind, "__args__", ())):
+        if dataclasses.is_dataclass(candidate):
+            return candidate
+    raise TypeError(f"expected a record type, was {kind}")

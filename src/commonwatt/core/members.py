@@ -1,0 +1,49 @@
+"""Members of a community: one `Member` as its file says it, and the columns the rooms work on."""
+
+from dataclasses import dataclass
+
+from commonwatt.core.columns import Columns
+from commonwatt.core.units import Ints
+
+
+@dataclass(frozen=True)
+class Member:
+    """One household, flat or firm as `members.csv` describes it."""
+
+    id: str
+    """The name the community uses; never on a ledger or in a public file."""
+    role: str = "prosumer"
+    """`prosumer` or `consumer`."""
+    bus: str = ""
+    microgrid: str = ""
+    pv_w: int = 0
+    battery_wh: int = 0
+    battery_w: int = 0
+    battery_min_wh: int = 0
+    """Charge that is never drawn."""
+    battery_initial_wh: int = 0
+    inverter_w: int = 0
+    """0: as large as PV and battery need."""
+    strategy: str = "truthful"
+    buy_limit_micro_per_kwh: int = 0
+    """All-in, fees and taxes included."""
+    sell_limit_micro_per_kwh: int = 0
+    connection_w: int = 10_000
+    source: str = ""
+    """What it offers: `pv`, `wind`, `fuel`, `battery`, `ev` or nothing."""
+    preference: str = "any"
+    """`renewable` or `any`."""
+    origin: str = ""
+    """Where its profile comes from: `measured`, `resampled`, `simulated`; shown in the report."""
+
+
+@dataclass(frozen=True)
+class Fleet(Columns):
+    """What the members own, one row a member in order of index."""
+
+    pv_w: Ints
+    battery_wh: Ints
+    battery_w: Ints
+    battery_min_wh: Ints
+    inverter_w: Ints
+    connection_w: Ints

@@ -1,0 +1,112 @@
+"""Orders: one `Order` where a person or a file touches it, an `OrderBook` of columns inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+import numpy as np
+
+from commonwatt.core.columns import Columns
+from commonwatt.core.findings import Finding
+from commonwatt.core.units import ENERGY_LIMIT_WH, PRICE_LIMIT_MICRO_PER_KWH, Flags, Ints
+
+
+class Source(IntEnum):
+    """Where offered energy comes from."""
+
+    UNKNOWN = 0
+    PV = 1
+    WIND = 2
+    FUEL = 3
+    BATTERY = 4
+    EV = 5
+
+
+RENEWABLE_SOURCES = (Source.PV, Source.WIND)
+"""Battery and EV energy counts as renewable only when the community file says so (`renewable_storage`)."""
+
+
+class Preference(IntEnum):
+    """What a buyer wants to buy first."""
+
+    ANY = 0
+    RENEWABLE = 1
+
+
+@dataclass(frozen=True)
+class Order:
+    """A wish of one member for one slot, at the edges of the system."""
+
+    order_id: str
+    member: str
+    side: str
+    """`buy` or `sell`."""
+    energy_wh: int
+    limit_micro_per_kwh: int
+    """Worst acceptable price; for a buyer all-in."""
+    sequence: int = 0
+    source: str = "unknown"
+    preference: str = "any"
+
+
+@dataclass(frozen=True)
+class OrderBook(Columns):
+    """The orders of one slot as columns, in sequence order."""
+
+    member: Ints
+    """Dense index of the member."""
+    is_sell: Flags
+    energy_wh: Ints
+    limit_micro_per_kwh: Ints
+    sequence: Ints
+    """Commit order; ties break by it."""
+    source: Ints
+    """`Source` of what a seller offers."""
+    preference: Ints
+    """`Preference` of a buyer."""
+
+    dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {
+        "is_sell": ("bool", 0),
+        "source": ("int8", 0),
+        "preference": ("int8", 0),
+    }
+
+    def in_sequence(self) -> OrderBook:
+        """The same orders sorted by sequence; the row number is then the order's index."""
+        if len(self) < 2 or bool((np.diff(self.sequence) > 0).all()):
+            return self
+        return self.take(np.argsort(self.sequence, kind="stable"))
+
+
+def order_ids(slot: int, count: int) -> list[str]:
+    """The ids of a slot's orders in sequence order, derived from content: `467376-o0`."""
+    return [f"{slot}-o{row}" for row in range(count)]
+
+
+def trade_ids(slot: int, count: int) -> list[str]:
+    """The ids of a slot's trades, in the order of the agreement: `467376-t0`."""
+    return [f"{slot}-t{row}" for row in range(count)]
+
+
+def book_findings(book: OrderBook, names: Sequence[str], where: str = "orders") -> list[Finding]:
+    """Everything wrong with a book: a member on both sides, energy or limit out of range, a sequence used twice."""
+    found = []
+    sells = np.unique(book.member[book.is_sell])
+    for member in np.intersect1d(sells, np.unique(book.member[~book.is_sell])):
+        found.append(
+            Finding(f"{where} member {names[int(member)]}", "orders on one side of a slot's book", "both buy and sell")
+        )
+    for row in np.flatnonzero((book.energy_wh <= 0) | (book.energy_wh >= ENERGY_LIMIT_WH)):
+        found.append(Finding(f"{where} row {row} energy_wh", f"1..{ENERGY_LIMIT_WH - 1}", str(book.energy_wh[row])))
+    for row in np.flatnonzero(np.abs(book.limit_micro_per_kwh) >= PRICE_LIMIT_MICRO_PER_KWH):
+        bound = PRICE_LIMIT_MICRO_PER_KWH - 1
+        found.append(
+            Finding(f"{where} row {row} limit_micro_per_kwh", f"-{bound}..{bound}", str(book.limit_micro_per_kwh[row]))
+        )
+    sequences, counts = np.unique(book.sequence, return_counts=True)
+    for sequence in sequences[counts > 1]:
+        found.append(Finding(f"{where} sequence", "every sequence once", f"{sequence} twice"))
+    return found

@@ -1,0 +1,53 @@
+"""The records of a slot, in order: what every step hands to the next (`records.md` of the specification)."""
+
+from commonwatt.core.records.after import (
+    LEG_ENERGY_SIGN,
+    AssetState,
+    Dispatch,
+    Election,
+    Leg,
+    Legs,
+    Quality,
+    Readings,
+    Receipt,
+    Scores,
+    Statement,
+)
+from commonwatt.core.records.before import (
+    Agreement,
+    Escrow,
+    Forecasts,
+    GridVerdict,
+    History,
+    Observed,
+    Plans,
+    Reason,
+    Trades,
+    Verdict,
+    with_filled,
+)
+
+__all__ = [
+    "LEG_ENERGY_SIGN",
+    "Agreement",
+    "AssetState",
+    "Dispatch",
+    "Election",
+    "Escrow",
+    "Forecasts",
+    "GridVerdict",
+    "History",
+    "Leg",
+    "Legs",
+    "Observed",
+    "Plans",
+    "Quality",
+    "Readings",
+    "Reason",
+    "Receipt",
+    "Scores",
+    "Statement",
+    "Trades",
+    "Verdict",
+    "with_filled",
+]

@@ -1,0 +1,154 @@
+"""Records of the gate: observed, forecasts, plans, agreement, grid verdict, escrow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+import numpy as np
+
+from commonwatt.core.columns import Columns
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.tariff import Rates
+from commonwatt.core.units import Ints
+
+
+@dataclass(frozen=True)
+class History:
+    """What was metered in the slots from `first_slot` on, one row a slot, one column a member; arrays of shape (slots, members), Wh."""
+
+    first_slot: int
+    load_wh: Ints
+    pv_wh: Ints
+
+    def __len__(self) -> int:
+        return len(self.load_wh)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is known when the gate of `slot` closes: the newest settled slot is slot - 2, slot - 1 is being delivered."""
+
+    slot: int
+    history: History
+    rates: Rates
+
+
+@dataclass(frozen=True)
+class Forecasts(Columns):
+    """Expected energy of the slot per member, one row a member in order of index."""
+
+    load_wh: Ints
+    pv_wh: Ints
+
+
+@dataclass(frozen=True)
+class Plans(Columns):
+    """What each member's assets intend for the slot: one row a member; out to the community or grid is positive."""
+
+    net_wh: Ints
+    """Expected export minus import at the meter."""
+    storage_wh: Ints
+    """Of which from storage (positive: discharge, negative: charge)."""
+
+
+class Reason(IntEnum):
+    """Why an order was not (fully) filled."""
+
+    FILLED = 0
+    PRICE = 1
+    """No counterpart within the limit."""
+    RATIONED = 2
+    """At the marginal price there was more of this side than of the other; shared pro rata."""
+    NO_COUNTERPART = 3
+    """The other side of the book is empty or exhausted."""
+    BALANCE = 4
+    """The free balance does not cover the order, or a debt is open."""
+    GATE_SHUT = 5
+    """The supplier's deposit does not cover the open slots."""
+    SLOT_FAILED = 6
+    CURTAILED = 7
+    """Cut by the grid."""
+    PREFERENCE = 8
+    """The round for this source or preference had no counterpart left."""
+    TRUST = 9
+    """Below the trust or proof that the market asks for."""
+
+
+@dataclass(frozen=True)
+class Trades(Columns):
+    """Who trades how much at what price: one row a trade, its two fills side by side.
+
+    `sell_order` and `buy_order` are row numbers of the order book, -1 where the counterparty is the pool. The two prices of a trade may
+    differ; the difference is posted to the operator's account.
+    """
+
+    sell_order: Ints
+    buy_order: Ints
+    energy_wh: Ints
+    sell_price_micro_per_kwh: Ints
+    buy_price_micro_per_kwh: Ints
+    round: Ints
+
+    dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {"round": ("int8", 0)}
+
+    def filled_wh(self, orders: int) -> Ints:
+        """Energy filled per order of the book, shape (orders,)."""
+        filled = np.zeros(orders, np.int64)
+        for side in (self.sell_order, self.buy_order):
+            real = side >= 0
+            np.add.at(filled, side[real], self.energy_wh[real])
+        return filled
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The outcome of a clearing: trades, and per order of the book why it was not (fully) filled.
+
+    Energy of sell fills = energy of buy fills; trades with the pool balance among themselves.
+    """
+
+    trades: Trades
+    reason: Ints
+    """`Reason` per order of the book, shape (orders,)."""
+
+    @classmethod
+    def nothing(cls, orders: int, reason: Reason) -> Agreement:
+        """No trade at all, every order for the same reason."""
+        return cls(Trades.empty(), np.full(orders, int(reason), np.int64))
+
+
+def with_filled(book: OrderBook, trades: Trades, rest: Ints) -> Agreement:
+    """The agreement of these trades: FILLED where an order was filled whole, else the code in `rest` (shape (orders,))."""
+    whole = trades.filled_wh(len(book)) == book.energy_wh
+    return Agreement(trades, np.where(whole, int(Reason.FILLED), rest))
+
+
+class Verdict(IntEnum):
+    """What the grid says of an agreement."""
+
+    UNCHECKED = 0
+    FEASIBLE = 1
+    CURTAILED = 2
+    INFEASIBLE = 3
+
+
+@dataclass(frozen=True)
+class GridVerdict:
+    """Feasible, curtailed (which fills, why) or unchecked; with the physical losses of the slot."""
+
+    verdict: Verdict
+    losses_wh: int = 0
+    curtailed_wh: tuple[tuple[int, int], ...] = ()
+    """(row of the agreement, Wh cut)."""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Escrow(Columns):
+    """What was reserved per member, where the design reserves."""
+
+    member: Ints
+    amount_nano: Ints

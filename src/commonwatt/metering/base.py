@@ -1,0 +1,41 @@
+"""Metering: packets of readings, committed and signed; what each level reveals to whom."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+from commonwatt.core.findings import Finding
+from commonwatt.core.records import Readings
+from commonwatt.core.registry import Answer, Registry
+from commonwatt.core.units import Ints
+
+
+class MeterKeys(Protocol):
+    """The secrets of the meters, by member index."""
+
+    def meter_blinding(self, member: int, slot: int, label: str, value: bytes) -> bytes:
+        """32 bytes that serve this value only (HKDF over label, slot, member and value)."""
+        ...
+
+    def sign_meter(self, member: int, digest: bytes) -> bytes:
+        """The meter's signature over a 32-byte digest: 65 bytes r, s, v."""
+        ...
+
+
+class Metering(Answer, Protocol):
+    """Promises: a packet of one meter, slot and counter verifies, any other does not; a counter is never used twice."""
+
+    reveals: ClassVar[frozenset[str]]
+    """What others than the member learn, from `core.registry.NEEDS`."""
+
+    def read(self, slot: int, readings: Readings, keys: MeterKeys, community: str) -> Readings:
+        """Turn raw registers into packets: fills packet hash, opening and signature of every row that has a counter (>= 0)."""
+        ...
+
+    def findings(
+        self, slot: int, readings: Readings, meter_keys: Sequence[bytes], last_counter: Ints, community: str
+    ) -> list[Finding]:
+        """What is wrong with packets: hash, signature (address of 20 bytes per member index), a counter not above the last one."""
+        ...
+
+
+METERINGS = Registry[Metering]("metering", "level")

@@ -1,0 +1,258 @@
+"""Ports: what services ask of the outside world (ledger, journal, feed, keys). Adapters fulfil them; tests use fakes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from commonwatt.core.accounts import Postings
+from commonwatt.core.columns import Columns
+from commonwatt.core.records import Receipt
+from commonwatt.core.units import Ints
+from commonwatt.metering import MeterKeys
+
+# --- ledger
+
+
+@dataclass(frozen=True)
+class LedgerMember:
+    """A member as the ledger knows it: nothing personal."""
+
+    pseudonym: str
+    wallet: bytes
+    """20-byte address."""
+    meter_key: bytes
+    """20-byte address of the meter's signing key."""
+    connection_w: int
+    deposit_nano: int
+
+
+@dataclass(frozen=True)
+class LedgerTerms:
+    """What a ledger is founded on; the same terms give the same genesis."""
+
+    community: str
+    slot_s: int
+    window_slots: int
+    """Length of the challenge window: credits are free one to two windows after they were posted."""
+    price_cap_micro_per_kwh: int
+    supplier_deposit_nano: int
+    members: tuple[LedgerMember, ...]
+    """In order of dense index; member i has account FIRST_MEMBER + i."""
+
+
+@dataclass(frozen=True)
+class OpenCall:
+    """Opens a slot: the root of the sealed orders."""
+
+    slot: int
+    book_root: bytes
+    orders: int
+
+
+@dataclass(frozen=True)
+class ClearCall:
+    """Clears a slot: the roots of revealed orders and of trades."""
+
+    slot: int
+    order_root: bytes
+    clearing_root: bytes
+
+
+@dataclass(frozen=True)
+class SettleCall:
+    """Settles a part of a slot's revision; `postings` hold no wholesale posting and sum to zero by construction."""
+
+    slot: int
+    revision: int
+    part: int
+    parts: int
+    prior: bytes
+    """Content hash of the revision before (32 bytes), zeros for revision 0."""
+    postings: Postings
+
+
+@dataclass(frozen=True)
+class AnchorCall:
+    """Anchors a root: of a period (`kind` 0) or of the run's public files (`kind` 1)."""
+
+    period: int
+    kind: int
+    root: bytes
+
+
+Call = OpenCall | ClearCall | SettleCall | AnchorCall
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A signed transaction, journalled before it is sent; the same bytes are sent again after a crash."""
+
+    kind: str
+    """`open`, `clear`, `settle`, `anchor`."""
+    slot: int
+    """For `anchor`, the period."""
+    revision: int
+    part: int
+    parts: int
+    content_hash: bytes
+    transaction: bytes
+    """32-byte transaction hash."""
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Balances(Columns):
+    """Money on the ledger by account number (system accounts, then members), read from the chain's own storage."""
+
+    free_nano: Ints
+    """Negative: a debt."""
+    pending_nano: Ints
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where the chain stands."""
+
+    number: int
+    block_hash: str
+    operator: str
+    """Address of the account that posts."""
+    code_hashes: dict[str, str]
+    """SHA3-256 (hex) of every contract's code by name; empty where there are no contracts."""
+
+
+class Ledger(Protocol):
+    """A settlement ledger. Promises: a content is posted once whatever happens; money sums to zero; reads are of the chain's storage."""
+
+    def found(self, terms: LedgerTerms, time_s: int) -> None:
+        """Create the contracts, admit the members, take the deposits. On a ledger that was founded on the same terms: nothing.
+
+        Raises:
+            LedgerError: founded on other terms.
+
+        """
+        ...
+
+    def sign(self, calls: Sequence[Call]) -> tuple[Signed, ...]:
+        """Sign calls as the next transactions, in order, without sending them."""
+        ...
+
+    def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:
+        """Send transactions as one block with this time, or recognise that they were sent before. Durable on return.
+
+        Raises:
+            LedgerError: refused by the chain (nonce, signature, time going backwards). A revert is a receipt with status 0.
+
+        """
+        ...
+
+    def balances(self, time_s: int) -> Balances:
+        """Every account at an instant (pending credits become free with time)."""
+        ...
+
+    def receipts(self) -> Iterator[Receipt]:
+        """Everything accepted, in order, genesis included."""
+        ...
+
+    def head(self) -> Head:
+        """Number and hash of the newest block, operator and code hashes."""
+        ...
+
+    def export(self, path: Path) -> None:
+        """Write the chain canonically: the same chain gives the same bytes. A ledger without blocks writes its calls."""
+        ...
+
+    def close(self) -> None:
+        """Release files and locks."""
+        ...
+
+
+# --- journal
+
+
+class Journal(Protocol):
+    """The operator's append-only journal of finished half slots. Promises: what `append` returned from is durable and hash-chained."""
+
+    def append(self, slot: int, half: str, payload: bytes) -> None:
+        """Record a finished half slot."""
+        ...
+
+    def rows(self) -> Iterator[tuple[int, str, bytes]]:
+        """Everything recorded, in order: slot, half, payload.
+
+        Raises:
+            JournalError: the chain of hashes is broken.
+
+        """
+        ...
+
+    def close(self) -> None:
+        """Release files and locks."""
+        ...
+
+
+# --- feed
+
+
+@dataclass(frozen=True)
+class Metered(Columns):
+    """What the meters and inverters of all members say for one slot, one row a member; Wh."""
+
+    load_wh: Ints
+    pv_wh: Ints
+    quality: Ints
+    """`core.records.Quality`: measured, or substituted where the meter was silent."""
+
+
+@dataclass(frozen=True)
+class LateReading:
+    """A reading that arrives after its slot was settled on a substitute, or corrects one."""
+
+    slot: int
+    member: int
+    load_wh: int
+    pv_wh: int
+
+
+class Feed(Protocol):
+    """Where metered data come from. Promises: every slot of `slots` has one row a member; never looks ahead of the slot asked for."""
+
+    def slots(self) -> range:
+        """The slots for which there are data."""
+        ...
+
+    def metered(self, slot: int) -> Metered:
+        """Load and PV of a slot."""
+        ...
+
+    def arrived(self, slot: int) -> tuple[LateReading, ...]:
+        """Late readings that become known in `slot`, for earlier slots, in order of slot and member."""
+        ...
+
+
+# --- keys
+
+
+class Keyring(MeterKeys, Protocol):
+    """Secrets of a community, all derived from one key file, never from the run's seed."""
+
+    def pseudonym(self, member_id: str) -> str:
+        """The public name of a member, 16 hex digits."""
+        ...
+
+    def wallet(self, member_id: str) -> bytes:
+        """The 20-byte address of a member's wallet."""
+        ...
+
+    def meter_address(self, member: int) -> bytes:
+        """The 20-byte address of the meter key of a member index."""
+        ...
+
+    def operator_key(self) -> bytes:
+        """The operator's 32-byte private key."""
+        ...
+
+    def order_nonces(self, slot: int, members: Ints, values: Sequence[bytes]) -> bytes:
+        """32-byte blindings of sealed orders, one after the other; each serves one value only."""
+        ...

@@ -1,0 +1,39 @@
+"""Settlement: from what was agreed and metered to every member's legs and the postings that pay them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Agreement, Readings, Statement
+from commonwatt.core.registry import Answer, Registry
+from commonwatt.core.tariff import Rates
+
+
+@dataclass(frozen=True)
+class SettlementContext:
+    """What a rule may look at."""
+
+    slot: int
+    members: int
+    rates: Rates
+    timing: str
+    """`ex_post` or `ex_ante`."""
+    rewards_balance_nano: int
+    """What the `rewards` account holds before this slot, at least 0."""
+
+
+class Settlement(Answer, Protocol):
+    """What every answer of this room keeps.
+
+    Promises: postings sum to zero and equal the legs member by member; per member export - import = the signed sum of the legs' energy;
+    delivered <= agreed; the `rewards` account never goes below zero; deterministic.
+    """
+
+    def settle(
+        self, book: OrderBook, agreement: Agreement, readings: Readings, context: SettlementContext
+    ) -> Statement:
+        """The statement of a slot, revision 0. `book` has limits as signed; `readings` has one row a member in order of index."""
+        ...
+
+
+SETTLEMENTS = Registry[Settlement]("settlement", "rule")
