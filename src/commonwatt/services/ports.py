@@ -7,6 +7,7 @@ from typing import Protocol
 
 from commonwatt.core.accounts import Postings
 from commonwatt.core.columns import Columns
+from commonwatt.core.findings import Finding
 from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
 from commonwatt.metering import MeterKeys
@@ -122,8 +123,57 @@ class Head:
     """SHA3-256 (hex) of every contract's code by name; empty where there are no contracts."""
 
 
-class Ledger(Protocol):
-    """A settlement ledger. Promises: a content is posted once whatever happens; money sums to zero; reads are of the chain's storage."""
+@dataclass(frozen=True)
+class ChainCheck:
+    """What verifying a chain from its own file found."""
+
+    findings: tuple[Finding, ...]
+    """Broken links, signatures or roots, or a replay that ends elsewhere; empty when all is well."""
+    transactions: int
+    executor: str
+    """Who replayed it: `pyrevm`, `py-evm`, `memory`."""
+    gas_by_transaction: dict[str, int]
+    """Exact gas by transaction hash where the executor's gas is right (py-evm), else empty."""
+
+
+class LedgerReader(Protocol):
+    """A ledger as an auditor reads it. Promise: every answer comes from the chain's own blocks and storage, not from the books."""
+
+    def balances(self, time_s: int) -> Balances:
+        """Every account at an instant (pending credits become free with time)."""
+        ...
+
+    def receipts(self) -> Iterator[Receipt]:
+        """Everything accepted, in order, genesis included; content hashes as the contracts logged them."""
+        ...
+
+    def head(self) -> Head:
+        """Number and hash of the newest block, operator and code hashes."""
+        ...
+
+    def content_hash(self, call: Call) -> bytes:
+        """The hash under which this call is known to the ledger: equal contents, equal hashes."""
+        ...
+
+    def deposits(self) -> Ints:
+        """What was paid into every account by number since the foundation, nano, from the chain."""
+        ...
+
+    def gas(self) -> tuple[dict[str, int], str]:
+        """Gas by transaction hash and where it comes from: `model`, `py-evm replay of k slots`, or ({}, `none`)."""
+        ...
+
+    def verify(self, reference: bool = False) -> ChainCheck:
+        """Check links, signatures and roots and execute everything again; `reference` on py-evm, with exact gas."""
+        ...
+
+    def close(self) -> None:
+        """Release files and locks."""
+        ...
+
+
+class Ledger(LedgerReader, Protocol):
+    """A settlement ledger. Promises: a content is posted once whatever happens; money sums to zero."""
 
     def found(self, terms: LedgerTerms, time_s: int) -> None:
         """Create the contracts, admit the members, take the deposits. On a ledger that was founded on the same terms: nothing.
@@ -135,7 +185,7 @@ class Ledger(Protocol):
         ...
 
     def sign(self, calls: Sequence[Call]) -> tuple[Signed, ...]:
-        """Sign calls as the next transactions, in order, without sending them."""
+        """Sign calls as the next transactions, in order, without sending them; the same calls at the same place give the same bytes."""
         ...
 
     def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:
@@ -147,24 +197,8 @@ class Ledger(Protocol):
         """
         ...
 
-    def balances(self, time_s: int) -> Balances:
-        """Every account at an instant (pending credits become free with time)."""
-        ...
-
-    def receipts(self) -> Iterator[Receipt]:
-        """Everything accepted, in order, genesis included."""
-        ...
-
-    def head(self) -> Head:
-        """Number and hash of the newest block, operator and code hashes."""
-        ...
-
     def export(self, path: Path) -> None:
-        """Write the chain canonically: the same chain gives the same bytes. A ledger without blocks writes its calls."""
-        ...
-
-    def close(self) -> None:
-        """Release files and locks."""
+        """Write the chain canonically, readable by the adapter's reader: the same chain gives the same bytes."""
         ...
 
 
