@@ -77,21 +77,23 @@ def read_building(rows: list[dict[str, str]], power_w: int, building: str) -> tu
 
 
 def homes_table(wheel: Path) -> pa.Table:
-    """The 17 homes, one after the other, each with 8760 hours: start (UTC), home, load_wh, pv_wh."""
+    """The 17 homes, one after the other, each with 8760 hours: start (UTC), home, load_wh, pv_wh; nominal PV power in the metadata."""
     hours = utc_hours()
     order = [wall_clock_row(start) for start in hours]
     columns: dict[str, list[Any]] = {"start": [], "home": [], "load_wh": [], "pv_wh": []}
+    power_w = {}
     with zipfile.ZipFile(wheel) as archive:
         schema = json.loads(archive.read(FOLDER + "schema.json"))
         for number in range(1, HOMES + 1):
-            building = f"Building_{number}"
+            building, home = f"Building_{number}", f"h{number:02d}"
+            power_w[home] = pv_power_w(schema, building)
             text = archive.read(f"{FOLDER}{building}.csv").decode()
-            load_wh, pv_wh = read_building(list(csv.DictReader(io.StringIO(text))), pv_power_w(schema, building), building)
+            load_wh, pv_wh = read_building(list(csv.DictReader(io.StringIO(text))), power_w[home], building)
             columns["start"] += hours
-            columns["home"] += [f"h{number:02d}"] * HOURS
+            columns["home"] += [home] * HOURS
             columns["load_wh"] += [load_wh[row] for row in order]
             columns["pv_wh"] += [pv_wh[row] for row in order]
-    return profile_table(columns, "home")
+    return profile_table(columns, "home").replace_schema_metadata({"pv_w": json.dumps(power_w)})
 
 
 def profile_table(columns: dict[str, Any], who: str) -> pa.Table:

@@ -20,6 +20,7 @@ def homes17() -> pa.Table:
 
     Columns: `start` (timestamp, ms, UTC: beginning of the hour), `home` (`h01` to `h17`), `load_wh` and `pv_wh` (int32, Wh in the hour,
     never negative; `pv_wh` is AC). The year runs from 2016-08-01 07:00 to 2017-08-01 07:00 UTC (local midnight to local midnight).
+    The schema's metadata `pv_w` is JSON: home to nominal PV power, W.
     Source, licence and known faults: `LICENSES.md` beside this file and `docs/explain/data.md`.
     """
     import pyarrow.parquet as pq
