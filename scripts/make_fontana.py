@@ -1,14 +1,14 @@
-"""Make the example community from the bundled homes: `python -m scripts.make_fontana` writes its profiles and its members.
+"""Make the example community from the bundled homes: `python -m scripts.make_fontana` writes profiles and members.
 
-Everything random is a draw in [0, 1) hashed from SEED and a name (`draw`), so that the files are the same with every version of every
-library, and changing one draw moves no other. What is drawn, per member:
+Everything random is a draw in [0, 1) hashed from SEED and a name (`draw`), so that the files are the same with every
+version of every library, and changing one draw moves no other. What is drawn, per member:
 
-- buy limit: uniform over 180 000 to 340 000 micro-USD/kWh in steps of 1 000 (all-in: with the fees and taxes of a local trade);
+- buy limit: uniform over 180 000 to 340 000 micro-USD/kWh in steps of 1 000 (all-in: with a local trade's fees and taxes);
 - sell limit: uniform over 60 000 to 160 000 micro-USD/kWh in steps of 1 000;
 - preference: `renewable` with probability 0.4, otherwise `any`;
 - of the eight `flat-NN`, the size: log-normal, median 0.6 of the days they are made of, sigma 0.3;
-- of each local day of a flat: a source home out of DONORS, a source day of the same type (working day or weekend) at most 21 days
-  away inside the year, and a shift of -1, 0 or +1 hours round the day, each uniform.
+- of each local day of a flat: a source home out of `donors`, a source day of the same type (working day or weekend) at
+  most 21 days away inside the year, and a shift of -1, 0 or +1 hours round the day, each uniform.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ import statistics
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
+from scripts.make_homes import FIRST_LOCAL, HOMES, HOURS, profile_table, utc_hours, wall_clock_row, write_profiles
 
 from commonwatt.adapters.datasets import homes17
-from scripts.make_homes import FIRST_LOCAL, HOMES, HOURS, profile_table, utc_hours, wall_clock_row, write_profiles
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SEED = 20160801
 OUT = Path(__file__).resolve().parents[1] / "examples/fontana"
@@ -54,9 +56,22 @@ BATTERIES = {
 }
 
 COLUMNS = (
-    "id,role,bus,microgrid,pv_w,battery_wh,battery_w,inverter_w,strategy,buy_limit_micro_per_kwh,sell_limit_micro_per_kwh,"
-    "connection_w,source,preference,origin"
-).split(",")
+    "id",
+    "role",
+    "bus",
+    "microgrid",
+    "pv_w",
+    "battery_wh",
+    "battery_w",
+    "inverter_w",
+    "strategy",
+    "buy_limit_micro_per_kwh",
+    "sell_limit_micro_per_kwh",
+    "connection_w",
+    "source",
+    "preference",
+    "origin",
+)
 
 Wh = npt.NDArray[np.int64]
 
@@ -106,7 +121,7 @@ def to_utc(days: Wh) -> Wh:
 
 
 def donors(load_wh: Wh) -> list[int]:
-    """The homes that flats are made of: those whose load reads 0 Wh in fewer than 5 % of the hours (the others' load is faulty)."""
+    """The homes that flats are made of: those whose load reads 0 Wh in fewer than 5 % of the hours (others look faulty)."""
     zero_share = (load_wh == 0).mean(axis=(1, 2))
     return [home for home in range(HOMES) if zero_share[home] < ZERO_HOURS_LIMIT_SHARE]
 
@@ -133,7 +148,7 @@ def source_days(flat: str, homes: list[int]) -> list[SourceDay]:
 
 
 def size_share(flat: str) -> float:
-    """Use of a flat as a share of the days it is made of: log-normal, rounded to four digits so that no platform differs."""
+    """Use of a flat as a share of the days it is made of: log-normal, four digits so that no platform differs."""
     quantile = (draw(flat, "size") * 2**48 + 0.5) / 2**48
     return round(SIZE_MEDIAN_SHARE * math.exp(SIZE_SIGMA * statistics.NormalDist().inv_cdf(quantile)), 4)
 
@@ -168,7 +183,7 @@ def profiles(members: dict[str, tuple[Wh, Wh]]) -> pa.Table:
 
 
 def connection_w(load_wh: Wh, pv_wh: Wh, battery_w: int) -> int:
-    """The smallest usual connection, W, that leaves a margin over the largest import and export with the battery at full power."""
+    """The smallest usual connection, W, with a margin over the largest import or export, the battery at full power."""
     most_w = int(np.abs(load_wh - pv_wh).max()) + battery_w
     return next(power_w for power_w in CONNECTIONS_W if power_w >= CONNECTION_MARGIN * most_w)
 

@@ -1,9 +1,10 @@
 """Make `homes17.parquet` from the CityLearn 2.1.2 wheel: `python -m scripts.make_homes WHEEL`.
 
-Row 0 of every building file is labelled month 7, hour 24; its interval begins at 00:00 on 1 August 2016 on the wall clock of
-Fontana, California (the evidence is in `docs/explain/data.md`). One row is one hour of the wall clock, 24 a day without exception, so
-of the two hours called 01:00 on 6 November the file has one (both get its value) and the hour 02:00 of 12 March, which did not exist, is
-left out. Energy is rounded to whole Wh. A value that is not finite or is negative stops the script; none occurs.
+Row 0 of every building file is labelled month 7, hour 24; its hour begins at 00:00 on 1 August 2016 on the wall clock of
+Fontana, California (the evidence is in `docs/explain/data.md`). One row is one hour of that clock, 24 a day without
+exception, so of the two hours called 01:00 on 6 November the file has one (both get its value), and the hour 02:00 of
+12 March, which did not exist, is left out. Energy is rounded to whole Wh. A value that is negative or not finite stops the
+script; none occurs.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ def utc_hours() -> list[datetime]:
 
 
 def wall_clock_row(start: datetime) -> int:
-    """Row of the source, 0 to 8759, that holds the hour beginning at an instant: the wall clock's hours since 1 August 2016, 00:00."""
+    """Row of the source, 0 to 8759, for the hour beginning at an instant: hours of the wall clock since 1 August 2016."""
     return (start.astimezone(LOCAL).replace(tzinfo=None) - FIRST_LOCAL) // HOUR
 
 
 def source_label(row: int) -> tuple[int, int, int]:
-    """Month, hour (1 to 24) and weekday (1 is Monday) that the source prints on a row: midnight is hour 24 of the day before."""
+    """Month, hour and weekday (1 is Monday) that the source prints on a row: midnight is hour 24 of the day before."""
     start = FIRST_LOCAL + row * HOUR
     day = start - HOUR if start.hour == 0 else start
     return day.month, start.hour or 24, day.isoweekday()
@@ -62,7 +63,7 @@ def pv_power_w(schema: dict[str, Any], building: str) -> int:
 
 
 def read_building(rows: list[dict[str, str]], power_w: int, building: str) -> tuple[list[int], list[int]]:
-    """Load and PV energy in Wh of the 8760 rows of one building file (kWh of the hour, and mean W per kW of nominal power)."""
+    """Load and PV in Wh of one building file's rows (there: kWh in the hour, and mean W per kW of nominal power)."""
     if len(rows) != HOURS:
         raise ValueError(f"{building}: expected {HOURS} rows, was {len(rows)}")
     load_wh, pv_wh = [], []
@@ -77,7 +78,7 @@ def read_building(rows: list[dict[str, str]], power_w: int, building: str) -> tu
 
 
 def homes_table(wheel: Path) -> pa.Table:
-    """The 17 homes, one after the other, each with 8760 hours: start (UTC), home, load_wh, pv_wh; nominal PV power in the metadata."""
+    """The 17 homes one after the other, 8760 hours each: start (UTC), home, load_wh, pv_wh; metadata `pv_w`."""
     hours = utc_hours()
     order = [wall_clock_row(start) for start in hours]
     columns: dict[str, list[Any]] = {"start": [], "home": [], "load_wh": [], "pv_wh": []}
