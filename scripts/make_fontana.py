@@ -99,7 +99,7 @@ def pick(choices: Any, *name: str | int) -> Any:
 def homes_by_wall_clock() -> tuple[Wh, Wh]:
     """Load and PV in Wh of the homes as (home, local day, hour of the wall clock): shape (17, 365, 24).
 
-    The hour that 12 March lacks holds what 01:00 holds; nothing reads it back.
+    The hour that 12 March lacks holds what 01:00 holds; only flats made of that day read it.
     """
     table = homes17()
     rows = np.array([wall_clock_row(start) for start in utc_hours()])
