@@ -32,6 +32,8 @@ class Observed:
     """What is known when the gate of `slot` closes: the newest settled slot is slot - 2, slot - 1 is being delivered."""
 
     slot: int
+    slot_s: int
+    """Length of a slot in seconds."""
     history: History
     rates: Rates
 

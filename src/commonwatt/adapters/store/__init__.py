@@ -1,0 +1,1 @@
+"""Stores: the operator's journal and the folder of a run."""

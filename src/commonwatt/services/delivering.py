@@ -1,0 +1,97 @@
+"""Delivering: dispatch, meter, settle and elect; what happens to a slot after its energy has flowed."""
+
+import numpy as np
+
+from commonwatt.assets import Flows
+from commonwatt.core.errors import ConservationBroken, VerificationFailed
+from commonwatt.core.records import Agreement, AssetState, Election, Quality, Readings, Reason, Statement
+from commonwatt.services.halves import Trading
+from commonwatt.services.market import Market
+from commonwatt.services.state import State
+from commonwatt.services.trading import ROOM_FAILURES
+from commonwatt.settlement import SettlementContext, statement_findings
+from commonwatt.validators import ElectionContext
+
+
+def delivered_s(market: Market, slot: int) -> int:
+    """When a slot's energy has flowed: its end. The block time of its settlement."""
+    return market.slots.start_s(slot + 1)
+
+
+def dispatch(market: Market, state: State, slot: int) -> tuple[Flows, AssetState]:
+    """What load, PV and storage did on what the meters say."""
+    metered = market.feed.metered(slot)
+    flows = Flows.of(len(metered), load_wh=metered.load_wh, pv_wh=metered.pv_wh)
+    assets = state.assets
+    for asset in market.assets:
+        flows, assets = asset.dispatch(market.fleet, assets, flows, market.slots.slot_s)
+    return flows, assets
+
+
+def meter(market: Market, state: State, slot: int, flows: Flows) -> Readings:
+    """Both registers of every meter as signed packets, verified; a silent meter's substitute has no packet.
+
+    Raises:
+        VerificationFailed: a packet that its own meter's key does not confirm, or a counter used before.
+
+    """
+    quality = market.feed.metered(slot).quality
+    net_wh = flows.net_wh
+    raw = Readings.of(
+        len(flows),
+        member=np.arange(len(flows)),
+        import_wh=np.maximum(-net_wh, 0),
+        export_wh=np.maximum(net_wh, 0),
+        quality=quality,
+        counter=np.where(quality == Quality.SUBSTITUTED, -1, state.counters + 1),
+    )
+    return verified(market, slot, raw, state)
+
+
+def verified(market: Market, slot: int, raw: Readings, state: State) -> Readings:
+    """Raw registers as packets of their meters, checked as an auditor would check them."""
+    readings = market.metering.read(slot, raw, market.keys, market.community)
+    findings = market.metering.findings(slot, readings, market.meter_addresses, state.counters, market.community)
+    if findings:
+        raise VerificationFailed("; ".join(str(f) for f in findings))
+    return readings
+
+
+def settlement_context(market: Market, slot: int, rewards_nano: int) -> SettlementContext:
+    """What the settlement rule may look at; an auditor builds the same."""
+    return SettlementContext(
+        slot=slot,
+        members=len(market.members),
+        rates=market.rates(slot),
+        timing=market.timing,
+        rewards_balance_nano=rewards_nano,
+    )
+
+
+def settle(market: Market, state: State, trading: Trading, readings: Readings, slot: int) -> tuple[Statement, str]:
+    """The statement of a slot, and why its trades were void when the rule could not settle them.
+
+    Raises:
+        ConservationBroken: energy or money of the statement does not balance; nothing goes on from there.
+
+    """
+    context = settlement_context(market, slot, state.rewards_nano)
+    failed = ""
+    try:
+        statement = market.settlement.settle(trading.book, trading.agreement, readings, context)
+    except ROOM_FAILURES as error:
+        failed = f"{type(error).__name__}: {error}"
+        nothing = Agreement.nothing(len(trading.book), Reason.SLOT_FAILED)
+        statement = market.settlement.settle(trading.book, nothing, readings, context)
+    findings = statement_findings(statement, readings, context)
+    if findings:
+        raise ConservationBroken(f"slot {slot}: " + "; ".join(str(f) for f in findings))
+    return statement, failed
+
+
+def elect(market: Market, state: State, slot: int) -> Election | None:
+    """The validators of the epoch that begins with this slot's end, once a period."""
+    end_s = delivered_s(market, slot)
+    if end_s % market.audit_period_s:
+        return None
+    return market.validators.elect(ElectionContext(end_s // market.audit_period_s, market.authorities, state.scores))

@@ -1,0 +1,95 @@
+"""The two halves of a slot as they are journalled: everything that resume, replay, the public tables and the audit are made from."""
+
+from dataclasses import dataclass
+
+from commonwatt.assets import Flows
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import (
+    Agreement,
+    AssetState,
+    Election,
+    Forecasts,
+    GridVerdict,
+    Plans,
+    Readings,
+    Scores,
+    Statement,
+)
+from commonwatt.core.units import Bytes2D, Ints
+from commonwatt.services.ports import Signed
+
+GATE = "gate"
+DELIVERY = "delivery"
+END = "end"
+
+
+@dataclass(frozen=True)
+class Trading:
+    """What happened to the orders of a slot."""
+
+    book: OrderBook
+    """Accepted orders in sequence order, then the refused ones; limits as signed."""
+    accepted: int
+    """How many rows were accepted and are under the roots."""
+    nonces: Bytes2D
+    """Blinding of each accepted order's commitment, 32 bytes."""
+    agreement: Agreement
+    book_root: bytes
+    order_root: bytes
+    clearing_root: bytes
+    verdict: GridVerdict
+    failed: str
+    """Why the slot could not be traded; empty when it was."""
+
+
+@dataclass(frozen=True)
+class GateHalf:
+    """Until the gate: forecast, plan, orders, agreement."""
+
+    slot: int
+    forecasts: Forecasts
+    plans: Plans
+    trading: Trading
+    calls: tuple[Signed, ...]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Late readings of one earlier slot, settled together: the new full readings and the difference in money."""
+
+    readings: Readings
+    """One row a corrected member."""
+    load_wh: Ints
+    pv_wh: Ints
+    statement: Statement
+
+
+@dataclass(frozen=True)
+class DeliveryHalf:
+    """After delivery: readings, statement, corrections that became due, scores."""
+
+    slot: int
+    flows: Flows
+    state: AssetState
+    readings: Readings
+    trading: Trading | None
+    """The orders of an ex_post slot; None where they are in the gate half."""
+    failed: str
+    """Why the trades were void after the gate; empty when they were not."""
+    statement: Statement
+    corrections: tuple[Correction, ...]
+    scores: Scores
+    election: Election | None
+    calls: tuple[Signed, ...]
+
+    def statements(self) -> tuple[Statement, ...]:
+        """The slot's own statement, then those of the corrections."""
+        return (self.statement, *(correction.statement for correction in self.corrections))
+
+
+@dataclass(frozen=True)
+class EndHalf:
+    """The end of a run: the anchor of its public files."""
+
+    manifest_root: bytes
+    calls: tuple[Signed, ...]

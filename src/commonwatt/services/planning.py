@@ -1,0 +1,32 @@
+"""Planning: what is known at the gate, and what the assets intend on forecast flows."""
+
+from commonwatt.assets import Flows
+from commonwatt.core.records import AssetState, Forecasts, Observed, Plans
+from commonwatt.services.market import Market
+from commonwatt.services.state import State
+
+
+def gate_s(market: Market, slot: int) -> int:
+    """When the gate of a slot closes: half a slot before it begins, while the slot before it is being delivered."""
+    return market.slots.start_s(slot) - market.slots.slot_s // 2
+
+
+def observe(market: Market, state: State, slot: int) -> Observed:
+    """What is known when the gate closes; the newest settled slot is slot - 2."""
+    return Observed(slot=slot, slot_s=market.slots.slot_s, history=state.history(), rates=market.rates(slot))
+
+
+def plan(market: Market, state: State, observed: Observed, forecasts: Forecasts) -> Plans:
+    """What the assets intend: roll them from the last settled slot over those being delivered (forecast) to this one."""
+    assets = state.assets
+    for slot in range(state.first_slot + state.known, observed.slot):
+        _, assets = _planned(market, assets, market.forecasting.forecast(observed, slot))
+    flows, _ = _planned(market, assets, forecasts)
+    return Plans(net_wh=flows.net_wh, storage_wh=flows.discharge_wh - flows.charge_wh)
+
+
+def _planned(market: Market, assets: AssetState, forecasts: Forecasts) -> tuple[Flows, AssetState]:
+    flows = Flows.of(len(forecasts), load_wh=forecasts.load_wh, pv_wh=forecasts.pv_wh)
+    for asset in market.assets:
+        flows, assets = asset.plan(market.fleet, assets, flows, market.slots.slot_s)
+    return flows, assets

@@ -1,0 +1,123 @@
+"""The run: which half of which slot is due, journalled before anything that follows is visible, posted exactly once, resumable."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from commonwatt.core.encoding import decode, encode
+from commonwatt.core.errors import JournalError
+from commonwatt.services.delivering import delivered_s
+from commonwatt.services.halves import DELIVERY, END, GATE, DeliveryHalf, EndHalf, GateHalf
+from commonwatt.services.market import EX_ANTE, Market
+from commonwatt.services.planning import gate_s
+from commonwatt.services.ports import AnchorCall, Journal
+from commonwatt.services.posting import send
+from commonwatt.services.state import State
+from commonwatt.services.trading_day import deliver, gate
+
+Half = GateHalf | DeliveryHalf
+RUN_ANCHOR = 1
+"""`AnchorCall.kind` of a run's public files."""
+
+
+@dataclass
+class Progress:
+    """What a run did: steps it found in the journal, and steps it executed."""
+
+    total: int
+    resumed: int = 0
+    executed: int = 0
+    cpu_s: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def done(self) -> int:
+        """Finished half slots."""
+        return self.resumed + self.executed
+
+
+def schedule(market: Market, slots: range) -> Iterator[tuple[int, str]]:
+    """The halves in the order in which time brings them: the gate of s comes while s - 1 is delivered and s - 2 is settled."""
+    for slot in slots:
+        if market.timing == EX_ANTE:
+            yield slot, GATE
+            if slot > slots.start:
+                yield slot - 1, DELIVERY
+        else:
+            yield slot, DELIVERY
+    if market.timing == EX_ANTE and len(slots):
+        yield slots[-1], DELIVERY
+
+
+def trade_days(
+    market: Market, journal: Journal, slots: range, tick: Callable[[Progress], None] = lambda _: None
+) -> Progress:
+    """Run every half slot of `slots` that the journal does not hold yet; what it holds is folded and its calls sent again.
+
+    `tick` is called after each half and may raise to stop (the journal is whole then).
+
+    Raises:
+        JournalError: the journal is of another run or out of order.
+        VerificationFailed: the books do not balance or the ledger disagrees; resumable.
+
+    """
+    state = State.first(market, slots)
+    due = list(schedule(market, slots))
+    progress = Progress(total=len(due))
+    market.ledger.found(market.terms, market.slots.start_s(slots.start) - market.slots.slot_s)
+    for number, (slot, half, payload) in enumerate(journal.rows()):
+        if half == END:
+            break
+        if number >= len(due) or due[number] != (slot, half):
+            raise JournalError(
+                f"expected a journal of these slots and this timing, was {half} of slot {slot} at row {number}"
+            )
+        fold(market, state, decode(GateHalf if half == GATE else DeliveryHalf, payload))
+        progress.resumed += 1
+    tick(progress)
+    for slot, half in due[progress.resumed :]:
+        record = gate(market, state, slot) if half == GATE else deliver(market, state, slot)
+        journal.append(slot, half, encode(record))
+        fold(market, state, record)
+        progress.executed += 1
+        tick(progress)
+    return progress
+
+
+def fold(market: Market, state: State, record: Half) -> None:
+    """Send what a journalled half signed (the ledger knows what it already has) and let the state follow."""
+    if isinstance(record, GateHalf):
+        send(market.ledger, record.calls, gate_s(market, record.slot))
+        state.after_gate(record)
+    else:
+        time_s = delivered_s(market, record.slot)
+        send(market.ledger, record.calls, time_s)
+        state.after_delivery(record, time_s, market.feed.arrived(record.slot))
+
+
+def halves(journal: Journal) -> Iterator[Half]:
+    """Every journalled half, in order."""
+    for _, half, payload in journal.rows():
+        if half != END:
+            yield decode(GateHalf if half == GATE else DeliveryHalf, payload)
+
+
+def anchor_run(market: Market, journal: Journal, slots: range, root: bytes) -> EndHalf:
+    """Anchor the root of the run's public files as its last transaction, when every credit is final; once, whatever happens.
+
+    Raises:
+        JournalError: the run was anchored before with another root.
+
+    """
+    end = next((decode(EndHalf, payload) for _, half, payload in journal.rows() if half == END), None)
+    if end is None:
+        period = (market.slots.start_s(slots.stop) - 1) // market.audit_period_s
+        end = EndHalf(root, market.ledger.sign([AnchorCall(period, RUN_ANCHOR, root)]))
+        journal.append(slots.stop, END, encode(end))
+    if end.manifest_root != root:
+        raise JournalError(f"expected public files with root {end.manifest_root.hex()}, was {root.hex()}")
+    send(market.ledger, end.calls, final_s(market, slots))
+    return end
+
+
+def final_s(market: Market, slots: range) -> int:
+    """When the last batch of a run is final: its window and the next have passed."""
+    return (market.slots.start_s(slots.stop) // market.window_s + 2) * market.window_s

@@ -1,0 +1,130 @@
+"""State: what the next half slot needs to know, folded from the journalled halves; a resumed run folds the same halves."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from commonwatt.core.accounts import Account
+from commonwatt.core.records import AssetState, History, Scores, Statement
+from commonwatt.core.units import Ints
+from commonwatt.services.halves import Correction, DeliveryHalf, GateHalf
+from commonwatt.services.market import Market
+from commonwatt.services.ports import LateReading, Signed
+
+HISTORY_DAYS = 28
+"""How far before the first slot the metered past is known to the forecasters."""
+
+
+@dataclass
+class Settled:
+    """The newest revision of a slot on the books."""
+
+    revision: int
+    content_hash: bytes
+    posted_s: int
+    """Block time of that revision."""
+
+
+@dataclass
+class State:
+    """Everything a half slot reads. Arrays have one row a slot from `first_slot` on, one column a member."""
+
+    first_slot: int
+    first_traded: int
+    load_wh: Ints
+    pv_wh: Ints
+    storage_wh: Ints
+    """Net from storage per slot and member (discharge minus charge)."""
+    known: int
+    """Slots of history that are settled."""
+    assets: AssetState
+    scores: Scores
+    counters: Ints
+    """The last packet counter of each meter; -1 before the first."""
+    rewards_nano: int = 0
+    gates: dict[int, GateHalf] = field(default_factory=dict)
+    settled: dict[int, Settled] = field(default_factory=dict)
+    revisions: dict[tuple[int, int], int] = field(default_factory=dict)
+    """(slot, member) -> revision of the newest reading, where above 0."""
+    late: list[LateReading] = field(default_factory=list)
+    """Arrived, waiting until their slot's settlement is final."""
+
+    unanchored: list[bytes] = field(default_factory=list)
+    """Content hashes posted since the last anchor of a period."""
+
+    @classmethod
+    def first(cls, market: Market, slots: range) -> "State":
+        """The state before the first slot; the past of the feed before it is known."""
+        members = len(market.members)
+        past = max(market.feed.slots().start, slots.start - HISTORY_DAYS * 86_400 // market.slots.slot_s)
+        first_slot = min(past, slots.start)
+        shape = (slots.stop - first_slot, members)
+        state = cls(
+            first_slot=first_slot,
+            first_traded=slots.start,
+            load_wh=np.zeros(shape, np.int64),
+            pv_wh=np.zeros(shape, np.int64),
+            storage_wh=np.zeros(shape, np.int64),
+            known=slots.start - first_slot,
+            assets=AssetState.of(
+                members, storage_wh=np.array([m.battery_initial_wh for m in market.members], np.int64)
+            ),
+            scores=market.trust.first(members),
+            counters=np.full(members, -1, np.int64),
+        )
+        for slot in range(first_slot, slots.start):
+            metered = market.feed.metered(slot)
+            state.load_wh[slot - first_slot] = metered.load_wh
+            state.pv_wh[slot - first_slot] = metered.pv_wh
+        return state
+
+    def history(self) -> History:
+        """What was settled, as views that cannot be written."""
+        load, pv = self.load_wh[: self.known], self.pv_wh[: self.known]
+        load.flags.writeable = pv.flags.writeable = False
+        return History(self.first_slot, load, pv)
+
+    def after_gate(self, half: GateHalf) -> None:
+        """Fold a finished gate."""
+        self.gates[half.slot] = half
+        self._fold_calls(half.calls, 0)
+
+    def after_delivery(self, half: DeliveryHalf, posted_s: int, arrived: tuple[LateReading, ...]) -> None:
+        """Fold a finished delivery that was posted at `posted_s`; `arrived` became known in its slot."""
+        row = half.slot - self.first_slot
+        self.load_wh[row], self.pv_wh[row] = half.flows.load_wh, half.flows.pv_wh
+        self.storage_wh[row] = half.flows.discharge_wh - half.flows.charge_wh
+        self.known = row + 1
+        self.assets, self.scores = half.state, half.scores
+        self.counters = np.maximum(self.counters, half.readings.counter)
+        self.gates.pop(half.slot, None)
+        self.rewards_nano += sum(rewards_change_nano(s) for s in half.statements())
+        self.late += [late for late in arrived if late.slot >= self.first_traded]
+        for correction in half.corrections:
+            self._fold_correction(correction)
+        self._fold_calls(half.calls, posted_s)
+
+    def _fold_calls(self, calls: tuple[Signed, ...], posted_s: int) -> None:
+        for call in calls:
+            if call.kind == "anchor":
+                self.unanchored.clear()
+            else:
+                self.unanchored.append(call.content_hash)
+            if call.kind == "settle" and call.part == 0:
+                self.settled[call.slot] = Settled(call.revision, call.content_hash, posted_s)
+
+    def _fold_correction(self, correction: Correction) -> None:
+        slot, members = correction.statement.slot, correction.readings.member
+        row = slot - self.first_slot
+        self.load_wh[row, members], self.pv_wh[row, members] = correction.load_wh, correction.pv_wh
+        self.counters[members] = np.maximum(self.counters[members], correction.readings.counter)
+        for member in members.tolist():
+            self.revisions[slot, member] = correction.statement.revision
+        self.late = [late for late in self.late if late.slot != slot or late.member not in members]
+
+
+def rewards_change_nano(statement: Statement) -> int:
+    """What a statement moves into (positive) or out of the `rewards` account."""
+    postings = statement.postings
+    received = postings.amount_nano[postings.credit == Account.REWARDS].sum()
+    return int(received - postings.amount_nano[postings.debit == Account.REWARDS].sum())

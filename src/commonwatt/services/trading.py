@@ -1,0 +1,140 @@
+"""Trading: from members' positions to the orders that are accepted, how they met, and what the grid said."""
+
+import numpy as np
+
+from commonwatt.bidding import BiddingContext, Wishes
+from commonwatt.clearing import ClearingContext, promise_findings
+from commonwatt.core.accounts import FIRST_MEMBER, Account
+from commonwatt.core.determinism import stream
+from commonwatt.core.errors import BrokenPromise, CommonwattError, SlotFailed
+from commonwatt.core.findings import require
+from commonwatt.core.orders import OrderBook, book_findings
+from commonwatt.core.records import Agreement, GridVerdict, Reason, Verdict, with_filled
+from commonwatt.core.tariff import clearing_book
+from commonwatt.core.units import Bytes2D, Ints
+from commonwatt.grid import GridContext
+from commonwatt.services.halves import Trading
+from commonwatt.services.market import Market
+from commonwatt.services.ports import Balances
+from commonwatt.venues import Session, book_root, clearing_root, order_lines, order_root
+
+ROOM_FAILURES = (CommonwattError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
+"""What an answer may raise without ending the run: the slot is recorded as failed."""
+
+
+def trade(market: Market, slot: int, net_wh: Ints, balances: Balances, open_slots: int) -> Trading:
+    """Bid on the members' net positions, accept what is covered, let the orders meet, ask the grid.
+
+    A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded.
+    """
+    wished = _bid(market, slot, net_wh)
+    refusal = _refusals(market, wished, balances, open_slots)
+    accepted = _in_drawn_sequence(market, slot, wished.take(refusal == Reason.FILLED))
+    refused = wished.take(refusal != Reason.FILLED)
+    nonces = _nonces(market, slot, accepted)
+    try:
+        session = market.venue.meet(accepted, nonces, market.clearing, clearing_context(market, slot))
+        _require_promises(market, session, slot)
+        session, verdict = _checked_by_grid(market, slot, net_wh, session)
+        failed = ""
+    except ROOM_FAILURES as error:
+        failed = f"{type(error).__name__}: {error}"
+        verdict = GridVerdict(Verdict.UNCHECKED, reason=failed)
+        session = _void(accepted, nonces)
+    return Trading(
+        book=OrderBook.joined([session.book, refused.replaced(sequence=np.arange(len(accepted), len(wished)))]),
+        accepted=len(session.book),
+        nonces=nonces,
+        agreement=Agreement(
+            session.agreement.trades,
+            np.concatenate([session.agreement.reason, refusal[refusal != Reason.FILLED]]),
+        ),
+        book_root=session.book_root,
+        order_root=session.order_root,
+        clearing_root=session.clearing_root,
+        verdict=verdict,
+        failed=failed,
+    )
+
+
+def clearing_context(market: Market, slot: int) -> ClearingContext:
+    """What the mechanism may look at in this slot; an auditor builds the same."""
+    return ClearingContext(
+        slot=slot,
+        rates=market.rates(slot),
+        pricing=market.pricing,
+        renewable_storage=market.renewable_storage,
+        rng=stream(market.seed, "clearing", slot),
+    )
+
+
+def _bid(market: Market, slot: int, net_wh: Ints) -> OrderBook:
+    books = []
+    for strategy, members in market.strategies:
+        wishes = Wishes(
+            member=members,
+            net_wh=net_wh[members],
+            buy_limit_micro_per_kwh=market.buy_limit_micro_per_kwh[members],
+            sell_limit_micro_per_kwh=market.sell_limit_micro_per_kwh[members],
+            source=market.source[members],
+            preference=market.preference[members],
+        )
+        context = BiddingContext(slot, market.rates(slot), stream(market.seed, "bidding", strategy, slot))
+        books.append(market.bidding[strategy].bid(wishes, context))
+    book = OrderBook.joined(books)
+    book = book.replaced(sequence=np.arange(len(book)))
+    require(book_findings(book, [m.id for m in market.members], f"slot {slot} orders"))
+    return book
+
+
+def _refusals(market: Market, book: OrderBook, balances: Balances, open_slots: int) -> Ints:
+    """Per order FILLED where it is accepted, else GATE_SHUT or BALANCE."""
+    free = balances.free_nano
+    debt = np.minimum(free[FIRST_MEMBER:], 0)
+    if int(free[Account.SUPPLIER]) + int(debt.sum()) < market.exposure_nano * open_slots:
+        return np.full(len(book), int(Reason.GATE_SHUT), np.int64)
+    cost = np.where(book.is_sell, 0, book.energy_wh * np.maximum(book.limit_micro_per_kwh, 0))
+    wanted = np.zeros(len(market.members), np.int64)
+    np.add.at(wanted, book.member, cost)
+    in_debt = free[FIRST_MEMBER:] + balances.pending_nano[FIRST_MEMBER:] * (debt < 0) < 0
+    uncovered = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
+    return np.where(uncovered[book.member], int(Reason.BALANCE), int(Reason.FILLED))
+
+
+def _in_drawn_sequence(market: Market, slot: int, book: OrderBook) -> OrderBook:
+    order = stream(market.seed, "sequence", slot).permutation(len(book))
+    return book.take(order).replaced(sequence=np.arange(len(book)))
+
+
+def _nonces(market: Market, slot: int, book: OrderBook) -> Bytes2D:
+    drawn = market.keys.order_nonces(slot, book.member, order_lines(book))
+    return np.frombuffer(drawn, np.uint8).reshape(len(book), 32)
+
+
+def _require_promises(market: Market, session: Session, slot: int) -> None:
+    seen = clearing_book(session.book, market.rates(slot))
+    findings = promise_findings(seen, session.agreement, market.clearing.breaks)
+    if findings:
+        raise BrokenPromise("; ".join(str(f) for f in findings))
+
+
+def _checked_by_grid(market: Market, slot: int, net_wh: Ints, session: Session) -> tuple[Session, GridVerdict]:
+    context = GridContext(slot, market.slots.slot_s, market.fleet)
+    verdict = market.grid.check(net_wh, session.book, session.agreement, context)
+    if verdict.verdict == Verdict.INFEASIBLE and market.timing == "ex_ante":
+        raise SlotFailed(f"the grid cannot carry the trades: {verdict.reason}")
+    if not verdict.curtailed_wh or market.timing != "ex_ante":
+        return session, verdict
+    trades = session.agreement.trades
+    energy = trades.energy_wh.copy()
+    for row, cut in verdict.curtailed_wh:
+        energy[row] -= cut
+    kept = trades.replaced(energy_wh=energy).take(energy > 0)
+    rest = np.where(session.agreement.reason == Reason.FILLED, int(Reason.CURTAILED), session.agreement.reason)
+    agreement = with_filled(session.book, kept, rest)
+    return Session(session.book, agreement, session.book_root, session.order_root, clearing_root(kept)), verdict
+
+
+def _void(book: OrderBook, nonces: Bytes2D) -> Session:
+    agreement = Agreement.nothing(len(book), Reason.SLOT_FAILED)
+    return Session(book, agreement, book_root(book, nonces), order_root(book), clearing_root(agreement.trades))

@@ -1,0 +1,53 @@
+"""The trading day: both halves of a slot as straight lines of steps; each is a function from records to records."""
+
+from commonwatt.services.anchoring import anchor_of_period
+from commonwatt.services.correcting import due_corrections
+from commonwatt.services.delivering import delivered_s, dispatch, elect, meter, settle
+from commonwatt.services.halves import DeliveryHalf, GateHalf
+from commonwatt.services.market import EX_POST, Market
+from commonwatt.services.planning import gate_s, observe, plan
+from commonwatt.services.ports import Call
+from commonwatt.services.posting import market_calls, settle_calls
+from commonwatt.services.state import State
+from commonwatt.services.trading import trade
+from commonwatt.trust import TrustContext
+
+
+def gate(market: Market, state: State, slot: int) -> GateHalf:
+    """Until the gate: observe, forecast, plan, bid, agree, check the grid, reserve. Slot - 2 is settled, slot - 1 being delivered."""
+    observed = observe(market, state, slot)
+    forecasts = market.forecasting.forecast(observed, slot)
+    plans = plan(market, state, observed, forecasts)
+    balances = market.ledger.balances(gate_s(market, slot))
+    trading = trade(market, slot, plans.net_wh, balances, open_slots=len(state.gates) + 1)
+    calls = market.ledger.sign(market_calls(slot, trading))
+    return GateHalf(slot, forecasts, plans, trading, calls)
+
+
+def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
+    """After delivery: dispatch, meter, verify, (ex_post: agree,) settle, correct what arrived late, score, elect, post."""
+    flows, assets = dispatch(market, state, slot)
+    readings = meter(market, state, slot, flows)
+    trading = None
+    if market.timing == EX_POST:
+        balances = market.ledger.balances(delivered_s(market, slot))
+        trading = trade(market, slot, readings.export_wh - readings.import_wh, balances, open_slots=1)
+    agreed = trading or state.gates[slot].trading
+    statement, failed = settle(market, state, agreed, readings, slot)
+    corrections = due_corrections(market, state, slot)
+    scores = market.trust.update(state.scores, TrustContext(slot, readings, statement))
+    election = elect(market, state, slot)
+    calls: list[Call] = [
+        *(market_calls(slot, trading) if trading else ()),
+        *settle_calls(statement),
+        *(
+            call
+            for c in corrections
+            for call in settle_calls(c.statement, state.settled[c.statement.slot].content_hash)
+        ),
+    ]
+    calls += anchor_of_period(market, state, slot, calls)
+    signed = market.ledger.sign(calls)
+    return DeliveryHalf(
+        slot, flows, assets, readings, trading, failed, statement, corrections, scores, election, signed
+    )
