@@ -13,7 +13,7 @@ PERIOD_ANCHOR = 0
 def anchor_of_period(market: Market, state: State, slot: int, calls: list[Call]) -> list[AnchorCall]:
     """The anchor that is due when this slot's end is a period's: the root over the content hashes posted since the last one."""
     end_s = delivered_s(market, slot)
-    if end_s % market.audit_period_s:
+    if end_s % market.rules.audit_period_s:
         return []
     leaves = [*state.unanchored, *(market.ledger.content_hash(call) for call in calls)]
-    return [AnchorCall(end_s // market.audit_period_s - 1, PERIOD_ANCHOR, merkle_root(leaves))]
+    return [AnchorCall(end_s // market.rules.audit_period_s - 1, PERIOD_ANCHOR, merkle_root(leaves))]

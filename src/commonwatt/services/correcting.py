@@ -5,7 +5,8 @@ from itertools import groupby
 import numpy as np
 
 from commonwatt.core.records import Quality, Readings
-from commonwatt.services.delivering import delivered_s, settlement_context, verified
+from commonwatt.core.units import Ints
+from commonwatt.services.delivering import delivered_s, verified
 from commonwatt.services.halves import Correction
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading
@@ -13,20 +14,28 @@ from commonwatt.services.state import State
 from commonwatt.settlement import correction
 
 
-def due_corrections(market: Market, state: State, slot: int) -> tuple[Correction, ...]:
-    """What arrived late and can be settled now: the base revision's window has closed, so it can no longer be voided."""
+def due_corrections(market: Market, state: State, readings: Readings, slot: int) -> tuple[Correction, ...]:
+    """What arrived late and can be settled now: the base revision's window has closed, so it can no longer be voided.
+
+    `readings` are those of the slot just delivered; the corrected packets are counted on from there.
+    """
     now_s = delivered_s(market, slot)
     due = [late for late in state.late if _is_final(market, state, late.slot, now_s)]
     due.sort(key=lambda late: (late.slot, late.member))
-    return tuple(_corrected(market, state, of, list(lates)) for of, lates in groupby(due, key=lambda late: late.slot))
+    counters = np.maximum(state.counters, readings.counter)
+    corrections = []
+    for of, lates in groupby(due, key=lambda late: late.slot):
+        corrections.append(_corrected(market, state, counters, of, list(lates)))
+        counters[corrections[-1].readings.member] += 1
+    return tuple(corrections)
 
 
 def _is_final(market: Market, state: State, slot: int, now_s: int) -> bool:
     settled = state.settled.get(slot)
-    return settled is not None and now_s // market.window_s >= settled.posted_s // market.window_s + 2
+    return settled is not None and now_s // market.rules.window_s >= settled.posted_s // market.rules.window_s + 2
 
 
-def _corrected(market: Market, state: State, slot: int, lates: list[LateReading]) -> Correction:
+def _corrected(market: Market, state: State, counters: Ints, slot: int, lates: list[LateReading]) -> Correction:
     newest = {late.member: late for late in lates}
     members = np.array(sorted(newest), np.int64)
     load_wh = np.array([newest[m].load_wh for m in members.tolist()], np.int64)
@@ -44,9 +53,9 @@ def _corrected(market: Market, state: State, slot: int, lates: list[LateReading]
         export_wh=np.maximum(after, 0),
         quality=int(Quality.CORRECTED),
         revision=revision,
-        counter=state.counters[members] + 1,
+        counter=counters[members] + 1,
     )
-    context = settlement_context(market, slot, state.rewards_nano)
+    context = market.rules.settlement_context(slot, len(market.members), state.rewards_nano)
     statement = correction(
         members,
         import_wh=raw.import_wh - np.maximum(-before, 0),
@@ -54,4 +63,4 @@ def _corrected(market: Market, state: State, slot: int, lates: list[LateReading]
         revision=revision,
         context=context,
     )
-    return Correction(verified(market, slot, raw, state), load_wh, pv_wh, statement)
+    return Correction(verified(market, slot, raw, counters), load_wh, pv_wh, statement)

@@ -5,17 +5,18 @@ import numpy as np
 from commonwatt.assets import Flows
 from commonwatt.core.errors import ConservationBroken, VerificationFailed
 from commonwatt.core.records import Agreement, AssetState, Election, Quality, Readings, Reason, Statement
+from commonwatt.core.units import Ints
 from commonwatt.services.halves import Trading
 from commonwatt.services.market import Market
 from commonwatt.services.state import State
 from commonwatt.services.trading import ROOM_FAILURES
-from commonwatt.settlement import SettlementContext, statement_findings
+from commonwatt.settlement import statement_findings
 from commonwatt.validators import ElectionContext
 
 
 def delivered_s(market: Market, slot: int) -> int:
     """When a slot's energy has flowed: its end. The block time of its settlement."""
-    return market.slots.start_s(slot + 1)
+    return market.rules.slots.start_s(slot + 1)
 
 
 def dispatch(market: Market, state: State, slot: int) -> tuple[Flows, AssetState]:
@@ -24,7 +25,7 @@ def dispatch(market: Market, state: State, slot: int) -> tuple[Flows, AssetState
     flows = Flows.of(len(metered), load_wh=metered.load_wh, pv_wh=metered.pv_wh)
     assets = state.assets
     for asset in market.assets:
-        flows, assets = asset.dispatch(market.fleet, assets, flows, market.slots.slot_s)
+        flows, assets = asset.dispatch(market.fleet, assets, flows, market.rules.slots.slot_s)
     return flows, assets
 
 
@@ -45,27 +46,18 @@ def meter(market: Market, state: State, slot: int, flows: Flows) -> Readings:
         quality=quality,
         counter=np.where(quality == Quality.SUBSTITUTED, -1, state.counters + 1),
     )
-    return verified(market, slot, raw, state)
+    return verified(market, slot, raw, state.counters)
 
 
-def verified(market: Market, slot: int, raw: Readings, state: State) -> Readings:
+def verified(market: Market, slot: int, raw: Readings, last_counter: Ints) -> Readings:
     """Raw registers as packets of their meters, checked as an auditor would check them."""
-    readings = market.metering.read(slot, raw, market.keys, market.community)
-    findings = market.metering.findings(slot, readings, market.meter_addresses, state.counters, market.community)
+    readings = market.rules.metering.read(slot, raw, market.keys, market.rules.community)
+    findings = market.rules.metering.findings(
+        slot, readings, market.meter_addresses, last_counter, market.rules.community
+    )
     if findings:
         raise VerificationFailed("; ".join(str(f) for f in findings))
     return readings
-
-
-def settlement_context(market: Market, slot: int, rewards_nano: int) -> SettlementContext:
-    """What the settlement rule may look at; an auditor builds the same."""
-    return SettlementContext(
-        slot=slot,
-        members=len(market.members),
-        rates=market.rates(slot),
-        timing=market.timing,
-        rewards_balance_nano=rewards_nano,
-    )
 
 
 def settle(market: Market, state: State, trading: Trading, readings: Readings, slot: int) -> tuple[Statement, str]:
@@ -75,14 +67,14 @@ def settle(market: Market, state: State, trading: Trading, readings: Readings, s
         ConservationBroken: energy or money of the statement does not balance; nothing goes on from there.
 
     """
-    context = settlement_context(market, slot, state.rewards_nano)
+    context = market.rules.settlement_context(slot, len(market.members), state.rewards_nano)
     failed = ""
     try:
-        statement = market.settlement.settle(trading.book, trading.agreement, readings, context)
+        statement = market.rules.settlement.settle(trading.book, trading.agreement, readings, context)
     except ROOM_FAILURES as error:
         failed = f"{type(error).__name__}: {error}"
         nothing = Agreement.nothing(len(trading.book), Reason.SLOT_FAILED)
-        statement = market.settlement.settle(trading.book, nothing, readings, context)
+        statement = market.rules.settlement.settle(trading.book, nothing, readings, context)
     findings = statement_findings(statement, readings, context)
     if findings:
         raise ConservationBroken(f"slot {slot}: " + "; ".join(str(f) for f in findings))
@@ -92,6 +84,8 @@ def settle(market: Market, state: State, trading: Trading, readings: Readings, s
 def elect(market: Market, state: State, slot: int) -> Election | None:
     """The validators of the epoch that begins with this slot's end, once a period."""
     end_s = delivered_s(market, slot)
-    if end_s % market.audit_period_s:
+    if end_s % market.rules.audit_period_s:
         return None
-    return market.validators.elect(ElectionContext(end_s // market.audit_period_s, market.authorities, state.scores))
+    return market.validators.elect(
+        ElectionContext(end_s // market.rules.audit_period_s, market.authorities, state.scores)
+    )

@@ -1,6 +1,5 @@
 """Market: one choice from each room, the members, and the ports to the outside; what the trading day works with."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,53 +7,33 @@ import numpy as np
 
 from commonwatt.assets import Asset
 from commonwatt.bidding import Bidding
-from commonwatt.clearing import Clearing
 from commonwatt.core.members import Fleet, Member
 from commonwatt.core.orders import Preference, Source
-from commonwatt.core.slots import SlotGrid
-from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Ints
 from commonwatt.forecasting import Forecasting
 from commonwatt.grid import Grid
-from commonwatt.metering import Metering
-from commonwatt.pricing import Pricing
 from commonwatt.services.ports import Feed, Keyring, Ledger, LedgerTerms
-from commonwatt.settlement import Settlement
+from commonwatt.services.rules import Rules
 from commonwatt.trust import Trust
 from commonwatt.validators import Validators
-from commonwatt.venues import Venue
-
-EX_POST = "ex_post"
-EX_ANTE = "ex_ante"
 
 
 @dataclass(frozen=True)
 class Market:
     """One choice from each room, and what they work on."""
 
-    community: str
-    slots: SlotGrid
-    seed: int
-    timing: str
+    rules: Rules
     members: tuple[Member, ...]
-    rates: Callable[[int], Rates]
-    audit_period_s: int
     authorities: tuple[str, ...]
-    renewable_storage: bool
     terms: LedgerTerms
 
     assets: tuple[Asset, ...]
     bidding: dict[str, Bidding]
     """By strategy name."""
-    clearing: Clearing
     forecasting: Forecasting
     grid: Grid
-    metering: Metering
-    pricing: Pricing
-    settlement: Settlement
     trust: Trust
     validators: Validators
-    venue: Venue
 
     feed: Feed
     keys: Keyring
@@ -100,13 +79,8 @@ class Market:
     @cached_property
     def exposure_nano(self) -> int:
         """The most that one slot can cost all members together: connection limit x price cap."""
-        connection_wh = int(self.fleet.connection_w.sum()) * self.slots.slot_s // 3600
+        connection_wh = int(self.fleet.connection_w.sum()) * self.rules.slots.slot_s // 3600
         return connection_wh * self.terms.price_cap_micro_per_kwh
-
-    @property
-    def window_s(self) -> int:
-        """Length of the ledger's challenge window."""
-        return self.terms.window_slots * self.slots.slot_s
 
     def _column(self, name: str) -> Ints:
         return np.array([getattr(m, name) for m in self.members], np.int64)

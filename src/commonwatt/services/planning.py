@@ -8,12 +8,14 @@ from commonwatt.services.state import State
 
 def gate_s(market: Market, slot: int) -> int:
     """When the gate of a slot closes: half a slot before it begins, while the slot before it is being delivered."""
-    return market.slots.start_s(slot) - market.slots.slot_s // 2
+    return market.rules.slots.start_s(slot) - market.rules.slots.slot_s // 2
 
 
 def observe(market: Market, state: State, slot: int) -> Observed:
     """What is known when the gate closes; the newest settled slot is slot - 2."""
-    return Observed(slot=slot, slot_s=market.slots.slot_s, history=state.history(), rates=market.rates(slot))
+    return Observed(
+        slot=slot, slot_s=market.rules.slots.slot_s, history=state.history(), rates=market.rules.rates(slot)
+    )
 
 
 def plan(market: Market, state: State, observed: Observed, forecasts: Forecasts) -> Plans:
@@ -28,5 +30,5 @@ def plan(market: Market, state: State, observed: Observed, forecasts: Forecasts)
 def _planned(market: Market, assets: AssetState, forecasts: Forecasts) -> tuple[Flows, AssetState]:
     flows = Flows.of(len(forecasts), load_wh=forecasts.load_wh, pv_wh=forecasts.pv_wh)
     for asset in market.assets:
-        flows, assets = asset.plan(market.fleet, assets, flows, market.slots.slot_s)
+        flows, assets = asset.plan(market.fleet, assets, flows, market.rules.slots.slot_s)
     return flows, assets

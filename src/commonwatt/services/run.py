@@ -7,10 +7,11 @@ from commonwatt.core.encoding import decode, encode
 from commonwatt.core.errors import JournalError
 from commonwatt.services.delivering import delivered_s
 from commonwatt.services.halves import DELIVERY, END, GATE, DeliveryHalf, EndHalf, GateHalf
-from commonwatt.services.market import EX_ANTE, Market
+from commonwatt.services.market import Market
 from commonwatt.services.planning import gate_s
 from commonwatt.services.ports import AnchorCall, Journal
 from commonwatt.services.posting import send
+from commonwatt.services.rules import EX_ANTE
 from commonwatt.services.state import State
 from commonwatt.services.trading_day import deliver, gate
 
@@ -37,13 +38,13 @@ class Progress:
 def schedule(market: Market, slots: range) -> Iterator[tuple[int, str]]:
     """The halves in the order in which time brings them: the gate of s comes while s - 1 is delivered and s - 2 is settled."""
     for slot in slots:
-        if market.timing == EX_ANTE:
+        if market.rules.timing == EX_ANTE:
             yield slot, GATE
             if slot > slots.start:
                 yield slot - 1, DELIVERY
         else:
             yield slot, DELIVERY
-    if market.timing == EX_ANTE and len(slots):
+    if market.rules.timing == EX_ANTE and len(slots):
         yield slots[-1], DELIVERY
 
 
@@ -62,7 +63,7 @@ def trade_days(
     state = State.first(market, slots)
     due = list(schedule(market, slots))
     progress = Progress(total=len(due))
-    market.ledger.found(market.terms, market.slots.start_s(slots.start) - market.slots.slot_s)
+    market.ledger.found(market.terms, market.rules.slots.start_s(slots.start) - market.rules.slots.slot_s)
     for number, (slot, half, payload) in enumerate(journal.rows()):
         if half == END:
             break
@@ -109,7 +110,7 @@ def anchor_run(market: Market, journal: Journal, slots: range, root: bytes) -> E
     """
     end = next((decode(EndHalf, payload) for _, half, payload in journal.rows() if half == END), None)
     if end is None:
-        period = (market.slots.start_s(slots.stop) - 1) // market.audit_period_s
+        period = (market.rules.slots.start_s(slots.stop) - 1) // market.rules.audit_period_s
         end = EndHalf(root, market.ledger.sign([AnchorCall(period, RUN_ANCHOR, root)]))
         journal.append(slots.stop, END, encode(end))
     if end.manifest_root != root:
@@ -120,4 +121,4 @@ def anchor_run(market: Market, journal: Journal, slots: range, root: bytes) -> E
 
 def final_s(market: Market, slots: range) -> int:
     """When the last batch of a run is final: its window and the next have passed."""
-    return (market.slots.start_s(slots.stop) // market.window_s + 2) * market.window_s
+    return (market.rules.slots.start_s(slots.stop) // market.rules.window_s + 2) * market.rules.window_s

@@ -56,7 +56,7 @@ class State:
     def first(cls, market: Market, slots: range) -> "State":
         """The state before the first slot; the past of the feed before it is known."""
         members = len(market.members)
-        past = max(market.feed.slots().start, slots.start - HISTORY_DAYS * 86_400 // market.slots.slot_s)
+        past = max(market.feed.slots().start, slots.start - HISTORY_DAYS * 86_400 // market.rules.slots.slot_s)
         first_slot = min(past, slots.start)
         shape = (slots.stop - first_slot, members)
         state = cls(

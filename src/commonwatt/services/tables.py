@@ -35,7 +35,7 @@ class TableBuilder:
             return
         trading = half.trading or self._trading.pop(half.slot)
         self._add_slot(half, trading)
-        self._add_orders(half.slot, trading)
+        self._add_orders(half.slot, trading, void=bool(half.failed))
         self._add_trades(half.slot, trading, half.statement.delivered_wh)
         self._add_readings(half.slot, half.readings)
         self._add_flows(half)
@@ -73,8 +73,9 @@ class TableBuilder:
             verdict=[Verdict(trading.verdict.verdict).name.lower()],
         )
 
-    def _add_orders(self, slot: int, trading: Trading) -> None:
+    def _add_orders(self, slot: int, trading: Trading, void: bool) -> None:
         book, accepted = trading.book, trading.accepted
+        reason = np.where(void, int(Reason.SLOT_FAILED), trading.agreement.reason)
         self._put(
             "orders",
             slot=np.full(len(book), slot),
@@ -87,7 +88,7 @@ class TableBuilder:
             source=_names(Source)[book.source],
             preference=_names(Preference)[book.preference],
             filled_wh=trading.agreement.trades.filled_wh(len(book)),
-            reason=_names(Reason)[trading.agreement.reason],
+            reason=_names(Reason)[reason],
             nonce=[*hexes(trading.nonces), *[None] * (len(book) - accepted)],
         )
 
@@ -98,7 +99,7 @@ class TableBuilder:
         if len(delivered_wh) != len(trades):
             # The trades were void after the gate.
             delivered_wh = np.zeros(len(trades), np.int64)
-        members = np.append(self._pseudonyms[book.member], None)
+        members = np.array([*self._pseudonyms[book.member], None], dtype=object)
         self._put(
             "trades",
             slot=np.full(len(trades), slot),

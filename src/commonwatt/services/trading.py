@@ -3,7 +3,7 @@
 import numpy as np
 
 from commonwatt.bidding import BiddingContext, Wishes
-from commonwatt.clearing import ClearingContext, promise_findings
+from commonwatt.clearing import promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.determinism import stream
 from commonwatt.core.errors import BrokenPromise, CommonwattError, SlotFailed
@@ -33,7 +33,7 @@ def trade(market: Market, slot: int, net_wh: Ints, balances: Balances, open_slot
     refused = wished.take(refusal != Reason.FILLED)
     nonces = _nonces(market, slot, accepted)
     try:
-        session = market.venue.meet(accepted, nonces, market.clearing, clearing_context(market, slot))
+        session = market.rules.venue.meet(accepted, nonces, market.rules.clearing, market.rules.clearing_context(slot))
         _require_promises(market, session, slot)
         session, verdict = _checked_by_grid(market, slot, net_wh, session)
         failed = ""
@@ -57,17 +57,6 @@ def trade(market: Market, slot: int, net_wh: Ints, balances: Balances, open_slot
     )
 
 
-def clearing_context(market: Market, slot: int) -> ClearingContext:
-    """What the mechanism may look at in this slot; an auditor builds the same."""
-    return ClearingContext(
-        slot=slot,
-        rates=market.rates(slot),
-        pricing=market.pricing,
-        renewable_storage=market.renewable_storage,
-        rng=stream(market.seed, "clearing", slot),
-    )
-
-
 def _bid(market: Market, slot: int, net_wh: Ints) -> OrderBook:
     books = []
     for strategy, members in market.strategies:
@@ -79,7 +68,7 @@ def _bid(market: Market, slot: int, net_wh: Ints) -> OrderBook:
             source=market.source[members],
             preference=market.preference[members],
         )
-        context = BiddingContext(slot, market.rates(slot), stream(market.seed, "bidding", strategy, slot))
+        context = BiddingContext(slot, market.rules.rates(slot), stream(market.rules.seed, "bidding", strategy, slot))
         books.append(market.bidding[strategy].bid(wishes, context))
     book = OrderBook.joined(books)
     book = book.replaced(sequence=np.arange(len(book)))
@@ -102,7 +91,7 @@ def _refusals(market: Market, book: OrderBook, balances: Balances, open_slots: i
 
 
 def _in_drawn_sequence(market: Market, slot: int, book: OrderBook) -> OrderBook:
-    order = stream(market.seed, "sequence", slot).permutation(len(book))
+    order = stream(market.rules.seed, "sequence", slot).permutation(len(book))
     return book.take(order).replaced(sequence=np.arange(len(book)))
 
 
@@ -112,18 +101,18 @@ def _nonces(market: Market, slot: int, book: OrderBook) -> Bytes2D:
 
 
 def _require_promises(market: Market, session: Session, slot: int) -> None:
-    seen = clearing_book(session.book, market.rates(slot))
-    findings = promise_findings(seen, session.agreement, market.clearing.breaks)
+    seen = clearing_book(session.book, market.rules.rates(slot))
+    findings = promise_findings(seen, session.agreement, market.rules.clearing.breaks)
     if findings:
         raise BrokenPromise("; ".join(str(f) for f in findings))
 
 
 def _checked_by_grid(market: Market, slot: int, net_wh: Ints, session: Session) -> tuple[Session, GridVerdict]:
-    context = GridContext(slot, market.slots.slot_s, market.fleet)
+    context = GridContext(slot, market.rules.slots.slot_s, market.fleet)
     verdict = market.grid.check(net_wh, session.book, session.agreement, context)
-    if verdict.verdict == Verdict.INFEASIBLE and market.timing == "ex_ante":
+    if verdict.verdict == Verdict.INFEASIBLE and market.rules.timing == "ex_ante":
         raise SlotFailed(f"the grid cannot carry the trades: {verdict.reason}")
-    if not verdict.curtailed_wh or market.timing != "ex_ante":
+    if not verdict.curtailed_wh or market.rules.timing != "ex_ante":
         return session, verdict
     trades = session.agreement.trades
     energy = trades.energy_wh.copy()

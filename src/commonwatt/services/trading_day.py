@@ -4,10 +4,11 @@ from commonwatt.services.anchoring import anchor_of_period
 from commonwatt.services.correcting import due_corrections
 from commonwatt.services.delivering import delivered_s, dispatch, elect, meter, settle
 from commonwatt.services.halves import DeliveryHalf, GateHalf
-from commonwatt.services.market import EX_POST, Market
+from commonwatt.services.market import Market
 from commonwatt.services.planning import gate_s, observe, plan
 from commonwatt.services.ports import Call
 from commonwatt.services.posting import market_calls, settle_calls
+from commonwatt.services.rules import EX_POST
 from commonwatt.services.state import State
 from commonwatt.services.trading import trade
 from commonwatt.trust import TrustContext
@@ -29,12 +30,12 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     flows, assets = dispatch(market, state, slot)
     readings = meter(market, state, slot, flows)
     trading = None
-    if market.timing == EX_POST:
+    if market.rules.timing == EX_POST:
         balances = market.ledger.balances(delivered_s(market, slot))
         trading = trade(market, slot, readings.export_wh - readings.import_wh, balances, open_slots=1)
     agreed = trading or state.gates[slot].trading
     statement, failed = settle(market, state, agreed, readings, slot)
-    corrections = due_corrections(market, state, slot)
+    corrections = due_corrections(market, state, readings, slot)
     scores = market.trust.update(state.scores, TrustContext(slot, readings, statement))
     election = elect(market, state, slot)
     calls: list[Call] = [

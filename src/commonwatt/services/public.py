@@ -1,0 +1,162 @@
+"""Public files: the tables an auditor gets, read back into the columns the rooms work on, slot by slot."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from commonwatt.core.accounts import Kind, Postings, account_names, kind_names
+from commonwatt.core.orders import OrderBook, Preference, Source
+from commonwatt.core.records import Agreement, Leg, Legs, Quality, Readings, Reason, Trades
+from commonwatt.core.units import Bytes2D, Ints
+
+
+@dataclass(frozen=True)
+class PublicTables:
+    """The public tables of a run, decoded on demand."""
+
+    tables: dict[str, pa.Table]
+
+    @cached_property
+    def pseudonyms(self) -> list[str]:
+        """Members in order of dense index."""
+        return list(self.tables["members"]["member"].to_pylist())
+
+    @cached_property
+    def meter_addresses(self) -> tuple[bytes, ...]:
+        """The meter key of each member."""
+        return tuple(bytes.fromhex(key[2:]) for key in self.tables["members"]["meter_key"].to_pylist())
+
+    @cached_property
+    def slots(self) -> list[int]:
+        """Every slot that was settled, ascending."""
+        return sorted({*self._slots_of("readings"), *self._slots_of("statements")})
+
+    def revisions(self, slot: int) -> list[int]:
+        """The revisions of a slot's readings, ascending."""
+        return sorted(set(self._of("readings", slot)["revision"].to_pylist()))
+
+    def orders(self, slot: int) -> tuple[OrderBook, int, Bytes2D, Ints]:
+        """A slot's orders in sequence order, how many were accepted, their nonces, and the reasons."""
+        rows = self._of("orders", slot).sort_by("sequence")
+        book = OrderBook(
+            member=self._members(rows["member"]),
+            is_sell=np.array(rows["side"].to_pylist(), dtype=object) == "sell",
+            energy_wh=_ints(rows, "energy_wh"),
+            limit_micro_per_kwh=_ints(rows, "limit_micro_per_kwh"),
+            sequence=_ints(rows, "sequence"),
+            source=_codes(rows["source"], [s.name.lower() for s in Source]),
+            preference=_codes(rows["preference"], [p.name.lower() for p in Preference]),
+        )
+        nonces = [text for text in rows["nonce"].to_pylist() if text is not None]
+        return book, len(nonces), _bytes(nonces, 32), _codes(rows["reason"], [r.name.lower() for r in Reason])
+
+    def agreement(self, slot: int) -> tuple[Agreement, Ints]:
+        """A slot's agreement as published, and what was delivered of each trade."""
+        rows = self._of("trades", slot)
+        _, _, _, reason = self.orders(slot)
+        trades = Trades(
+            sell_order=_rows_of_ids(rows["sell_order"]),
+            buy_order=_rows_of_ids(rows["buy_order"]),
+            energy_wh=_ints(rows, "energy_wh"),
+            sell_price_micro_per_kwh=_ints(rows, "sell_price_micro_per_kwh"),
+            buy_price_micro_per_kwh=_ints(rows, "buy_price_micro_per_kwh"),
+            round=_ints(rows, "round"),
+        )
+        return Agreement(trades, reason), _ints(rows, "delivered_wh")
+
+    def readings(self, slot: int, revision: int) -> Readings:
+        """A slot's readings of one revision, in order of member."""
+        rows = self._of("readings", slot)
+        rows = rows.filter(pc.equal(rows["revision"], revision))
+        member = self._members(rows["member"])
+        readings = Readings(
+            member=member,
+            import_wh=_ints(rows, "import_wh"),
+            export_wh=_ints(rows, "export_wh"),
+            quality=_codes(rows["quality"], [q.name.lower() for q in Quality]),
+            revision=_ints(rows, "revision"),
+            counter=_ints(rows, "counter"),
+            packet_hash=_bytes(rows["packet_hash"].to_pylist(), 32),
+            opening=_bytes(rows["opening"].to_pylist(), 32),
+            signature=_bytes(rows["signature"].to_pylist(), 65),
+        )
+        return readings.take(np.argsort(member, kind="stable"))
+
+    def legs(self, slot: int, revision: int) -> Legs:
+        """The statement lines of a slot and revision."""
+        rows = self._of("statements", slot)
+        rows = rows.filter(pc.equal(rows["revision"], revision))
+        return Legs(
+            member=self._members(rows["member"]),
+            leg=_codes(rows["leg"], [leg.name.lower() for leg in Leg]),
+            energy_wh=_ints(rows, "energy_wh"),
+            price_micro_per_kwh=_ints(rows, "price_micro_per_kwh"),
+            amount_nano=_ints(rows, "amount_nano"),
+        )
+
+    def postings(self, slot: int | None = None, revision: int = 0) -> Postings:
+        """The postings of a slot and revision, or of the whole run."""
+        rows = self.tables["postings"]
+        if slot is not None:
+            rows = self._of("postings", slot)
+            rows = rows.filter(pc.equal(rows["revision"], revision))
+        names = account_names(self.pseudonyms)
+        return Postings(
+            debit=_codes(rows["debit"], names),
+            credit=_codes(rows["credit"], names),
+            amount_nano=_ints(rows, "amount_nano"),
+            kind=_codes(rows["kind"], kind_names()),
+            energy_wh=_ints(rows, "energy_wh"),
+            price_micro_per_kwh=_ints(rows, "price_micro_per_kwh"),
+        )
+
+    def ledger_money(self) -> Ints:
+        """Net money per account of every posting that is on the ledger."""
+        from commonwatt.core.accounts import balances_nano
+
+        postings = self.postings()
+        return balances_nano(postings.take(postings.kind != Kind.WHOLESALE), 8 + len(self.pseudonyms))
+
+    def _slots_of(self, table: str) -> list[int]:
+        return list(pc.unique(self.tables[table]["slot"]).to_pylist())
+
+    @cached_property
+    def _bounds(self) -> dict[str, tuple[pa.Table, Ints]]:
+        bounds = {}
+        for name, table in self.tables.items():
+            if "slot" in table.column_names:
+                ordered = table.take(pa.array(np.argsort(_ints(table, "slot"), kind="stable")))
+                bounds[name] = (ordered, _ints(ordered, "slot"))
+        return bounds
+
+    def _of(self, table: str, slot: int) -> pa.Table:
+        ordered, slots = self._bounds[table]
+        first, last = np.searchsorted(slots, [slot, slot + 1])
+        return ordered.slice(int(first), int(last - first))
+
+    def _members(self, column: pa.ChunkedArray) -> Ints:
+        return _codes(column, self.pseudonyms)
+
+
+def _ints(table: pa.Table, name: str) -> Ints:
+    return np.asarray(table[name].to_numpy(), dtype=np.int64)
+
+
+def _codes(column: pa.ChunkedArray, names: list[str]) -> Ints:
+    """The number of each name; -1 for a name that is not in the list (a tampered file: later checks say which)."""
+    found = pc.index_in(column, value_set=pa.array(names, pa.string()))
+    return np.asarray(pc.fill_null(found, -1).to_numpy(), dtype=np.int64)
+
+
+def _bytes(texts: list[str | None], width: int) -> Bytes2D:
+    blank = "00" * width
+    raw = "".join(blank if text is None else text[2:].ljust(2 * width, "0")[: 2 * width] for text in texts)
+    return np.frombuffer(bytes.fromhex(raw), np.uint8).reshape(len(texts), width)
+
+
+def _rows_of_ids(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    return np.array([-1 if text is None else int(text.rpartition("-o")[2]) for text in column.to_pylist()], np.int64)
