@@ -1,0 +1,196 @@
+"""The folder of a run: where every file is, written whole or not at all, with a manifest of what is public."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from commonwatt.core.determinism import merkle_root
+from commonwatt.core.errors import InvalidInput
+from commonwatt.core.findings import Finding, require
+from commonwatt.services.ports import Head
+from commonwatt.services.schemas import PUBLIC, SCHEMAS
+
+MANIFEST = "manifest.json"
+CHAIN = "chain.sqlite"
+UNDER_NO_ROOT = (MANIFEST, CHAIN)
+"""Public files that cannot be under the anchored root: they hold it."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run's files."""
+
+    root: Path
+
+    @property
+    def public(self) -> Path:
+        """What an auditor gets."""
+        return self.root / "public"
+
+    @property
+    def members(self) -> Path:
+        """A folder a member: their own orders, readings, bill."""
+        return self.root / "members"
+
+    @property
+    def private(self) -> Path:
+        """The operator's."""
+        return self.root / "private"
+
+    @property
+    def journal(self) -> Path:
+        """The journal of finished half slots."""
+        return self.private / "journal.sqlite"
+
+    @property
+    def live_chain(self) -> Path:
+        """The chain while the run goes on."""
+        return self.private / CHAIN
+
+    def prepare(self, resume: bool) -> None:
+        """Make the folder; refuse one that holds something else, or a run that was not to be resumed.
+
+        Raises:
+            InvalidInput: not empty and `resume` is off, or something that is no run.
+
+        """
+        if self.root.is_file():
+            require([Finding(str(self.root), "a folder for the results", "a file")])
+        if self.root.is_dir() and any(self.root.iterdir()):
+            if not resume:
+                require(
+                    [
+                        Finding(
+                            str(self.root), "an empty or new folder (or --resume to go on with this run)", "files in it"
+                        )
+                    ]
+                )
+            if not self.journal.exists():
+                require([Finding(str(self.root), "a run to resume (private/journal.sqlite)", "a folder without one")])
+        try:
+            self.private.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidInput(
+                [Finding(str(self.root), "a folder that can be written", error.strerror or str(error))]
+            ) from error
+
+    def write_public(self, tables: Mapping[str, pa.Table], texts: Mapping[str, str], csv: bool) -> bytes:
+        """Write the public tables and texts (file name -> content); returns the Merkle root over the files."""
+        self.public.mkdir(parents=True, exist_ok=True)
+        for name in PUBLIC:
+            write_table(self.public / f"{name}.parquet", tables[name])
+            if csv:
+                write_csv(self.public / f"{name}.csv", tables[name])
+        for name, text in texts.items():
+            write_text(self.public / name, text)
+        return files_root(file_hashes(self.public))
+
+    def write_manifest(self, head: Head) -> None:
+        """Say what the public files are: their hashes, their root, where the chain stands, whose contracts they are."""
+        hashes = file_hashes(self.public)
+        chain = hashlib.sha256((self.public / CHAIN).read_bytes()).hexdigest()
+        manifest = {
+            "format": 1,
+            "files": {**hashes, CHAIN: chain},
+            "root": files_root(hashes).hex(),
+            "chain_head": {"number": head.number, "hash": head.block_hash},
+            "operator": head.operator,
+            "code_hashes": dict(sorted(head.code_hashes.items())),
+        }
+        write_json(self.public / MANIFEST, manifest)
+
+
+def file_hashes(public: Path) -> dict[str, str]:
+    """SHA-256 of every public file under the anchored root, by name, sorted."""
+    names = sorted(
+        p.name for p in public.iterdir() if p.is_file() and p.name not in UNDER_NO_ROOT and p.suffix != ".tmp"
+    )
+    return {name: hashlib.sha256((public / name).read_bytes()).hexdigest() for name in names}
+
+
+def files_root(hashes: Mapping[str, str]) -> bytes:
+    """Merkle root over `name hash` of the files in order of name."""
+    return merkle_root([f"{name} {digest}".encode() for name, digest in sorted(hashes.items())])
+
+
+def read_public(public: Path) -> dict[str, pa.Table]:
+    """The public tables.
+
+    Raises:
+        InvalidInput: a file is missing, cannot be read or lacks a column, all findings at once.
+
+    """
+    tables, found = {}, []
+    for name in PUBLIC:
+        path = public / f"{name}.parquet"
+        try:
+            table = pq.read_table(path)
+            missing = [c for c in SCHEMAS[name].names if c not in table.column_names]
+            if missing:
+                found.append(
+                    Finding(str(path), f"the columns {', '.join(SCHEMAS[name].names)}", f"no {', '.join(missing)}")
+                )
+            else:
+                tables[name] = table.select(SCHEMAS[name].names).cast(SCHEMAS[name])
+        except (OSError, pa.ArrowException) as error:
+            found.append(Finding(str(path), "a Parquet table", str(error).splitlines()[0]))
+    require(found)
+    return tables
+
+
+def read_manifest(public: Path) -> dict[str, Any]:
+    """The manifest.
+
+    Raises:
+        InvalidInput: missing or no manifest.
+
+    """
+    path = public / MANIFEST
+    try:
+        manifest = json.loads(path.read_text())
+        (
+            manifest["files"],
+            manifest["root"],
+            manifest["chain_head"]["hash"],
+            manifest["operator"],
+            manifest["code_hashes"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            [Finding(str(path), "the manifest of a finished run", f"{type(error).__name__}: {error}")]
+        ) from error
+    return dict(manifest)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """A Parquet file, whole or not at all."""
+    _replace(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+
+
+def write_csv(path: Path, table: pa.Table) -> None:
+    """A CSV file, whole or not at all."""
+    _replace(path, lambda temporary: pa_csv.write_csv(table, temporary))
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, whole or not at all, the same line ends everywhere."""
+    _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_json(path: Path, value: object) -> None:
+    """A JSON file with sorted keys, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def _replace(path: Path, write: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    write(temporary)
+    temporary.replace(path)
