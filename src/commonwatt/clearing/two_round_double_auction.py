@@ -45,7 +45,9 @@ class TwoRoundDoubleAuction:
 
 def _is_renewable(book: OrderBook, context: ClearingContext) -> Flags:
     storage = (Source.BATTERY, Source.EV) if context.renewable_storage else ()
-    return np.isin(book.source, (*RENEWABLE_SOURCES, *storage))
+    counts = np.zeros(len(Source), np.bool_)
+    counts[[*RENEWABLE_SOURCES, *storage]] = True
+    return counts[book.source]
 
 
 def _merit_order(book: OrderBook) -> tuple[Ints, Ints]:
