@@ -10,6 +10,7 @@ from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates
+from commonwatt.core.welfare import exact_sum
 from commonwatt.pricing import Pricing
 
 PROMISES = frozenset({"budget_balance", "limits", "efficiency", "order_independence"})
@@ -79,8 +80,8 @@ def _balance_findings(agreement: Agreement, breaks: frozenset[str]) -> list[Find
     bought = int(trades.energy_wh[trades.buy_order >= 0].sum())
     if sold != bought:
         found.append(Finding("agreement energy", "sold = bought", f"{sold} sold, {bought} bought"))
-    paid = int((trades.energy_wh * trades.buy_price_micro_per_kwh)[trades.buy_order >= 0].sum())
-    received = int((trades.energy_wh * trades.sell_price_micro_per_kwh)[trades.sell_order >= 0].sum())
+    paid = exact_sum((trades.energy_wh * trades.buy_price_micro_per_kwh)[trades.buy_order >= 0])
+    received = exact_sum((trades.energy_wh * trades.sell_price_micro_per_kwh)[trades.sell_order >= 0])
     if "budget_balance" not in breaks and paid < received:
         found.append(
             Finding("agreement money", "buyers pay at least what sellers receive", f"{paid} paid, {received} received")

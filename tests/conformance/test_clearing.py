@@ -1,0 +1,179 @@
+"""Every registered mechanism keeps every promise of its room, or declares the one it breaks and the break is real."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from commonwatt.clearing import CLEARINGS, Clearing, promise_findings
+from commonwatt.clearing.base import PROMISES
+from commonwatt.core.encoding import encode
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Agreement, Reason
+from commonwatt.core.registry import NEEDS
+from commonwatt.core.welfare import optimum_welfare_nano, welfare_nano
+from tests.fakes.books import arrived_otherwise, book_of, books, context, seeded_book
+
+every_mechanism = pytest.mark.parametrize("name", CLEARINGS.names())
+every_patient_mechanism = pytest.mark.parametrize(
+    "name", [name for name in CLEARINGS.names() if "order_independence" not in CLEARINGS.answer(name).breaks]
+)
+SMALL = [seeded_book(seed, 12, -20, 20, 9) for seed in range(60)]
+
+
+def outcome_by_limit(book: OrderBook, agreement: Agreement) -> tuple[Counter, Counter]:
+    """What must not depend on arrival: energy traded at each price, and energy filled per side and limit."""
+    trades = agreement.trades
+    at_price: Counter = Counter()
+    sold = trades.sell_order >= 0
+    for price, energy in zip(trades.sell_price_micro_per_kwh[sold], trades.energy_wh[sold], strict=True):
+        at_price[int(price)] += int(energy)
+    per_limit: Counter = Counter()
+    filled = trades.filled_wh(len(book))
+    for side, limit, energy in zip(book.is_sell, book.limit_micro_per_kwh, filled, strict=True):
+        per_limit[bool(side), int(limit)] += int(energy)
+    return at_price, per_limit
+
+
+def depends_on_arrival(mechanism: Clearing, book: OrderBook, seed: int) -> bool:
+    other, _ = arrived_otherwise(book, seed)
+    before = outcome_by_limit(book, mechanism.clear(book, context()))
+    return before != outcome_by_limit(other, mechanism.clear(other, context()))
+
+
+def is_inefficient(mechanism: Clearing, book: OrderBook) -> bool:
+    return welfare_nano(book, mechanism.clear(book, context()).trades) < optimum_welfare_nano(book)
+
+
+def breaks_a_check(mechanism: Clearing, book: OrderBook, word: str) -> bool:
+    return any(word in f.where for f in promise_findings(book, mechanism.clear(book, context())))
+
+
+@every_mechanism
+def test_it_declares_what_it_needs_and_breaks_in_known_words(name: str) -> None:
+    cls = CLEARINGS.answer(name)
+    assert cls.needs <= NEEDS
+    assert cls.breaks <= PROMISES
+    assert cls.__doc__
+
+
+@every_mechanism
+@settings(max_examples=80, deadline=None)
+@given(book=books())
+def test_it_keeps_the_room_s_promises_on_any_book(name: str, book: OrderBook) -> None:
+    mechanism = CLEARINGS.make(name)
+    assert promise_findings(book, mechanism.clear(book, context()), mechanism.breaks) == []
+
+
+@every_mechanism
+@settings(max_examples=40, deadline=None)
+@given(book=books())
+def test_every_order_is_matched_or_returned_with_a_reason(name: str, book: OrderBook) -> None:
+    agreement = CLEARINGS.make(name).clear(book, context())
+    whole = agreement.trades.filled_wh(len(book)) == book.energy_wh
+    assert ((agreement.reason == Reason.FILLED) == whole).all()
+
+
+@every_mechanism
+@settings(max_examples=30, deadline=None)
+@given(book=books())
+def test_the_same_book_clears_to_the_same_bytes(name: str, book: OrderBook) -> None:
+    first, second = (CLEARINGS.make(name).clear(book, context()) for _ in range(2))
+    assert encode(first) == encode(second)
+
+
+@every_patient_mechanism
+@settings(max_examples=50, deadline=None)
+@given(book=books(), seed=st.integers(0, 99))
+def test_arrival_changes_neither_prices_nor_energy(name: str, book: OrderBook, seed: int) -> None:
+    mechanism = CLEARINGS.make(name)
+    assert not depends_on_arrival(mechanism, book, seed)
+
+
+@every_patient_mechanism
+@settings(max_examples=50, deadline=None)
+@given(book=books(), seed=st.integers(0, 99))
+def test_an_order_alone_at_its_limit_is_filled_the_same_whenever_it_arrives(
+    name: str, book: OrderBook, seed: int
+) -> None:
+    mechanism = CLEARINGS.make(name)
+    other, rows = arrived_otherwise(book, seed)
+    before = mechanism.clear(book, context()).trades.filled_wh(len(book))[rows]
+    after = mechanism.clear(other, context()).trades.filled_wh(len(book))
+    shared = Counter(zip(other.is_sell.tolist(), other.limit_micro_per_kwh.tolist(), strict=True))
+    limits = zip(other.is_sell.tolist(), other.limit_micro_per_kwh.tolist(), strict=True)
+    alone = np.array([shared[key] == 1 for key in limits], np.bool_)
+    assert (before[alone] == after[alone]).all()
+
+
+@every_mechanism
+@settings(max_examples=80, deadline=None)
+@given(book=books())
+def test_welfare_is_the_optimum_or_never_above_it(name: str, book: OrderBook) -> None:
+    mechanism = CLEARINGS.make(name)
+    welfare, optimum = welfare_nano(book, mechanism.clear(book, context()).trades), optimum_welfare_nano(book)
+    assert welfare <= optimum if mechanism.breaks & {"efficiency", "limits"} else welfare == optimum
+
+
+@every_mechanism
+def test_a_break_that_is_declared_is_true(name: str) -> None:
+    mechanism = CLEARINGS.make(name)
+    shown = {
+        "efficiency": lambda book: is_inefficient(mechanism, book),
+        "order_independence": lambda book: depends_on_arrival(mechanism, book, 1),
+        "limits": lambda book: breaks_a_check(mechanism, book, "price"),
+        "budget_balance": lambda book: breaks_a_check(mechanism, book, "money"),
+    }
+    for promise in mechanism.breaks:
+        assert any(shown[promise](book) for book in SMALL), f"{name} declares {promise} broken, and keeps it"
+
+
+@every_mechanism
+def test_energy_that_does_not_exist_is_not_traded(name: str) -> None:
+    # A peer's auction trades 13 here: per merged row the smaller of both whole orders, instead of the step of the curve.
+    book = book_of(("buy", 5, 30), ("buy", 5, 30), ("sell", 3, 10), ("sell", 7, 10))
+    trades = CLEARINGS.make(name).clear(book, context()).trades
+    assert int(trades.energy_wh[trades.buy_order >= 0].sum()) == 10
+    assert trades.filled_wh(4).tolist() == [5, 5, 3, 7]
+
+
+@every_mechanism
+def test_two_identical_orders_of_one_member_are_both_served(name: str) -> None:
+    book = book_of(("sell", 1000, 10), ("sell", 1000, 10), ("buy", 2000, 30), members=[4, 4, 9])
+    assert CLEARINGS.make(name).clear(book, context()).trades.filled_wh(3).tolist() == [1000, 1000, 2000]
+
+
+@every_mechanism
+@pytest.mark.parametrize(
+    "book",
+    [
+        book_of(),
+        book_of(("sell", 5, 10), ("sell", 4, -10)),
+        book_of(("buy", 5, 10)),
+        book_of(("sell", 5, 10), ("buy", 5, 9)),
+        book_of(("sell", 0, 1), ("buy", 5, 9)),
+    ],
+    ids=["no orders", "no buyers", "no sellers", "limits apart", "a side without energy"],
+)
+def test_a_book_without_trades_is_an_agreement_like_any_other(name: str, book: OrderBook) -> None:
+    agreement = CLEARINGS.make(name).clear(book, context())
+    assert len(agreement.trades) == 0
+    assert len(agreement.reason) == len(book)
+    assert promise_findings(book, agreement) == []
+
+
+@every_mechanism
+def test_a_large_book_clears_as_well(name: str) -> None:
+    book, mechanism = seeded_book(3, 30_000, -(2**31) + 1, 2**31 - 1, 2**31 - 1), CLEARINGS.make(name)
+    agreement = mechanism.clear(book, context())
+    assert promise_findings(book, agreement, mechanism.breaks) == []
+    assert len(agreement.trades) > 10_000
+
+
+@every_mechanism
+def test_ties_are_not_drawn_at_random(name: str) -> None:
+    book = book_of(*[("sell", 3, 10)] * 5, *[("buy", 2, 10)] * 3)
+    seen = {encode(CLEARINGS.make(name).clear(book, context())) for _ in range(5)}
+    assert len(seen) == 1
