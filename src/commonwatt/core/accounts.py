@@ -68,7 +68,7 @@ def kind_names() -> list[str]:
 
 @dataclass(frozen=True)
 class Postings(Columns):
-    """Movements of money: `amount_nano` > 0 from `debit` to `credit`.
+    """Movements of money: `amount_nano` > 0 from `debit` to `credit` (0 only for energy that the pool passes on free of charge).
 
     Where the money is energy times a price, both are kept (amount = energy x |price|), so that a contract can compute it again; an
     amount that is not (a reward) has energy 0 and price 0.
@@ -86,8 +86,14 @@ class Postings(Columns):
     dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {"kind": ("int8", 0)}
 
 
-def energy_postings(receiver: Ints, payer: Ints, energy_wh: Ints, price_micro_per_kwh: Ints, kind: Kind) -> Postings:
-    """Postings for energy at a price: `payer` pays `receiver` energy x price; a negative price turns it round; zero amounts vanish."""
+def energy_postings(
+    receiver: Ints, payer: Ints, energy_wh: Ints, price_micro_per_kwh: Ints, kind: Kind | Ints
+) -> Postings:
+    """Postings for energy at a price: `payer` pays `receiver` energy x price; a negative price turns it round.
+
+    Zero amounts vanish, except through the pool: the contract counts the pool's energy, free of charge or not. `kind` is one for all
+    rows or one a row.
+    """
     amount = energy_wh * price_micro_per_kwh
     turned = amount < 0
     table = Postings.of(
@@ -95,11 +101,12 @@ def energy_postings(receiver: Ints, payer: Ints, energy_wh: Ints, price_micro_pe
         debit=np.where(turned, receiver, payer),
         credit=np.where(turned, payer, receiver),
         amount_nano=np.abs(amount),
-        kind=int(kind),
+        kind=int(kind) if isinstance(kind, Kind) else kind,
         energy_wh=energy_wh,
         price_micro_per_kwh=price_micro_per_kwh,
     )
-    return table.take(amount != 0)
+    pooled = (receiver == Account.POOL) | (payer == Account.POOL)
+    return table.take((amount != 0) | (pooled & (energy_wh != 0)))
 
 
 def amount_postings(debit: Ints, credit: Ints, amount_nano: Ints, kind: Kind) -> Postings:

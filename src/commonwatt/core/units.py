@@ -48,3 +48,15 @@ def whole_wh(energy: Floats) -> Ints:
 def slot_energy_wh(power_w: IntOrInts, slot_s: int) -> IntOrInts:
     """The most whole Wh that a power of `power_w` watts delivers in a slot of `slot_s` seconds (rounded down)."""
     return power_w * slot_s // SECONDS_PER_HOUR
+
+
+def parts_per_million(share: float) -> int:
+    """A share in [0, 1] of the settings as whole parts per million, so that money is split in integers."""
+    return round(share * 1_000_000)
+
+
+def exact_sum(column: Ints) -> int:
+    """The sum of a column as a Python integer, also where int64 would wrap."""
+    if len(column) and max(abs(int(column.max())), abs(int(column.min()))) > (2**63 - 1) // len(column):
+        return sum(column.tolist())
+    return int(column.sum())

@@ -1,0 +1,124 @@
+"""What was delivered of each trade: pro rata in rounds, then one greedy pass, so that no two partners could still exchange a Wh."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from commonwatt.core.splits import ration
+from commonwatt.core.units import Flags, Ints
+from commonwatt.settlement._trades import NOBODY, Peers, energy_by_member
+
+
+def delivered_wh(peers: Peers, export_wh: Ints, import_wh: Ints) -> Ints:
+    """Of the agreed energy of each trade (`peers.energy_wh`), what the registers of both sides cover; shape (trades,).
+
+    In a round each side's remaining metered energy is shared over its open trades in proportion to what is left of them (largest
+    remainder, ties by trade), and each trade takes the smaller share; rounds repeat while one moves energy. What rounding left then moves
+    greedily by trade id. The pool stands between all its sellers and all its buyers: it takes as much as it passes on, shared pro rata.
+    Promises: 0 <= delivered <= agreed; per member sold <= export and bought <= import; the pool takes what it passes on; afterwards no
+    trade (and no pair across the pool) has energy left on both sides.
+    """
+    work = _Work(peers, export_wh, import_wh)
+    while work.shares_moved():
+        pass
+    work.finish_pairs()
+    work.finish_pool()
+    return peers.energy_wh - work.left_wh
+
+
+class _Work:
+    """What is left of trades and registers while energy is being allocated."""
+
+    def __init__(self, peers: Peers, export_wh: Ints, import_wh: Ints) -> None:
+        self.seller, self.buyer = peers.seller, peers.buyer
+        self.left_wh = peers.energy_wh.copy()
+        # The extra last element stands for the pool (-1), whose own energy is no limit.
+        self.give_wh = np.append(export_wh, np.int64(2**62))
+        self.take_wh = np.append(import_wh, np.int64(2**62))
+        self.into_pool, self.from_pool = self.buyer == NOBODY, self.seller == NOBODY
+
+    def open_trades(self) -> Flags:
+        """Trades that could still move energy."""
+        is_open = (self.left_wh > 0) & (self.give_wh[self.seller] > 0) & (self.take_wh[self.buyer] > 0)
+        if not ((is_open & self.into_pool).any() and (is_open & self.from_pool).any()):
+            is_open &= ~(self.into_pool | self.from_pool)
+        return is_open
+
+    def shares_moved(self) -> bool:
+        """One round; whether it moved energy."""
+        rows = np.flatnonzero(self.open_trades())
+        if not len(rows):
+            return False
+        offered = _shares(self.give_wh, self.left_wh[rows], self.seller[rows])
+        wanted = _shares(self.take_wh, self.left_wh[rows], self.buyer[rows])
+        moved = np.minimum(offered, wanted)
+        into, out = self.into_pool[rows], self.from_pool[rows]
+        passed = min(int(moved[into].sum()), int(moved[out].sum()))
+        moved[into] = ration(moved[into], passed)
+        moved[out] = ration(moved[out], passed)
+        self._move(rows, moved)
+        return bool(moved.any())
+
+    def finish_pairs(self) -> None:
+        """The greedy pass over trades between two members, by trade id: only those are visited that rounding left open."""
+        for row in np.flatnonzero(self.open_trades() & ~self.into_pool & ~self.from_pool):
+            seller, buyer = self.seller[row], self.buyer[row]
+            energy = min(self.left_wh[row], self.give_wh[seller], self.take_wh[buyer])
+            self.left_wh[row] -= energy
+            self.give_wh[seller] -= energy
+            self.take_wh[buyer] -= energy
+
+    def finish_pool(self) -> None:
+        """The same through the pool: as much as both its sides still have, in order of trade id."""
+        is_open = self.open_trades()
+        into, out = np.flatnonzero(is_open & self.into_pool), np.flatnonzero(is_open & self.from_pool)
+        offered = _greedy(self.give_wh, self.left_wh[into], self.seller[into])
+        wanted = _greedy(self.take_wh, self.left_wh[out], self.buyer[out])
+        passed = min(int(offered.sum()), int(wanted.sum()))
+        self._move(into, _first(offered, passed))
+        self._move(out, _first(wanted, passed))
+
+    def _move(self, rows: Ints, energy_wh: Ints) -> None:
+        self.left_wh[rows] -= energy_wh
+        members = len(self.give_wh) - 1
+        self.give_wh[:-1] -= energy_by_member(self.seller[rows], energy_wh, members)
+        self.take_wh[:-1] -= energy_by_member(self.buyer[rows], energy_wh, members)
+
+
+def _shares(available_wh: Ints, wanted_wh: Ints, member: Ints) -> Ints:
+    """`core.splits.ration` for every member at once: what each row gets of its member's energy, never above its wish."""
+    total = np.zeros(len(available_wh), np.int64)
+    np.add.at(total, member, wanted_wh)
+    scarce = np.flatnonzero(total[member] > available_wh[member])
+    shares = wanted_wh.copy()
+    if not len(scarce):
+        return shares
+    owner = member[scarce]
+    quotient, remainder = np.divmod(wanted_wh[scarce] * available_wh[owner], total[owner])
+    spare = available_wh.copy()
+    np.subtract.at(spare, owner, quotient)
+    by_remainder = np.lexsort((-remainder, owner))
+    ranked = owner[by_remainder]
+    rank = np.arange(len(ranked)) - np.searchsorted(ranked, ranked)
+    quotient[by_remainder[rank < spare[ranked]]] += 1
+    shares[scarce] = quotient
+    return shares
+
+
+def _greedy(available_wh: Ints, wanted_wh: Ints, member: Ints) -> Ints:
+    """What each row gets when rows help themselves in order."""
+    order = np.argsort(member, kind="stable")
+    owner, wanted = member[order], wanted_wh[order]
+    before = np.cumsum(wanted) - wanted
+    # Searching a member's first row gives what other members took before it.
+    before -= before[np.searchsorted(owner, owner)]
+    taken = np.empty_like(wanted)
+    taken[order] = np.clip(available_wh[owner] - before, 0, wanted)
+    return taken
+
+
+def _first(energy_wh: Ints, total_wh: int) -> Ints:
+    """As much of each row as `total_wh` covers in order."""
+    before = np.cumsum(energy_wh) - energy_wh
+    covered: Ints = np.clip(total_wh - before, 0, energy_wh)
+    return covered

@@ -1,0 +1,191 @@
+"""From energies to a statement: the lines of every member's bill, the postings that pay them, the supplier's wholesale close."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from commonwatt.core.accounts import (
+    FIRST_MEMBER,
+    Account,
+    Kind,
+    Postings,
+    amount_postings,
+    energy_postings,
+    member_account,
+)
+from commonwatt.core.records import LEG_ENERGY_SIGN, Leg, Legs, Statement
+from commonwatt.core.tariff import Rates
+from commonwatt.core.units import Ints, exact_sum
+from commonwatt.settlement._trades import Peers, peer_legs, trade_postings
+from commonwatt.settlement.base import SettlementContext
+
+PAID_TO: Final[dict[Leg, tuple[Kind, Account]]] = {
+    Leg.SUPPLIER_SELL: (Kind.SUPPLIER, Account.SUPPLIER),
+    Leg.SUPPLIER_BUY: (Kind.SUPPLIER, Account.SUPPLIER),
+    Leg.IMBALANCE_SHORT: (Kind.IMBALANCE, Account.SUPPLIER),
+    Leg.IMBALANCE_LONG: (Kind.IMBALANCE, Account.SUPPLIER),
+    Leg.CORRECTION_SHORT: (Kind.CORRECTION, Account.SUPPLIER),
+    Leg.CORRECTION_LONG: (Kind.CORRECTION, Account.SUPPLIER),
+    Leg.GRID_FEE: (Kind.FEE, Account.GRID),
+    Leg.LOCAL_FEE: (Kind.FEE, Account.GRID),
+    Leg.TAX: (Kind.TAX, Account.STATE),
+    Leg.PENALTY: (Kind.PENALTY, Account.REWARDS),
+}
+"""Per leg the kind of its posting and the other end; peer legs are paid through the trades, rewards through the pool of rewards."""
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What each member has with its supplier, Wh >= 0, arrays of shape (members,)."""
+
+    sell_wh: Ints
+    buy_wh: Ints
+    short_wh: Ints
+    long_wh: Ints
+
+    @classmethod
+    def by_meter(cls, sold_wh: Ints, bought_wh: Ints, export_wh: Ints, import_wh: Ints) -> Supply:
+        """Each register against its own side of the market: sells fill from export, buys from import.
+
+        Exported and not sold is fed in, imported and not bought is supplied; sold and not exported is short, bought and not imported is
+        long. Where one register is zero this is `d = sold - bought - net` of the rule `scheduled` (`mechanisms`, section 0); where both
+        are not, the other register is the supplier's and excuses no imbalance and makes none.
+        """
+        return cls(
+            sell_wh=np.maximum(export_wh - sold_wh, 0),
+            buy_wh=np.maximum(import_wh - bought_wh, 0),
+            short_wh=np.maximum(sold_wh - export_wh, 0),
+            long_wh=np.maximum(bought_wh - import_wh, 0),
+        )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One leg for every member at one price."""
+
+    leg: Leg
+    energy_wh: Ints
+    """Shape (members,), at least 0; no leg where it is 0."""
+    price_micro_per_kwh: int
+    sign: int
+    """+1: the member receives energy x price, -1: it pays."""
+
+
+@dataclass(frozen=True)
+class Rewarded:
+    """What the honest-forecast scheme pays out in a slot."""
+
+    energy_wh: Ints
+    """Shape (members,), what the reward is for."""
+    price_micro_per_kwh: int
+    amount_nano: Ints
+    """Shape (members,), at most energy x price: less where the pool of rewards was short."""
+    fee_share_nano: int
+    """What the grid's fees of this slot give to the pool of rewards."""
+
+
+def charges(supplied_wh: Ints, bought_wh: Ints, rates: Rates, sign: int = -1) -> list[Line]:
+    """Fees and taxes: grid fee and tax on what is supplied or short, local fee and local tax on what is bought from peers."""
+    lines = [
+        Line(Leg.GRID_FEE, supplied_wh, rates.grid_fee_micro_per_kwh, sign),
+        Line(Leg.LOCAL_FEE, bought_wh, rates.local_fee_micro_per_kwh, sign),
+    ]
+    if rates.tax_micro_per_kwh == rates.local_tax_micro_per_kwh:
+        return [*lines, Line(Leg.TAX, supplied_wh + bought_wh, rates.tax_micro_per_kwh, sign)]
+    return [
+        *lines,
+        Line(Leg.TAX, supplied_wh, rates.tax_micro_per_kwh, sign),
+        Line(Leg.TAX, bought_wh, rates.local_tax_micro_per_kwh, sign),
+    ]
+
+
+def supply_lines(supply: Supply, bought_wh: Ints, rates: Rates) -> list[Line]:
+    """Everything on the bill that is not a trade, a reward or a penalty."""
+    return [
+        Line(Leg.SUPPLIER_SELL, supply.sell_wh, rates.feed_in_micro_per_kwh, 1),
+        Line(Leg.SUPPLIER_BUY, supply.buy_wh, rates.retail_micro_per_kwh, -1),
+        Line(Leg.IMBALANCE_SHORT, supply.short_wh, rates.imbalance_buy_micro_per_kwh, -1),
+        Line(Leg.IMBALANCE_LONG, supply.long_wh, rates.imbalance_sell_micro_per_kwh, 1),
+        *charges(supply.buy_wh + supply.short_wh, bought_wh, rates),
+    ]
+
+
+def line_tables(lines: Sequence[Line]) -> tuple[Legs, Postings]:
+    """Legs and postings of lines; a fee or tax at price 0 leaves no leg, energy at price 0 leaves a leg and no posting."""
+    prices = np.array([line.price_micro_per_kwh for line in lines], np.int64)
+    legs = np.array([int(line.leg) for line in lines], np.int64)
+    counted = (prices != 0) | (LEG_ENERGY_SIGN[legs] != 0)
+    energy = np.stack([line.energy_wh for line in lines])
+    row, member = np.nonzero((energy > 0) & counted[:, None])
+    energy_wh, price = energy[row, member], prices[row]
+    sign = np.array([line.sign for line in lines], np.int64)[row]
+    ends = [PAID_TO[line.leg] for line in lines]
+    other = np.array([int(account) for _, account in ends], np.int64)[row]
+    kind = np.array([int(kind) for kind, _ in ends], np.int64)[row]
+    own = member_account(member)
+    receives = sign > 0
+    table = Legs(member, legs[row], energy_wh, price, sign * energy_wh * price)
+    receiver, payer = np.where(receives, own, other), np.where(receives, other, own)
+    return table, energy_postings(receiver, payer, energy_wh, price, kind)
+
+
+def wholesale_postings(surplus_wh: int, balancing_micro_per_kwh: int) -> Postings:
+    """Close the supplier's energy: a surplus is sold to the wholesale account at the balancing price, a shortage bought from it."""
+    supplier, wholesale = np.array([Account.SUPPLIER], np.int64), np.array([Account.WHOLESALE], np.int64)
+    receiver, payer = (supplier, wholesale) if surplus_wh > 0 else (wholesale, supplier)
+    energy, price = np.array([abs(surplus_wh)], np.int64), np.array([balancing_micro_per_kwh], np.int64)
+    return energy_postings(receiver, payer, energy, price, Kind.WHOLESALE)
+
+
+def _reward_tables(rewarded: Rewarded) -> tuple[Legs, Postings]:
+    member = np.flatnonzero(rewarded.amount_nano)
+    amount = rewarded.amount_nano[member]
+    legs = Legs.of(
+        len(member),
+        member=member,
+        leg=int(Leg.REWARD),
+        energy_wh=rewarded.energy_wh[member],
+        price_micro_per_kwh=rewarded.price_micro_per_kwh,
+        amount_nano=amount,
+    )
+    grid, pool = np.array([Account.GRID], np.int64), np.array([Account.REWARDS], np.int64)
+    # The share of the fees stands before the rewards: in this order the pool is never below zero.
+    entering = amount_postings(grid, pool, np.array([rewarded.fee_share_nano], np.int64), Kind.FEE)
+    paid = amount_postings(np.full_like(member, Account.REWARDS), member + FIRST_MEMBER, amount, Kind.REWARD)
+    return legs, Postings.joined((entering, paid))
+
+
+def slot_statement(
+    context: SettlementContext,
+    peers: Peers,
+    lines: Sequence[Line],
+    rewarded: Rewarded | None = None,
+) -> Statement:
+    """Revision 0 of a slot: legs sorted by member, leg and price; postings as trades, lines, rewards, wholesale.
+
+    Raises:
+        ConservationBroken: fills with the pool whose sold and bought energy differ.
+
+    """
+    legs, postings = line_tables(lines)
+    tables, movements = [peer_legs(peers), legs], [trade_postings(peers), postings]
+    if rewarded is not None:
+        earned, paid = _reward_tables(rewarded)
+        tables.append(earned)
+        movements.append(paid)
+    movements.append(wholesale_postings(supplier_surplus_wh(legs), context.rates.balancing_micro_per_kwh))
+    return Statement(context.slot, 0, in_order(Legs.joined(tables)), Postings.joined(movements), peers.energy_wh)
+
+
+def supplier_surplus_wh(legs: Legs) -> int:
+    """Energy the supplier is left with by legs that are its own (positive: taken from members)."""
+    return exact_sum(LEG_ENERGY_SIGN[legs.leg] * legs.energy_wh)
+
+
+def in_order(legs: Legs) -> Legs:
+    """Legs sorted by member, leg and price."""
+    return legs.take(np.lexsort((legs.price_micro_per_kwh, legs.leg, legs.member)))

@@ -1,0 +1,89 @@
+"""Honest-forecast rewards and penalties, paid from a pool that never goes below zero (He 2025, Eqs. 6-9, corrected)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Agreement, Leg, Reason
+from commonwatt.core.splits import ration
+from commonwatt.core.units import Flags, Ints, exact_sum, parts_per_million
+from commonwatt.settlement._legs import Line, Rewarded
+from commonwatt.settlement._trades import energy_by_member
+
+REFUSED = (Reason.BALANCE, Reason.GATE_SHUT, Reason.SLOT_FAILED)
+"""An order with such a reason was never taken: it is no schedule."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What members ordered and the market took, filled or not; arrays of shape (members,), Wh."""
+
+    sell_wh: Ints
+    buy_wh: Ints
+
+    @property
+    def net_wh(self) -> Ints:
+        """Positive: out to the community."""
+        return self.sell_wh - self.buy_wh
+
+    @property
+    def stands(self) -> Flags:
+        """Members who have a schedule: who ordered nothing forecast nothing, and is supplied by its meter."""
+        return (self.sell_wh > 0) | (self.buy_wh > 0)
+
+    @classmethod
+    def of(cls, book: OrderBook, agreement: Agreement, members: int) -> Schedule:
+        """The orders of a book that were not refused."""
+        taken = np.where(np.isin(agreement.reason, REFUSED), 0, book.energy_wh)
+        return cls(
+            energy_by_member(book.member, np.where(book.is_sell, taken, 0), members),
+            energy_by_member(book.member, np.where(book.is_sell, 0, taken), members),
+        )
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Terms of rewards and penalties."""
+
+    form: str
+    """`none`, `proportional` or `band`."""
+    beta_micro_per_kwh: int
+    gamma_micro_per_kwh: int
+    tolerance_share: float
+    fee_share: float
+
+    def energies(self, schedule: Schedule, net_wh: Ints) -> tuple[Ints, Ints]:
+        """Energy that earns a reward and energy that costs a penalty, per member, with d = ordered - metered (net).
+
+        `proportional`: max(0, |ordered| - |d|) and |d|. `band`: within |d| <= tolerance x |ordered| the ordered energy that was metered and
+        none; outside none and |d|. Members without a schedule have neither.
+        """
+        ordered = np.abs(schedule.net_wh)
+        missed = np.abs(schedule.net_wh - net_wh)
+        if self.form == "band":
+            honest = missed * 1_000_000 <= parts_per_million(self.tolerance_share) * ordered
+            earning = np.where(honest, np.minimum(ordered, np.abs(net_wh)), 0)
+            costing = np.where(honest, 0, missed)
+        else:
+            earning, costing = np.maximum(ordered - missed, 0), missed
+        return np.where(schedule.stands, earning, 0), np.where(schedule.stands, costing, 0)
+
+    def penalty(self, costing_wh: Ints) -> Line:
+        """The penalties of a slot."""
+        return Line(Leg.PENALTY, costing_wh, self.gamma_micro_per_kwh, -1)
+
+    def rewarded(self, earning_wh: Ints, lines: Sequence[Line], balance_nano: int) -> Rewarded:
+        """Rewards of a slot whose fees and penalties are among `lines`; scaled down by largest remainder where the pool is short."""
+        fees = sum(_charged(line) for line in lines if line.leg in (Leg.GRID_FEE, Leg.LOCAL_FEE))
+        share = max(fees, 0) * parts_per_million(self.fee_share) // 1_000_000
+        penalties = sum(_charged(line) for line in lines if line.leg == Leg.PENALTY)
+        amounts = ration(earning_wh * self.beta_micro_per_kwh, balance_nano + share + penalties)
+        return Rewarded(earning_wh, self.beta_micro_per_kwh, amounts, share)
+
+
+def _charged(line: Line) -> int:
+    return exact_sum(line.energy_wh) * line.price_micro_per_kwh
