@@ -16,10 +16,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-
-from commonwatt.contracts import encoding
 from tests.fakes.contract_world import CAP_NANO, COIN, FIRST_SLOT, WINDOW_S, Batch, RevertedError, World, reverts
 from tests.fakes.vault_model import VaultModel
+
+from commonwatt.contracts import encoding
 
 ACCOUNTS = 12
 TRADING = st.sampled_from([0, 1, 3, 8, 9, 10, 11])
@@ -148,13 +148,13 @@ class Life(RuleBasedStateMachine):
         if entry.stands:
             assert self.world.post(entry.batch, entry.attempt) is False
         else:
-            with pytest.raises(RevertedError, match="was voided|key taken|goes to the supplier"):
+            with pytest.raises(RevertedError, match=r"was voided|key taken|goes to the supplier"):
                 self.world.post(entry.batch, 2)
 
     @rule(entry=posted)
     def void(self, entry: Posted) -> None:
         if not entry.stands:
-            with pytest.raises(RevertedError, match="no such batch|signer"):
+            with pytest.raises(RevertedError, match=r"no such batch|signer"):
                 self.world.void(entry.batch, entry.attempt)
         elif self.model.epoch > entry.epoch + 1:
             with reverts("market: window closed"):
@@ -182,7 +182,7 @@ class Life(RuleBasedStateMachine):
         payable = min(nano, self.model.surplus() if index == 0 else self.model.free(index))
         sender = self.world.wallet(index)
         if self.model.epoch != ready or payable <= 0:
-            with pytest.raises(RevertedError, match="too early|lapsed|nothing free"):
+            with pytest.raises(RevertedError, match=r"too early|lapsed|nothing free"):
                 self.world.vault.call("withdraw", index, sender=sender)
             return
         assert self.world.vault.call("withdraw", index, sender=sender) == payable

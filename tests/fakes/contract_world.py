@@ -55,7 +55,8 @@ def key_of(name: str) -> coincurve.PrivateKey:
 
 def address_of(name: str) -> bytes:
     """Return the address that belongs to a name."""
-    return encoding.keccak256(key_of(name).public_key.format(compressed=False)[1:])[12:]
+    point = bytes(key_of(name).public_key.format(compressed=False))
+    return encoding.keccak256(point[1:])[12:]
 
 
 def sign(name: str, digest: bytes) -> tuple[int, int, int]:
@@ -82,7 +83,7 @@ class Contract:
         """Return the calldata of a call."""
         types = [abi_type(entry) for entry in self.functions[function]["inputs"]]
         selector = encoding.keccak256(f"{function}({','.join(types)})".encode())[:4]
-        return selector + encode(types, arguments)
+        return selector + bytes(encode(types, arguments))
 
     def call(self, function: str, *arguments: Any, sender: bytes = NO_ADDRESS) -> Any:
         """Call a function; one result is returned bare, several as a tuple."""

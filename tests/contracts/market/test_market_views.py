@@ -1,9 +1,19 @@
 """What the market shows, and what it is built with."""
 
 import pytest
+from tests.fakes.contract_world import (
+    FIRST_SLOT,
+    NO_ADDRESS,
+    START_S,
+    WINDOW_S,
+    Batch,
+    World,
+    address_of,
+    deploy_shipped,
+    reverts,
+)
 
 from commonwatt.contracts import artifact, encoding
-from tests.fakes.contract_world import FIRST_SLOT, NO_ADDRESS, START_S, WINDOW_S, Batch, World, address_of, deploy_shipped, reverts
 
 
 def test_its_hashes_are_those_computed_off_chain(world: World) -> None:

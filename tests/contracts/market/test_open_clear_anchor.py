@@ -1,9 +1,9 @@
 """`market.open`, `clear` and `anchor`: each once, by the operator."""
 
 import pytest
+from tests.fakes.contract_world import World, reverts
 
 from commonwatt.contracts import encoding
-from tests.fakes.contract_world import World, reverts
 
 SLOT = 7
 A, B = encoding.keccak256(b"a"), encoding.keccak256(b"b")

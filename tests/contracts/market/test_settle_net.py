@@ -3,9 +3,9 @@
 import dataclasses
 
 import pytest
+from tests.fakes.contract_world import CAP_NANO, COIN, FINAL_S, FIRST_SLOT, SLOT_S, Batch, World, reverts
 
 from commonwatt.contracts import encoding
-from tests.fakes.contract_world import CAP_NANO, COIN, FINAL_S, FIRST_SLOT, SLOT_S, Batch, World, reverts
 
 TRADE = Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000)])
 POOL = encoding.POOL
@@ -133,7 +133,9 @@ def test_a_self_trade_reverts(world: World, index: int) -> None:
 
 
 def test_fills_through_the_pool_settle_when_it_ends_at_zero(world: World) -> None:
-    world.post(Batch(FIRST_SLOT, energy=[(8, POOL, 10, 5), (9, POOL, 5, 5), (POOL, 10, 15, 6)], amounts=[(3, POOL, 15)]))
+    world.post(
+        Batch(FIRST_SLOT, energy=[(8, POOL, 10, 5), (9, POOL, 5, 5), (POOL, 10, 15, 6)], amounts=[(3, POOL, 15)])
+    )
     assert world.account(8)[1] == 50
     assert world.account(10)[0] == -90
     assert world.account(3)[1] == 15

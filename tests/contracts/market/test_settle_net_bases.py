@@ -3,9 +3,9 @@
 import dataclasses
 
 import pytest
+from tests.fakes.contract_world import FIRST_SLOT, NO_HASH, Batch, World, reverts
 
 from commonwatt.contracts import encoding
-from tests.fakes.contract_world import FIRST_SLOT, NO_HASH, Batch, World, reverts
 
 TRADE = Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000)])
 IMBALANCE = Batch(FIRST_SLOT, amounts=[(0, 8, 5)], kind=encoding.IMBALANCE, prior=TRADE.content)

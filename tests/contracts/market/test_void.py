@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-
 from tests.fakes.contract_world import COIN, FIRST_SLOT, Batch, World, reverts
 
 TRADE = Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000), (0, 10, 500, 300_000)], amounts=[(1, 9, 77)])

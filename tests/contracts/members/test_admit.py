@@ -1,9 +1,9 @@
 """`members.admit` and `admit_many`: who comes in, and what is found afterwards."""
 
 import pytest
+from tests.fakes.contract_world import CONNECTION_W, NO_ADDRESS, World, address_of, reverts
 
 from commonwatt.contracts import artifact
-from tests.fakes.contract_world import CONNECTION_W, NO_ADDRESS, World, address_of, reverts
 
 NEW = World.admission(12)
 
@@ -82,7 +82,9 @@ def test_the_limits_are_packed_eight_to_a_word(world: World) -> None:
     assert limits == [0] * 8 + [CONNECTION_W] * 4 + list(range(12, 18))
 
 
-@pytest.mark.parametrize("view", ["wallet_of", "meter_key_of", "pseudonym_root_of", "connection_of", "role_of", "blacklisted_until"])
+@pytest.mark.parametrize(
+    "view", ["wallet_of", "meter_key_of", "pseudonym_root_of", "connection_of", "role_of", "blacklisted_until"]
+)
 def test_unknown_accounts_are_not_shown(world: World, view: str) -> None:
     world.members.call(view, 11)
     with reverts("members: unknown account"):

@@ -1,7 +1,6 @@
 """Keys that change: `rotate_wallet`, `recover_wallet` and what follows it, `rotate_meter_key`."""
 
 import pytest
-
 from tests.fakes.contract_world import COIN, NO_ADDRESS, RECOVERY_S, World, address_of, reverts
 
 NEW = address_of("new wallet")

@@ -1,7 +1,6 @@
 """`members.suspend`, `reinstate`, `blacklist`, `set_connection` and the regulator's office."""
 
 import pytest
-
 from tests.fakes.contract_world import NO_ADDRESS, World, address_of, deploy_shipped, reverts
 
 

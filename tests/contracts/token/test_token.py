@@ -2,9 +2,9 @@
 
 import pytest
 from eth_abi import encode
+from tests.fakes.contract_world import NO_ADDRESS, World, address_of, deploy_shipped, reverts, sign
 
 from commonwatt.contracts import encoding
-from tests.fakes.contract_world import NO_ADDRESS, World, address_of, deploy_shipped, reverts, sign
 
 A, B = address_of("a"), address_of("b")
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141

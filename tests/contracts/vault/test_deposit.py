@@ -1,7 +1,6 @@
 """`vault.deposit`, `deposit_many` and `sweep`: money in."""
 
 import pytest
-
 from tests.fakes.contract_world import COIN, FIRST_SLOT, Batch, World, reverts
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from tests.fakes.contract_world import NO_ADDRESS, WINDOW_S, World, address_of, deploy_shipped, reverts
 
 MARKET = address_of("stand-in market")

@@ -3,9 +3,17 @@
 from pathlib import Path
 
 import pytest
+from tests.fakes.contract_world import (
+    NO_ADDRESS,
+    WINDOW_S,
+    Contract,
+    World,
+    address_of,
+    deploy,
+    deploy_shipped,
+    reverts,
+)
 from vyper.compiler import compile_code
-
-from tests.fakes.contract_world import NO_ADDRESS, WINDOW_S, Contract, World, address_of, deploy, deploy_shipped, reverts
 
 DEPLOYER = address_of("deployer")
 MOCK = Path(__file__).parents[1] / "mocks" / "awkward_token.vy"
