@@ -41,6 +41,11 @@ def test_only_the_market_may(standing: World) -> None:
             post(standing, {}, sender=stranger)
 
 
+def test_what_the_supplier_lacks_is_no_debt_of_the_others(standing: World) -> None:
+    assert post(standing, {0: -1100, 9: 1100}) == -100
+    assert standing.vault.call("total_debt") == 0
+
+
 @pytest.mark.parametrize("nets", [{8: 1}, {8: -1}, {8: 5, 9: -4}, {8: 5, 12: -5}])
 def test_nets_that_do_not_sum_to_zero_over_existing_accounts_revert(standing: World, nets: dict[int, int]) -> None:
     with reverts("vault: sum"):
