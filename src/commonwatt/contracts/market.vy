@@ -1,0 +1,605 @@
+# pragma version ==0.4.3
+# pragma evm-version cancun
+# pragma optimize gas
+"""
+@title Life cycle and settlement of slots
+@custom:contract-name market
+@license Apache-2.0
+@author Commonwatt
+@notice A slot is opened (root of the book), cleared (roots of orders and clearing) and settled by batches of lines, from
+        which this contract computes every account's net itself, so that a wrong sum cannot be posted. A batch needs a
+        quorum of signatures; anyone may carry it here. It can be voided by the same quorum while its credits are
+        pending, and the void is its exact inverse.
+
+        Exactly once: a batch's key is keccak(community, slot, kind, revision, part), and its content hash is the value
+        stored under the key. The same content again is a success without effect, another content reverts. After a void
+        the key takes one other content (attempt 2); voided again, the part goes to the supplier.
+
+        Kinds: 0 settles a slot; 1 uses the slot's kind 0 as its base (imbalance on trades); 2 settles with the supplier
+        what a part of kind 0 or 1 left open that was voided twice. Revision r > 0 has revision r - 1 of its kind as its base. A base
+        is named by the content hash of its part 0, must be complete, and its window must have closed.
+
+        Lines, 12 bytes each, big-endian, energy lines first, then 20 bytes of padding that are not read:
+            energy  who u16 | with u16 | energy_wh u32 | price_micro_per_kwh i32   who receives energy * price from with
+            amount  who u16 | with u16 | amount_nano i64                           who receives amount from with
+        Wh times micro-currency per kWh is nano-currency exactly. A product stays within 2^63 and a sum of 1000 within
+        2^73, which is why the sums below need no overflow checks.
+@custom:security The quorum can name any trade between members within connection limit x price cap a batch (every part,
+                 kind and revision has that bound of its own), any amount between system accounts, and the supplier's
+                 deposit is what it can run down. Nothing here yet lets a member demand the signed order or the metered
+                 packet behind a line; until it does, a wrong batch is stopped only by the quorum's other signers.
+                 The operator can also delay or stop the market; balances can be withdrawn without it.
+"""
+
+
+interface Members:
+    def limits() -> (uint256, DynArray[uint256, 128]): view
+
+
+interface Vault:
+    def window_s() -> uint256: view
+    def members() -> address: view
+    def post(nets: int256[1024], accounts: uint256, mode: uint256) -> int256: nonpayable
+
+
+MAX_ACCOUNTS: constant(uint256) = 1024
+MAX_LINES: public(constant(uint256)) = 1000
+_LINE_BYTES: constant(uint256) = 12
+_PADDING_BYTES: constant(uint256) = 20  # `extract32` reads 32 bytes from the start of the last line
+_LINES_BYTES: constant(uint256) = 12 * 1000 + 20
+_MAX_SIGNERS: constant(uint256) = 16
+_MAX_PARTS: constant(uint256) = 256
+_FIRST_MEMBER: constant(uint256) = 8
+_POOL: constant(uint256) = 6
+_MASK_16: constant(uint256) = 2**16 - 1
+_MASK_32: constant(uint256) = 2**32 - 1
+_MASK_64: constant(uint256) = 2**64 - 1
+
+_SETTLEMENT: constant(uint256) = 0
+_IMBALANCE: constant(uint256) = 1
+_SUPPLIED: constant(uint256) = 2
+
+_LIVE: constant(uint256) = 1
+_VOID: constant(uint256) = 2
+
+_APPLY: constant(uint256) = 0
+_UNDO_CURRENT: constant(uint256) = 1
+_UNDO_PREVIOUS: constant(uint256) = 2
+
+_DOMAIN_TYPE: constant(bytes32) = keccak256(
+    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+)
+_DOMAIN_NAME: constant(bytes32) = keccak256("Commonwatt market")
+_DOMAIN_VERSION: constant(bytes32) = keccak256("1")
+_BATCH_TYPE: constant(bytes32) = keccak256("Batch(bytes32 content,uint256 attempt)")
+_VOID_TYPE: constant(bytes32) = keccak256("Void(bytes32 content,uint256 attempt)")
+
+
+community: public(immutable(bytes32))
+vault: public(immutable(address))
+members: public(immutable(address))
+# @dev Opens, clears and anchors.
+operator: public(immutable(address))
+# @dev Signatures a batch needs.
+quorum: public(immutable(uint256))
+slot_s: public(immutable(uint256))
+window_s: public(immutable(uint256))
+# @dev No member's average price over its connection limit may exceed this in a batch.
+price_cap_micro_per_kwh: public(immutable(uint256))
+# @dev Seconds after a slot's end in which batches for it are taken.
+final_s: public(immutable(uint256))
+
+is_signer: public(HashMap[address, bool])
+# @dev keccak of what a slot was opened with: book root, number of orders.
+opened: public(HashMap[uint256, bytes32])
+# @dev keccak of what a slot was cleared with: order root, clearing root.
+cleared: public(HashMap[uint256, bytes32])
+# @dev period -> kind -> root
+anchors: public(HashMap[uint256, HashMap[uint256, bytes32]])
+# @dev By key: the content hash's high 192 bits | epoch posted 32 | attempt 16 | state 16.
+_batches: HashMap[bytes32, uint256]
+# @dev By (slot, kind, revision): last epoch posted 32 | parts voided twice 16 | parts live 16 | parts 16.
+_groups: HashMap[bytes32, uint256]
+
+
+event Opened:
+    slot: indexed(uint256)
+    book_root: bytes32
+    orders: uint256
+
+
+event Cleared:
+    slot: indexed(uint256)
+    order_root: bytes32
+    clearing_root: bytes32
+
+
+event Settled:
+    slot: indexed(uint256)
+    key: indexed(bytes32)
+    content: indexed(bytes32)
+    kind: uint256
+    revision: uint256
+    part: uint256
+    parts: uint256
+    attempt: uint256
+
+
+event Voided:
+    slot: indexed(uint256)
+    key: indexed(bytes32)
+    content: indexed(bytes32)
+    attempt: uint256
+
+
+event Anchored:
+    period: indexed(uint256)
+    kind: indexed(uint256)
+    root: bytes32
+
+
+@deploy
+def __init__(
+    community_: bytes32,
+    vault_: address,
+    operator_: address,
+    signers: DynArray[address, _MAX_SIGNERS],
+    quorum_: uint256,
+    slot_s_: uint256,
+    price_cap_micro_per_kwh_: uint256,
+    final_s_: uint256,
+):
+    """
+    @param community_ Hash that tells this community's keys from any other's.
+    @param vault_ Where the money is; it must still be told of this contract.
+    @param operator_ Address that opens, clears and anchors.
+    @param signers Whose signatures count; no one twice.
+    @param quorum_ How many a batch needs, 1..number of signers.
+    @param slot_s_ Length of a slot in seconds, a divisor of 3600.
+    @param price_cap_micro_per_kwh_ All-in price above which no member may be charged or paid on average, 1..2^31 - 1.
+    @param final_s_ Seconds after a slot's end in which batches for it are taken.
+    """
+    assert vault_ != empty(address) and operator_ != empty(address), "market: no address"
+    assert quorum_ > 0 and quorum_ <= len(signers), "market: quorum"
+    assert slot_s_ > 0 and slot_s_ <= 3600 and 3600 % slot_s_ == 0, "market: slot length"
+    assert price_cap_micro_per_kwh_ > 0 and price_cap_micro_per_kwh_ < 2**31, "market: price cap"
+    for signer: address in signers:
+        assert signer != empty(address) and not self.is_signer[signer], "market: signer"
+        self.is_signer[signer] = True
+    community = community_
+    vault = vault_
+    members = staticcall Vault(vault_).members()
+    operator = operator_
+    quorum = quorum_
+    slot_s = slot_s_
+    window_s = staticcall Vault(vault_).window_s()
+    price_cap_micro_per_kwh = price_cap_micro_per_kwh_
+    final_s = final_s_
+
+
+@external
+def open(slot: uint256, book_root: bytes32, orders: uint256) -> bool:
+    """
+    @notice Commits to the book of a slot, once. Only the operator.
+    @param slot Number of the slot, from the Unix epoch.
+    @param book_root Root of the order commitments.
+    @param orders Number of orders in the book.
+    @return True when it was opened, false when it was opened with the same values before.
+    """
+    self._only_operator()
+    value: bytes32 = keccak256(abi_encode(book_root, orders))
+    if self.opened[slot] != empty(bytes32):
+        assert self.opened[slot] == value, "market: slot already opened"
+        return False
+    self.opened[slot] = value
+    log Opened(slot=slot, book_root=book_root, orders=orders)
+    return True
+
+
+@external
+def clear(slot: uint256, order_root: bytes32, clearing_root: bytes32) -> bool:
+    """
+    @notice Commits to the revealed orders and the clearing of an open slot, once. Only the operator.
+    @param slot Number of the slot.
+    @param order_root Root of the orders.
+    @param clearing_root Root of the fills.
+    @return True when it was cleared, false when it was cleared with the same values before.
+    """
+    self._only_operator()
+    assert self.opened[slot] != empty(bytes32), "market: slot not opened"
+    value: bytes32 = keccak256(abi_encode(order_root, clearing_root))
+    if self.cleared[slot] != empty(bytes32):
+        assert self.cleared[slot] == value, "market: slot already cleared"
+        return False
+    self.cleared[slot] = value
+    log Cleared(slot=slot, order_root=order_root, clearing_root=clearing_root)
+    return True
+
+
+@external
+def anchor(period: uint256, kind: uint256, root: bytes32) -> bool:
+    """
+    @notice Records a root of a period, once for each kind. Only the operator.
+    @param period Number of the period.
+    @param kind What the root is of.
+    @param root Not empty.
+    @return True when it was recorded, false when the same root was recorded before.
+    """
+    self._only_operator()
+    assert root != empty(bytes32), "market: no root"
+    known: bytes32 = self.anchors[period][kind]
+    if known != empty(bytes32):
+        assert known == root, "market: already anchored"
+        return False
+    self.anchors[period][kind] = root
+    log Anchored(period=period, kind=kind, root=root)
+    return True
+
+
+@external
+def settle_net(
+    slot: uint256,
+    kind: uint256,
+    revision: uint256,
+    part: uint256,
+    parts: uint256,
+    prior: bytes32,
+    energy_lines: uint256,
+    lines: Bytes[_LINES_BYTES],
+    signatures: DynArray[uint256[3], _MAX_SIGNERS],
+) -> bool:
+    """
+    @notice Posts one part of a settlement. Anyone, with a quorum's signatures of `Batch(content, attempt)`.
+    @param slot Number of the slot; it must be over and cleared, and its end no further back than `final_s`.
+    @param kind 0 settlement, 1 imbalance, 2 supplied.
+    @param revision 0, or r to correct revision r - 1; a correction has a system account on one side of every line.
+    @param part Number of the part, below `parts`.
+    @param parts How many parts there are, 1..256, fixed by the first one posted.
+    @param prior Content hash of the base's part 0; empty when there is no base.
+    @param energy_lines How many of the lines are energy lines.
+    @param lines At most 1000 lines and the padding.
+    @param signatures (v, r, s) of signers, ascending by address.
+    @return True when it was posted, false when the same content was posted before.
+    """
+    key: bytes32 = self._key(slot, kind, revision, part)
+    content: bytes32 = keccak256(abi_encode(key, parts, prior, energy_lines, keccak256(lines)))
+    batch: uint256 = self._batches[key]
+    if (batch & _MASK_16) == _LIVE:
+        assert batch >> 64 == convert(content, uint256) >> 64, "market: key taken"
+        return False
+    attempt: uint256 = 1
+    if batch != 0:
+        assert batch >> 64 != convert(content, uint256) >> 64, "market: batch was voided"
+        assert ((batch >> 16) & _MASK_16) == 1, "market: goes to the supplier"
+        attempt = 2
+    self._check_signatures(_BATCH_TYPE, content, attempt, signatures)
+    self._check_slot(slot)
+    self._check_base(slot, kind, revision, prior)
+    if revision != 0 or kind == _SUPPLIED:
+        self._check_one_side_is_system(lines)
+
+    epoch: uint256 = block.timestamp // window_s
+    self._batches[key] = ((convert(content, uint256) >> 64) << 64) | (epoch << 32) | (attempt << 16) | _LIVE
+    self._count_posted(slot, kind, revision, part, parts, epoch)
+    log Settled(
+        slot=slot,
+        key=key,
+        content=content,
+        kind=kind,
+        revision=revision,
+        part=part,
+        parts=parts,
+        attempt=attempt,
+    )
+    # b(0) - total_debt >= 0 is what the vault's claims rest on: the supplier's own debits and every debt the batch
+    # leaves with the others must be covered by the supplier's free balance, not by credits that can still be voided.
+    surplus: int256 = self._move(lines, energy_lines, _APPLY)
+    assert surplus >= 0, "market: supplier short"
+    return True
+
+
+@external
+def void(
+    slot: uint256,
+    kind: uint256,
+    revision: uint256,
+    part: uint256,
+    parts: uint256,
+    prior: bytes32,
+    energy_lines: uint256,
+    lines: Bytes[_LINES_BYTES],
+    signatures: DynArray[uint256[3], _MAX_SIGNERS],
+):
+    """
+    @notice Undoes a batch exactly, in the epoch it was posted in or the next one, while its credits are pending.
+            Anyone, with a quorum's signatures of `Void(content, attempt)`. The arguments are those of `settle_net`.
+    @param slot Number of the slot.
+    @param kind Kind of the batch.
+    @param revision Its revision.
+    @param part Its part.
+    @param parts How many parts there are.
+    @param prior Content hash of its base.
+    @param energy_lines How many of the lines are energy lines.
+    @param lines The lines and the padding.
+    @param signatures (v, r, s) of signers, ascending by address.
+    """
+    key: bytes32 = self._key(slot, kind, revision, part)
+    content: bytes32 = keccak256(abi_encode(key, parts, prior, energy_lines, keccak256(lines)))
+    attempt: uint256 = (self._batches[key] >> 16) & _MASK_16
+    self._check_signatures(_VOID_TYPE, content, attempt, signatures)
+    self._void(slot, kind, revision, key, content, energy_lines, lines)
+
+
+@external
+@view
+def batch_of(key: bytes32) -> (bytes24, uint256, uint256, uint256):
+    """
+    @notice What is stored under a key.
+    @param key keccak(community, slot, kind, revision, part).
+    @return High 24 bytes of the content hash, epoch posted, attempt, state (0 none, 1 live, 2 void).
+    """
+    batch: uint256 = self._batches[key]
+    tag: bytes24 = convert(convert((batch >> 64) << 64, bytes32), bytes24)
+    return tag, (batch >> 32) & _MASK_32, (batch >> 16) & _MASK_16, batch & _MASK_16
+
+
+@external
+@view
+def group_of(slot: uint256, kind: uint256, revision: uint256) -> (uint256, uint256, uint256, uint256):
+    """
+    @notice How far a settlement is.
+    @param slot Number of the slot.
+    @param kind Its kind.
+    @param revision Its revision.
+    @return Parts (0 before the first), parts live, parts voided twice, last epoch in which one was posted.
+    """
+    group: uint256 = self._groups[self._group_key(slot, kind, revision)]
+    return group & _MASK_16, (group >> 16) & _MASK_16, (group >> 32) & _MASK_16, group >> 48
+
+
+@external
+@view
+def is_final(slot: uint256, kind: uint256, revision: uint256) -> bool:
+    """
+    @notice Whether all parts of a settlement stand and none can be voided any more.
+    @param slot Number of the slot.
+    @param kind Its kind.
+    @param revision Its revision.
+    @return True once it can be a base.
+    """
+    group: uint256 = self._groups[self._group_key(slot, kind, revision)]
+    return self._is_complete(group) and self._is_closed(group)
+
+
+@external
+@view
+def key_of(slot: uint256, kind: uint256, revision: uint256, part: uint256) -> bytes32:
+    """
+    @notice The key of a batch.
+    @param slot Number of the slot.
+    @param kind Its kind.
+    @param revision Its revision.
+    @param part Its part.
+    @return keccak(community, slot, kind, revision, part).
+    """
+    return self._key(slot, kind, revision, part)
+
+
+@external
+@view
+def domain_separator() -> bytes32:
+    """
+    @notice EIP-712 domain: name "Commonwatt market", version "1", chain id, this contract.
+    @return Its hash.
+    """
+    return self._domain_separator()
+
+
+@internal
+@view
+def _only_operator():
+    """
+    @dev Reverts unless the caller is the operator.
+    """
+    assert msg.sender == operator, "market: not the operator"
+
+
+@internal
+@view
+def _domain_separator() -> bytes32:
+    """
+    @dev Computed each time, so that a fork of the chain has another one.
+    """
+    return keccak256(abi_encode(_DOMAIN_TYPE, _DOMAIN_NAME, _DOMAIN_VERSION, chain.id, self))
+
+
+@internal
+@view
+def _key(slot: uint256, kind: uint256, revision: uint256, part: uint256) -> bytes32:
+    """
+    @dev Key of a batch.
+    """
+    return keccak256(abi_encode(community, slot, kind, revision, part))
+
+
+@internal
+@pure
+def _group_key(slot: uint256, kind: uint256, revision: uint256) -> bytes32:
+    """
+    @dev Key of the parts of one settlement.
+    """
+    return keccak256(abi_encode(slot, kind, revision))
+
+
+@internal
+@view
+def _is_complete(group: uint256) -> bool:
+    """
+    @dev Whether every part is live.
+    """
+    return group != 0 and (group & _MASK_16) == ((group >> 16) & _MASK_16)
+
+
+@internal
+@view
+def _is_closed(group: uint256) -> bool:
+    """
+    @dev Whether the window of the part posted last has closed.
+    """
+    return block.timestamp // window_s >= (group >> 48) + 2
+
+
+@internal
+@view
+def _check_signatures(
+    type_hash: bytes32, content: bytes32, attempt: uint256, signatures: DynArray[uint256[3], _MAX_SIGNERS]
+):
+    """
+    @dev Reverts unless a quorum of different signers signed. Ascending addresses exclude doubles and, since the first
+         one is compared with zero, what `ecrecover` gives for a bad signature.
+    """
+    assert len(signatures) >= quorum, "market: quorum"
+    struct_hash: bytes32 = keccak256(abi_encode(type_hash, content, attempt))
+    digest: bytes32 = keccak256(concat(b"\x19\x01", self._domain_separator(), struct_hash))
+    last: uint256 = 0
+    for signature: uint256[3] in signatures:
+        signer: address = ecrecover(digest, signature[0], signature[1], signature[2])
+        assert convert(signer, uint256) > last and self.is_signer[signer], "market: signer"
+        last = convert(signer, uint256)
+
+
+@internal
+@view
+def _check_slot(slot: uint256):
+    """
+    @dev Reverts unless the slot is cleared, over, and not too long ago.
+    """
+    assert self.cleared[slot] != empty(bytes32), "market: slot not cleared"
+    assert slot <= _MASK_64, "market: slot not over"
+    end_s: uint256 = (slot + 1) * slot_s
+    assert end_s <= block.timestamp, "market: slot not over"
+    assert block.timestamp - end_s <= final_s, "market: slot too old"
+
+
+@internal
+@view
+def _check_base(slot: uint256, kind: uint256, revision: uint256, prior: bytes32):
+    """
+    @dev Reverts unless what this settlement builds on stands for good and is the one it names.
+    """
+    assert kind <= _SUPPLIED, "market: kind"
+    if revision == 0 and kind != _IMBALANCE:
+        assert prior == empty(bytes32), "market: prior"
+        if kind == _SUPPLIED:
+            settlement: uint256 = self._groups[self._group_key(slot, _SETTLEMENT, 0)]
+            imbalance: uint256 = self._groups[self._group_key(slot, _IMBALANCE, 0)]
+            assert ((settlement | imbalance) >> 32) & _MASK_16 != 0, "market: not the supplier's"
+        return
+    base_kind: uint256 = kind if revision != 0 else _SETTLEMENT
+    base_revision: uint256 = revision - 1 if revision != 0 else 0
+    base: uint256 = self._groups[self._group_key(slot, base_kind, base_revision)]
+    assert (base >> 32) & _MASK_16 == 0, "market: base void"
+    assert self._is_complete(base) and self._is_closed(base), "market: base open"
+    first: uint256 = self._batches[self._key(slot, base_kind, base_revision, 0)]
+    assert first >> 64 == convert(prior, uint256) >> 64, "market: prior"
+
+
+@internal
+@pure
+def _check_one_side_is_system(lines: Bytes[_LINES_BYTES]):
+    """
+    @dev Reverts when a line has members on both sides: a correction never changes another member's trade.
+    """
+    for line: uint256 in range(len(lines) // _LINE_BYTES, bound=MAX_LINES + 1):
+        at: uint256 = unsafe_mul(line, _LINE_BYTES)
+        if unsafe_add(at, 32) > len(lines):
+            break
+        word: uint256 = extract32(lines, at, output_type=uint256)
+        assert min(word >> 240, (word >> 224) & _MASK_16) < _FIRST_MEMBER, "market: members on both sides"
+
+
+@internal
+def _count_posted(slot: uint256, kind: uint256, revision: uint256, part: uint256, parts: uint256, epoch: uint256):
+    """
+    @dev Fixes the number of parts with the first one and counts this one.
+    """
+    assert parts > 0 and parts <= _MAX_PARTS and part < parts, "market: parts"
+    group_key: bytes32 = self._group_key(slot, kind, revision)
+    group: uint256 = self._groups[group_key]
+    assert group == 0 or (group & _MASK_16) == parts, "market: parts"
+    live: uint256 = ((group >> 16) & _MASK_16) + 1
+    self._groups[group_key] = (epoch << 48) | (((group >> 32) & _MASK_16) << 32) | (live << 16) | parts
+
+
+@internal
+def _void(
+    slot: uint256,
+    kind: uint256,
+    revision: uint256,
+    key: bytes32,
+    content: bytes32,
+    energy_lines: uint256,
+    lines: Bytes[_LINES_BYTES],
+):
+    """
+    @dev Undoes a live batch within its window, whoever was entitled to ask for it.
+    """
+    batch: uint256 = self._batches[key]
+    assert (batch & _MASK_16) == _LIVE and batch >> 64 == convert(content, uint256) >> 64, "market: no such batch"
+    posted: uint256 = (batch >> 32) & _MASK_32
+    epoch: uint256 = block.timestamp // window_s
+    assert epoch <= posted + 1, "market: window closed"
+    attempt: uint256 = (batch >> 16) & _MASK_16
+    self._batches[key] = (batch ^ _LIVE) | _VOID
+    group_key: bytes32 = self._group_key(slot, kind, revision)
+    group: uint256 = self._groups[group_key] - (1 << 16)
+    if attempt == 2:
+        group += 1 << 32
+    self._groups[group_key] = group
+    log Voided(slot=slot, key=key, content=content, attempt=attempt)
+    self._move(lines, energy_lines, _UNDO_CURRENT if posted == epoch else _UNDO_PREVIOUS)
+
+
+@internal
+def _move(lines: Bytes[_LINES_BYTES], energy_lines: uint256, mode: uint256) -> int256:
+    """
+    @dev Adds up the lines and has the vault apply or undo the nets; returns the supplier's surplus afterwards.
+         Every line gives to one existing account what it takes from another, so the nets sum to zero.
+    """
+    accounts: uint256 = 0
+    connections: DynArray[uint256, 128] = []
+    accounts, connections = staticcall Members(members).limits()
+    assert len(lines) >= _PADDING_BYTES and (len(lines) - _PADDING_BYTES) % _LINE_BYTES == 0, "market: lines"
+    count: uint256 = (len(lines) - _PADDING_BYTES) // _LINE_BYTES
+    assert energy_lines <= count, "market: energy lines"
+    nets: int256[MAX_ACCOUNTS] = empty(int256[MAX_ACCOUNTS])
+    pool_wh: int256 = 0
+    for line: uint256 in range(count, bound=MAX_LINES):
+        word: uint256 = extract32(lines, unsafe_mul(line, _LINE_BYTES), output_type=uint256)
+        who: uint256 = word >> 240
+        other: uint256 = (word >> 224) & _MASK_16
+        assert who < accounts and other < accounts, "market: unknown account"
+        assert who != other, "market: self trade"
+        amount: int256 = 0
+        if line < energy_lines:
+            energy_wh: int256 = convert(convert((word >> 192) & _MASK_32, bytes32), int256)
+            amount = unsafe_mul(energy_wh, convert(convert(word << 64, bytes32), int256) >> 224)
+            if who == _POOL:
+                pool_wh = unsafe_sub(pool_wh, energy_wh)
+            elif other == _POOL:
+                pool_wh = unsafe_add(pool_wh, energy_wh)
+        else:
+            amount = convert(convert(word << 32, bytes32), int256) >> 192
+        nets[who] = unsafe_add(nets[who], amount)
+        nets[other] = unsafe_sub(nets[other], amount)
+    assert pool_wh == 0 and nets[_POOL] == 0, "market: pool"
+    if mode == _APPLY:
+        # |net| <= connection_w * slot_s / 3600 [Wh] * price cap, both sides times 3600.
+        factor: uint256 = slot_s * price_cap_micro_per_kwh
+        for index: uint256 in range(accounts, bound=MAX_ACCOUNTS):
+            net: int256 = nets[index]
+            if net != 0 and index >= _FIRST_MEMBER:
+                connection_w: uint256 = (connections[index >> 3] >> ((index & 7) << 5)) & _MASK_32
+                most: int256 = convert(unsafe_mul(connection_w, factor), int256)
+                assert unsafe_mul(abs(net), 3600) <= most, "market: cap"
+    return extcall Vault(vault).post(nets, accounts, mode)
