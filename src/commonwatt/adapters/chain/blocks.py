@@ -1,0 +1,154 @@
+"""Blocks and receipts: what a chain records, how it is encoded, and what its hashes cover.
+
+A block's hash covers number, time, parent, the transactions' root, the receipts' root and whether it closes the
+genesis. Gas appears nowhere: an executor may not know it exactly, and two nodes must agree on every hashed byte.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import rlp
+
+from commonwatt.adapters.chain.errors import CorruptChainError
+from commonwatt.adapters.chain.transactions import RlpItem, rlp_encode
+from commonwatt.crypto.keccak import keccak256
+
+_ERROR_SELECTOR: Final = bytes.fromhex("08c379a0")
+_PANIC_SELECTOR: Final = bytes.fromhex("4e487b71")
+_LEAF, _NODE, _EMPTY = b"\0", b"\1", b"\2"
+_MAX_UINT64: Final = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One event: the contract's 20-byte address, up to four 32-byte topics, and its data."""
+
+    address: bytes
+    topics: tuple[bytes, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a transaction.
+
+    `succeeded` False means that it reverted and changed nothing but its sender's nonce. `return_data` is what the call
+    returned or reverted with; for a creation the 32-byte hash of the code it left. `contract` is the address created.
+    `gas_used` is known only right after an executor that counts gas ran it, and is never stored or hashed.
+    """
+
+    transaction_hash: bytes
+    block: int
+    position: int
+    sender: bytes
+    to: bytes | None
+    succeeded: bool
+    return_data: bytes
+    logs: tuple[Log, ...]
+    contract: bytes | None
+    gas_used: int | None = field(default=None, compare=False)
+
+    @property
+    def revert_reason(self) -> str:
+        """Why the transaction reverted, in words; empty when it succeeded."""
+        return "" if self.succeeded else describe_revert(self.return_data)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block with its receipts. `time_s` counts seconds since 1970-01-01 UTC; hashes and roots are 32 bytes."""
+
+    number: int
+    time_s: int
+    parent_hash: bytes
+    transactions_root: bytes
+    receipts_root: bytes
+    seals_genesis: bool
+    hash: bytes
+    receipts: tuple[Receipt, ...]
+
+
+def genesis_parent(chain_id: int, fork: str) -> bytes:
+    """Return what block 0 names as its parent, so that no block of one chain fits another chain id or rule set."""
+    return keccak256(b"commonwatt chain 1\0" + chain_id.to_bytes(32, "big") + fork.encode())
+
+
+def build_block(
+    number: int, time_s: int, parent_hash: bytes, raws: Sequence[bytes], receipts: tuple[Receipt, ...], seals: bool
+) -> Block:
+    """Return the block over raw transactions and their receipts, hashed. `seals` marks the one that closes genesis."""
+    transactions_root = merkle_root(raws)
+    receipts_root = merkle_root([encode_receipt(receipt) for receipt in receipts])
+    digest = header_hash(number, time_s, parent_hash, transactions_root, receipts_root, seals)
+    return Block(number, time_s, parent_hash, transactions_root, receipts_root, seals, digest, receipts)
+
+
+def header_hash(
+    number: int, time_s: int, parent_hash: bytes, transactions_root: bytes, receipts_root: bytes, seals: bool
+) -> bytes:
+    """Return the Keccak-256 over a header's fixed-width fields, big-endian, in the order of the arguments."""
+    if not (0 <= number <= _MAX_UINT64 and 0 <= time_s <= _MAX_UINT64):
+        raise CorruptChainError(f"expected number and time as 64-bit counts, was {number} and {time_s}")
+    counts = number.to_bytes(8, "big") + time_s.to_bytes(8, "big")
+    roots = parent_hash + transactions_root + receipts_root
+    return keccak256(b"commonwatt block 1\0" + counts + roots + bytes((seals,)))
+
+
+def merkle_root(leaves: Sequence[bytes]) -> bytes:
+    """Return the binary Merkle root over `leaves`; leaves and nodes are hashed apart, an odd node moves up unchanged."""
+    level = [keccak256(_LEAF + leaf) for leaf in leaves]
+    if not level:
+        return keccak256(_EMPTY)
+    while len(level) > 1:
+        pairs = [keccak256(_NODE + level[i] + level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        level = pairs + level[len(pairs) * 2 :]
+    return level[0]
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """Return the bytes of a receipt that are stored and hashed (RLP; block and position are given by its place)."""
+    logs: list[RlpItem] = [[log.address, list(log.topics), log.data] for log in receipt.logs]
+    return rlp_encode(
+        [
+            receipt.transaction_hash,
+            receipt.sender,
+            receipt.to or b"",
+            b"\1" if receipt.succeeded else b"",
+            receipt.return_data,
+            logs,
+            receipt.contract or b"",
+        ]
+    )
+
+
+def decode_receipt(encoded: bytes, block: int, position: int) -> Receipt:
+    """Return the receipt stored as `encoded` at `position` of `block`; CorruptChainError when it is none."""
+    try:
+        transaction_hash, sender, to, succeeded, return_data, logs, contract = rlp.decode(encoded, strict=True)
+        events = tuple(Log(address, tuple(topics), data) for address, topics, data in logs)
+    except (rlp.exceptions.DecodingError, TypeError, ValueError) as error:
+        raise CorruptChainError(f"the receipt of transaction {position} cannot be read: {error}", block) from error
+    return Receipt(
+        transaction_hash,
+        block,
+        position,
+        sender,
+        to or None,
+        succeeded == b"\1",
+        return_data,
+        events,
+        contract or None,
+    )
+
+
+def describe_revert(return_data: bytes) -> str:
+    """Return a revert's reason in words: Error(string), Panic(uint256), a custom error's bytes, or none given."""
+    if not return_data:
+        return "reverted without a reason"
+    if return_data[:4] == _ERROR_SELECTOR and len(return_data) >= 68:
+        length = int.from_bytes(return_data[36:68], "big")
+        return return_data[68 : 68 + length].decode("utf-8", errors="replace")
+    if return_data[:4] == _PANIC_SELECTOR and len(return_data) == 36:
+        return f"panic {int.from_bytes(return_data[4:], 'big'):#x}"
+    return f"reverted with 0x{return_data.hex()}"
