@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from commonwatt.adapters.chain.blocks import Block, encode_receipt
+from commonwatt.adapters.chain.blocks import Block
 from commonwatt.adapters.chain.errors import ChainError, ChainLockedError, CorruptChainError
 
 APPLICATION_ID: Final = 0x43574154
@@ -18,11 +18,13 @@ FORMAT_VERSION: Final = 1
 
 SCHEMA: Final = (
     "CREATE TABLE chain (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE blocks (number INTEGER PRIMARY KEY, time_s INTEGER NOT NULL, parent_hash BLOB NOT NULL,"
-    " transactions_root BLOB NOT NULL, receipts_root BLOB NOT NULL, seals_genesis INTEGER NOT NULL,"
-    " transactions INTEGER NOT NULL, hash BLOB NOT NULL)",
-    "CREATE TABLE transactions (sequence INTEGER PRIMARY KEY, block INTEGER NOT NULL, position INTEGER NOT NULL,"
-    " hash BLOB NOT NULL, raw BLOB NOT NULL, receipt BLOB NOT NULL)",
+    """CREATE TABLE blocks (
+        number INTEGER PRIMARY KEY, time_s INTEGER NOT NULL, parent_hash BLOB NOT NULL,
+        transactions_root BLOB NOT NULL, receipts_root BLOB NOT NULL, seals_genesis INTEGER NOT NULL,
+        transactions INTEGER NOT NULL, hash BLOB NOT NULL)""",
+    """CREATE TABLE transactions (
+        sequence INTEGER PRIMARY KEY, block INTEGER NOT NULL, position INTEGER NOT NULL,
+        hash BLOB NOT NULL, raw BLOB NOT NULL, receipt BLOB NOT NULL)""",
     "CREATE UNIQUE INDEX transactions_by_hash ON transactions (hash)",
 )
 
@@ -201,8 +203,8 @@ def insert_block(connection: sqlite3.Connection, block: Block, raws: Iterable[by
     connection.executemany(
         "INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (last + 1 + i, block.number, i, receipt.transaction_hash, raw, encode_receipt(receipt))
-            for i, (receipt, raw) in enumerate(zip(block.receipts, raws, strict=True))
+            (last + 1 + i, block.number, i, receipt.transaction_hash, raw, encoded)
+            for i, (receipt, raw, encoded) in enumerate(zip(block.receipts, raws, block.encoded_receipts, strict=True))
         ],
     )
 

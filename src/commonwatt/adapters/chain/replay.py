@@ -28,7 +28,7 @@ def read_block(stored: StoredBlock) -> Block:
     receipts = tuple(decode_receipt(encoded, number, i) for i, encoded in enumerate(stored.receipts))
     if tuple(receipt.transaction_hash for receipt in receipts) != stored.hashes:
         raise CorruptChainError("a receipt belongs to another transaction", number)
-    return Block(number, stored.time_s, *roots, stored.seals_genesis, stored.hash, receipts)
+    return Block(number, stored.time_s, *roots, stored.seals_genesis, stored.hash, receipts, stored.receipts)
 
 
 def replay(machine: ChainMachine, stored_blocks: Iterable[StoredBlock], chain_id: int, expected: Head | None) -> None:
@@ -43,7 +43,8 @@ def replay(machine: ChainMachine, stored_blocks: Iterable[StoredBlock], chain_id
         if recorded.parent_hash != machine.head.hash:
             raise CorruptChainError("its parent is not the block before it", recorded.number)
         transactions = [
-            _own_transaction(raw, chain_id, receipt) for raw, receipt in zip(stored.raws, recorded.receipts, strict=True)
+            _own_transaction(raw, chain_id, receipt)
+            for raw, receipt in zip(stored.raws, recorded.receipts, strict=True)
         ]
         try:
             block = machine.apply(transactions, recorded.time_s, seals_genesis=recorded.seals_genesis)

@@ -21,6 +21,10 @@ _FIELDS: Final = 9
 _WORD_BYTES: Final = 32
 _NONCE_BYTES: Final = 8
 _FIRST_BOUND_V: Final = 35
+_LONG: Final = 56
+_STRING_OFFSET, _LIST_OFFSET = 0x80, 0xC0
+_SHORT_STRING: Final = tuple(bytes((_STRING_OFFSET + length,)) for length in range(_LONG))
+_SHORT_LIST: Final = tuple(bytes((_LIST_OFFSET + length,)) for length in range(_LONG))
 
 RlpItem: TypeAlias = "bytes | Sequence[RlpItem]"
 
@@ -101,18 +105,16 @@ def rlp_encode(item: RlpItem) -> bytes:
     Written out because the `rlp` package takes 30 us for a transaction, more than its signature check leaves room for.
     """
     if isinstance(item, bytes):
-        if len(item) == 1 and item[0] < 0x80:
-            return item
-        return _rlp_prefix(len(item), 0x80) + item
+        if len(item) < _LONG:
+            return item if len(item) == 1 and item[0] < _STRING_OFFSET else _SHORT_STRING[len(item)] + item
+        return _long_prefix(len(item), _STRING_OFFSET) + item
     payload = b"".join([rlp_encode(part) for part in item])
-    return _rlp_prefix(len(payload), 0xC0) + payload
+    return (_SHORT_LIST[len(payload)] if len(payload) < _LONG else _long_prefix(len(payload), _LIST_OFFSET)) + payload
 
 
-def _rlp_prefix(length: int, offset: int) -> bytes:
-    if length < 56:
-        return bytes((offset + length,))
+def _long_prefix(length: int, offset: int) -> bytes:
     size = _minimal(length)
-    return bytes((offset + 55 + len(size),)) + size
+    return bytes((offset + _LONG - 1 + len(size),)) + size
 
 
 def _minimal(number: int) -> bytes:

@@ -11,13 +11,13 @@ amount of gas left (the fast executor's accounts stay warm from one transaction 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha3_256
 from importlib.util import find_spec
 from typing import Final, Protocol
 
 from commonwatt.adapters.chain.blocks import Log
 from commonwatt.adapters.chain.errors import ExecutorUnavailableError
 from commonwatt.adapters.chain.transactions import rlp_encode
-from commonwatt.crypto.keccak import keccak256
 
 GAS_LIMIT: Final = 100_000_000
 """Gas every transaction is given, whatever it uses: a node that replays must not run out where another did not."""
@@ -77,9 +77,9 @@ class Executor(Protocol):
 
 
 def state_digest(executor: Executor) -> bytes:
-    """Return the Keccak-256 over all contracts' nonces, code and storage; equal for equal states on any executor."""
+    """Return the SHA3-256 over all contracts' nonces, code and storage; equal for equal states on any executor."""
     accounts = executor.accounts()
-    return keccak256(
+    return sha3_256(
         rlp_encode(
             [
                 [
@@ -94,7 +94,7 @@ def state_digest(executor: Executor) -> bytes:
                 for address, account in sorted(accounts.items())
             ]
         )
-    )
+    ).digest()
 
 
 def open_executor(name: str, chain_id: int, fork: str) -> tuple[Executor, str | None]:
