@@ -1,6 +1,6 @@
 """What can go wrong on a chain.
 
-ChainError
+ChainError (LedgerError)
 ├── TransactionRefusedError (ValueError)   a transaction no block may hold; `index` is its place in what was submitted
 │   └── AlreadyInChainError                the same bytes are in a block already: ask for the receipt
 ├── BlockRefusedError (ValueError)         a block that breaks a rule by itself (time, size, sealing)
@@ -10,8 +10,10 @@ ChainError
 └── ExecutorUnavailableError (ImportError) the executor asked for cannot run here
 """
 
+from commonwatt.core.errors import LedgerError
 
-class ChainError(Exception):
+
+class ChainError(LedgerError):
     """Anything a chain refuses or finds broken."""
 
 
