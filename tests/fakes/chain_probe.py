@@ -39,7 +39,8 @@ CREATION: Final = bytes.fromhex(
 def calldata(signature: str, *arguments: object) -> bytes:
     """Return selector and encoded arguments: `calldata("store(uint256,uint256)", 1, 2)`."""
     types = signature[signature.index("(") + 1 : -1]
-    return keccak256(signature.encode())[:4] + encode(types.split(",") if types else [], list(arguments))
+    encoded: bytes = encode(types.split(",") if types else [], list(arguments))
+    return keccak256(signature.encode())[:4] + encoded
 
 
 def signed(secret: bytes, nonce: int, to: bytes | None, data: bytes, chain_id: int = CHAIN_ID) -> bytes:

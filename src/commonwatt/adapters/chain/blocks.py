@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from hashlib import sha3_256
 from typing import Final
 
-import rlp
-
 from commonwatt.adapters.chain.errors import CorruptChainError
-from commonwatt.adapters.chain.transactions import RlpItem, rlp_encode
+from commonwatt.adapters.chain.rlp_codec import RlpDecoded, RlpError, RlpItem, decode, encode
 
 _ERROR_SELECTOR: Final = bytes.fromhex("08c379a0")
 _PANIC_SELECTOR: Final = bytes.fromhex("4e487b71")
@@ -112,7 +110,7 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
 def encode_receipt(receipt: Receipt) -> bytes:
     """Return the bytes of a receipt that are stored and hashed (RLP; block and position are given by its place)."""
     logs: list[RlpItem] = [[log.address, list(log.topics), log.data] for log in receipt.logs]
-    return rlp_encode(
+    return encode(
         [
             receipt.transaction_hash,
             receipt.sender,
@@ -128,21 +126,9 @@ def encode_receipt(receipt: Receipt) -> bytes:
 def decode_receipt(encoded: bytes, block: int, position: int) -> Receipt:
     """Return the receipt stored as `encoded` at `position` of `block`; CorruptChainError when it is none."""
     try:
-        transaction_hash, sender, to, succeeded, return_data, logs, contract = rlp.decode(encoded, strict=True)
-        events = tuple(Log(address, tuple(topics), data) for address, topics, data in logs)
-    except (rlp.exceptions.DecodingError, TypeError, ValueError) as error:
+        return _receipt(decode(encoded), block, position)
+    except RlpError as error:
         raise CorruptChainError(f"the receipt of transaction {position} cannot be read: {error}", block) from error
-    return Receipt(
-        transaction_hash,
-        block,
-        position,
-        sender,
-        to or None,
-        succeeded == b"\1",
-        return_data,
-        events,
-        contract or None,
-    )
 
 
 def describe_revert(return_data: bytes) -> str:
@@ -155,6 +141,38 @@ def describe_revert(return_data: bytes) -> str:
     if return_data[:4] == _PANIC_SELECTOR and len(return_data) == 36:
         return f"panic {int.from_bytes(return_data[4:], 'big'):#x}"
     return f"reverted with 0x{return_data.hex()}"
+
+
+def _receipt(fields: RlpDecoded, block: int, position: int) -> Receipt:
+    match fields:
+        case [
+            bytes(transaction_hash),
+            bytes(sender),
+            bytes(to),
+            (b"" | b"\1") as succeeded,
+            bytes(return_data),
+            list(logs),
+            bytes(contract),
+        ]:
+            return Receipt(
+                transaction_hash,
+                block,
+                position,
+                sender,
+                to or None,
+                bool(succeeded),
+                return_data,
+                tuple(_log(item) for item in logs),
+                contract or None,
+            )
+    raise RlpError(f"expected seven fields, was {fields!r:.80}")
+
+
+def _log(item: RlpDecoded) -> Log:
+    match item:
+        case [bytes(address), list(topics), bytes(data)]:
+            return Log(address, tuple(topic for topic in topics if isinstance(topic, bytes)), data)
+    raise RlpError(f"expected a log of three fields, was {item!r:.80}")
 
 
 def _hash(data: bytes) -> bytes:

@@ -228,8 +228,10 @@ class _Complaints:
     ) -> None:
         if not isinstance(error, sqlite3.Error):
             return
-        if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        code = getattr(error, "sqlite_errorcode", None)  # missing where Python itself could not read a value
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise ChainLockedError(f"{self._name} is open for writing in another process") from error
-        if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        unreadable = code is None and isinstance(error, sqlite3.OperationalError)
+        if unreadable or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise CorruptChainError(f"{self._name} is damaged or no chain file: {error}") from error
         raise ChainError(f"{self._name}: {error}") from error

@@ -6,11 +6,10 @@ every wallet and library can sign this form. Anything else is refused by name.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
-
-import rlp
+from typing import Final
 
 from commonwatt.adapters.chain.errors import TransactionRefusedError
+from commonwatt.adapters.chain.rlp_codec import RlpError, decode, encode, minimal
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import ADDRESS_BYTES, SignatureError, recover_address, sign
 
@@ -21,12 +20,6 @@ _FIELDS: Final = 9
 _WORD_BYTES: Final = 32
 _NONCE_BYTES: Final = 8
 _FIRST_BOUND_V: Final = 35
-_LONG: Final = 56
-_STRING_OFFSET, _LIST_OFFSET = 0x80, 0xC0
-_SHORT_STRING: Final = tuple(bytes((_STRING_OFFSET + length,)) for length in range(_LONG))
-_SHORT_LIST: Final = tuple(bytes((_LIST_OFFSET + length,)) for length in range(_LONG))
-
-RlpItem: TypeAlias = "bytes | Sequence[RlpItem]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +57,9 @@ def sign_transaction(
         raise TransactionRefusedError(f"expected a positive chain id, was {chain_id}")
     if to is not None and len(to) != ADDRESS_BYTES:
         raise TransactionRefusedError(f"expected an address of {ADDRESS_BYTES} bytes, was {len(to)}")
-    body = [_minimal(nonce), _minimal(gas_price_wei), _minimal(gas_limit), to or b"", _minimal(value_wei), data]
+    body = [minimal(nonce), minimal(gas_price_wei), minimal(gas_limit), to or b"", minimal(value_wei), data]
     recovery_id, r, s = sign(_signing_hash(body, chain_id), secret)
-    return rlp_encode([*body, _minimal(_FIRST_BOUND_V + 2 * chain_id + recovery_id), _minimal(r), _minimal(s)])
+    return encode([*body, minimal(_FIRST_BOUND_V + 2 * chain_id + recovery_id), minimal(r), minimal(s)])
 
 
 def decode_transaction(raw: bytes, chain_id: int, known_sender: bytes | None = None) -> Transaction:
@@ -96,33 +89,11 @@ def decode_transaction(raw: bytes, chain_id: int, known_sender: bytes | None = N
 
 def created_address(sender: bytes, nonce: int) -> bytes:
     """Return the 20-byte address of the contract that `sender` creates with its transaction number `nonce`."""
-    return keccak256(rlp_encode([sender, _minimal(nonce)]))[-ADDRESS_BYTES:]
-
-
-def rlp_encode(item: RlpItem) -> bytes:
-    """Return the RLP form of bytes or nested sequences of bytes (Yellow Paper, appendix B).
-
-    Written out because the `rlp` package takes 30 us for a transaction, more than its signature check leaves room for.
-    """
-    if isinstance(item, bytes):
-        if len(item) < _LONG:
-            return item if len(item) == 1 and item[0] < _STRING_OFFSET else _SHORT_STRING[len(item)] + item
-        return _long_prefix(len(item), _STRING_OFFSET) + item
-    payload = b"".join([rlp_encode(part) for part in item])
-    return (_SHORT_LIST[len(payload)] if len(payload) < _LONG else _long_prefix(len(payload), _LIST_OFFSET)) + payload
-
-
-def _long_prefix(length: int, offset: int) -> bytes:
-    size = _minimal(length)
-    return bytes((offset + _LONG - 1 + len(size),)) + size
-
-
-def _minimal(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return keccak256(encode([sender, minimal(nonce)]))[-ADDRESS_BYTES:]
 
 
 def _signing_hash(body: Sequence[bytes], chain_id: int) -> bytes:
-    return keccak256(rlp_encode([*body, _minimal(chain_id), b"", b""]))
+    return keccak256(encode([*body, minimal(chain_id), b"", b""]))
 
 
 def _recover(digest: bytes, recovery_id: int, r: int, s: int) -> bytes:
@@ -136,10 +107,11 @@ def _decode_fields(raw: bytes) -> list[bytes]:
     if raw[:1] and raw[0] < 0x80:
         raise TransactionRefusedError(f"expected a legacy transaction, was typed (EIP-2718 type {raw[0]})")
     try:
-        fields = rlp.decode(raw, strict=True)
-    except rlp.exceptions.DecodingError as error:
+        decoded = decode(raw)
+    except RlpError as error:
         raise TransactionRefusedError(f"expected RLP in canonical form: {error}") from error
-    if not isinstance(fields, list) or not all(isinstance(field, bytes) for field in fields):
+    fields = [field for field in decoded if isinstance(field, bytes)] if isinstance(decoded, list) else []
+    if not isinstance(decoded, list) or len(fields) != len(decoded):
         raise TransactionRefusedError("expected a flat RLP list")
     if len(fields) != _FIELDS:
         raise TransactionRefusedError(f"expected {_FIELDS} fields, was {len(fields)}")

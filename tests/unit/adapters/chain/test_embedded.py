@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from tests.fakes.chain_probe import CHAIN_ID, CREATION, MEMBER, OWNER, address, calldata, numbers, signed
 
 from commonwatt.adapters.chain.chain_file import ChainFile
 from commonwatt.adapters.chain.embedded import EmbeddedChain
@@ -26,7 +27,6 @@ from commonwatt.adapters.chain.executors.base import GAS_LIMIT, MAX_CREATION_BYT
 from commonwatt.adapters.chain.machine import Head
 from commonwatt.adapters.chain.transactions import MAX_TRANSACTION_BYTES, sign_transaction
 from commonwatt.crypto.keccak import keccak256
-from tests.fakes.chain_probe import CHAIN_ID, CREATION, MEMBER, OWNER, address, calldata, numbers, signed
 
 NAMES = ["pyrevm", "py-evm"] if find_spec("pyrevm") else ["py-evm"]
 
@@ -230,9 +230,7 @@ def test_a_second_writer_is_told_that_the_file_is_in_use(tmp_path: Path) -> None
     EmbeddedChain.open(path, CHAIN_ID).close()
 
 
-def test_a_block_that_cannot_be_written_is_not_in_the_chain(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_block_that_cannot_be_written_is_not_in_the_chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: ChainFile, block: object, raws: object) -> None:
         raise ChainError("disk full")
 

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from commonwatt.adapters.chain.blocks import Log
 from commonwatt.adapters.chain.errors import ExecutorUnavailableError
-from commonwatt.adapters.chain.transactions import rlp_encode
+from commonwatt.adapters.chain.rlp_codec import encode
 
 GAS_LIMIT: Final = 100_000_000
 """Gas every transaction is given, whatever it uses: a node that replays must not run out where another did not."""
@@ -80,7 +80,7 @@ def state_digest(executor: Executor) -> bytes:
     """Return the SHA3-256 over all contracts' nonces, code and storage; equal for equal states on any executor."""
     accounts = executor.accounts()
     return sha3_256(
-        rlp_encode(
+        encode(
             [
                 [
                     address,
