@@ -175,7 +175,8 @@ CALLS = {
 def _step(probe: Probe, name: str, key: int, amount: int) -> object:
     """Take one step of a random history: a block, a read, a write that a view undoes, or a transaction."""
     if name == "block":
-        return probe.executor.begin_block(key, amount)
+        probe.executor.begin_block(key, amount)
+        return None
     if name == "read":
         return probe.view("held(uint256)", key)
     if name == "write in a view":
