@@ -265,6 +265,7 @@ def test_without_pyrevm_a_chain_runs_on_py_evm_and_says_so(
         probe = found_probe(chain)
         head = chain.append([store(1, probe)], 200)
     monkeypatch.setitem(sys.modules, "pyrevm", None)
+    caplog.clear()
     with caplog.at_level(logging.WARNING), EmbeddedChain.open(tmp_path / "chain.sqlite", CHAIN_ID) as chain:
         assert chain.head.hash == head.hash
         assert chain.note is not None
