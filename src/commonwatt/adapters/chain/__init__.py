@@ -1,0 +1,1 @@
+"""Chains: where transactions become blocks."""
