@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes.books import arrived_otherwise, book_of, books, context, seeded_book
 
 from commonwatt.clearing import CLEARINGS, Clearing, promise_findings
 from commonwatt.clearing.base import PROMISES
@@ -14,7 +15,6 @@ from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason
 from commonwatt.core.registry import NEEDS
 from commonwatt.core.welfare import optimum_welfare_nano, welfare_nano
-from tests.fakes.books import arrived_otherwise, book_of, books, context, seeded_book
 
 every_mechanism = pytest.mark.parametrize("name", CLEARINGS.names())
 every_patient_mechanism = pytest.mark.parametrize(

@@ -4,11 +4,12 @@ import json
 import tomllib
 from pathlib import Path
 
+from tests.fakes.books import book_of, context
+
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.orders import Preference, Source
 from commonwatt.core.records import Reason
 from commonwatt.core.welfare import optimum_welfare_nano, welfare_nano
-from tests.fakes.books import book_of, context
 
 CASE = Path(__file__).parent / "p2pet-two-rounds"
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
+from tests.fakes.books import book_of, context, seeded_book
 
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.orders import OrderBook, Preference, Source
 from commonwatt.core.records import Trades
 from commonwatt.core.welfare import optimum_welfare_nano, welfare_nano
-from tests.fakes.books import book_of, context, seeded_book
 
 UNIFORM, TWO_ROUND = CLEARINGS.make("uniform_price"), CLEARINGS.make("two_round_double_auction")
 RENEWABLE = {int(Source.PV), int(Source.WIND)}

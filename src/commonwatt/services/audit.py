@@ -15,7 +15,7 @@ from commonwatt.services.posting import NO_PRIOR, settle_calls
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import Rules
 from commonwatt.settlement import correction
-from commonwatt.venues import book_root, clearing_root, order_root
+from commonwatt.venues import book_root, clearing_root, commitments, order_root
 
 SHOWN = 8
 """Findings of one check that are spelled out; the rest are counted."""
@@ -147,8 +147,8 @@ def _calls(audited: Audited, slot: int) -> list[Call]:
     orders = book.take(np.arange(accepted))
     agreement, _ = public.agreement(slot)
     calls: list[Call] = [
-        OpenCall(slot, book_root(orders, nonces), accepted),
-        ClearCall(slot, order_root(orders), clearing_root(agreement.trades)),
+        OpenCall(slot, book_root(commitments(orders, nonces, slot)), accepted),
+        ClearCall(slot, order_root(orders, slot), clearing_root(agreement.trades, slot)),
     ]
     prior = NO_PRIOR
     for revision in public.revisions(slot):
@@ -203,13 +203,8 @@ def _check_revision(audited: Audited, slot: int, revision: int) -> list[Finding]
     new = public.readings(slot, revision)
     old = _newest_before(public, slot, revision, new)
     context = audited.rules.settlement_context(slot, len(public.pseudonyms), 0)
-    again = correction(
-        new.member,
-        import_wh=new.import_wh - old.import_wh,
-        export_wh=new.export_wh - old.export_wh,
-        revision=revision,
-        context=context,
-    )
+    settled = Statement(slot, 0, public.legs(slot, 0), public.postings(slot), np.zeros(0, np.int64))
+    again = correction(settled, revision, old, new, context)
     where = f"statements slot {slot} revision {revision}"
     return _differences(where, again.legs, public.legs(slot, revision)) + _differences(
         where.replace("statements", "postings"), again.postings, public.postings(slot, revision)

@@ -4,6 +4,7 @@ from itertools import groupby
 
 import numpy as np
 
+from commonwatt.core.errors import ConservationBroken
 from commonwatt.core.records import Quality, Readings
 from commonwatt.core.units import Ints
 from commonwatt.services.delivering import delivered_s, verified
@@ -11,7 +12,7 @@ from commonwatt.services.halves import Correction
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading
 from commonwatt.services.state import State
-from commonwatt.settlement import correction
+from commonwatt.settlement import correction, correction_findings
 
 
 def due_corrections(market: Market, state: State, readings: Readings, slot: int) -> tuple[Correction, ...]:
@@ -40,27 +41,25 @@ def _corrected(market: Market, state: State, counters: Ints, slot: int, lates: l
     members = np.array(sorted(newest), np.int64)
     load_wh = np.array([newest[m].load_wh for m in members.tolist()], np.int64)
     pv_wh = np.array([newest[m].pv_wh for m in members.tolist()], np.int64)
-    row = slot - state.first_slot
-    storage_wh = state.storage_wh[row, members]
+    row, settled = slot - state.first_slot, state.settled[slot]
     # The battery did what it did on the substitute; only load and PV are known better now.
-    before = state.pv_wh[row, members] - state.load_wh[row, members] + storage_wh
-    after = pv_wh - load_wh + storage_wh
-    revision = state.settled[slot].revision + 1
-    raw = Readings.of(
-        len(members),
-        member=members,
-        import_wh=np.maximum(-after, 0),
-        export_wh=np.maximum(after, 0),
-        quality=int(Quality.CORRECTED),
-        revision=revision,
+    storage_wh = state.storage_wh[row, members]
+    before = _registers(members, state.pv_wh[row, members] - state.load_wh[row, members] + storage_wh)
+    after = _registers(members, pv_wh - load_wh + storage_wh)
+    after = after.replaced(
+        quality=np.full(len(members), int(Quality.CORRECTED)),
+        revision=np.full(len(members), settled.revision + 1),
         counter=counters[members] + 1,
     )
     context = market.rules.settlement_context(slot, len(market.members), state.rewards_nano)
-    statement = correction(
-        members,
-        import_wh=raw.import_wh - np.maximum(-before, 0),
-        export_wh=raw.export_wh - np.maximum(before, 0),
-        revision=revision,
-        context=context,
+    statement = correction(settled.first, settled.revision + 1, before, after, context)
+    findings = correction_findings(statement, before, after, context)
+    if findings:
+        raise ConservationBroken(f"slot {slot} revision {statement.revision}: " + "; ".join(str(f) for f in findings))
+    return Correction(verified(market, slot, after, counters), load_wh, pv_wh, statement)
+
+
+def _registers(members: Ints, net_wh: Ints) -> Readings:
+    return Readings.of(
+        len(members), member=members, import_wh=np.maximum(-net_wh, 0), export_wh=np.maximum(net_wh, 0), counter=-1
     )
-    return Correction(verified(market, slot, raw, counters), load_wh, pv_wh, statement)

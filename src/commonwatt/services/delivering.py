@@ -68,14 +68,14 @@ def settle(market: Market, state: State, trading: Trading, readings: Readings, s
 
     """
     context = market.rules.settlement_context(slot, len(market.members), state.rewards_nano)
-    failed = ""
+    agreement, failed = trading.agreement, ""
     try:
-        statement = market.rules.settlement.settle(trading.book, trading.agreement, readings, context)
+        statement = market.rules.settlement.settle(trading.book, agreement, readings, context)
     except ROOM_FAILURES as error:
         failed = f"{type(error).__name__}: {error}"
-        nothing = Agreement.nothing(len(trading.book), Reason.SLOT_FAILED)
-        statement = market.rules.settlement.settle(trading.book, nothing, readings, context)
-    findings = statement_findings(statement, readings, context)
+        agreement = Agreement.nothing(len(trading.book), Reason.SLOT_FAILED)
+        statement = market.rules.settlement.settle(trading.book, agreement, readings, context)
+    findings = statement_findings(statement, trading.book, agreement, readings, context)
     if findings:
         raise ConservationBroken(f"slot {slot}: " + "; ".join(str(f) for f in findings))
     return statement, failed

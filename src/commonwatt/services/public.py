@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from commonwatt.core.accounts import Kind, Postings, account_names, kind_names
+from commonwatt.core.accounts import Postings, account_names, kind_names
 from commonwatt.core.orders import OrderBook, Preference, Source
 from commonwatt.core.records import Agreement, Leg, Legs, Quality, Readings, Reason, Trades
 from commonwatt.core.units import Bytes2D, Ints
@@ -113,13 +113,6 @@ class PublicTables:
             energy_wh=_ints(rows, "energy_wh"),
             price_micro_per_kwh=_ints(rows, "price_micro_per_kwh"),
         )
-
-    def ledger_money(self) -> Ints:
-        """Net money per account of every posting that is on the ledger."""
-        from commonwatt.core.accounts import balances_nano
-
-        postings = self.postings()
-        return balances_nano(postings.take(postings.kind != Kind.WHOLESALE), 8 + len(self.pseudonyms))
 
     def _slots_of(self, table: str) -> list[int]:
         return list(pc.unique(self.tables[table]["slot"]).to_pylist())

@@ -11,6 +11,9 @@ from commonwatt.services.halves import Correction, DeliveryHalf, GateHalf
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading, Signed
 
+FINAL_DAYS = 60
+"""After this a slot's readings are final (`records`, Revisions)."""
+
 HISTORY_DAYS = 28
 """How far before the first slot the metered past is known to the forecasters."""
 
@@ -23,6 +26,8 @@ class Settled:
     content_hash: bytes
     posted_s: int
     """Block time of that revision."""
+    first: Statement
+    """Revision 0, whose trades stand."""
 
 
 @dataclass
@@ -31,6 +36,8 @@ class State:
 
     first_slot: int
     first_traded: int
+    final_slots: int
+    """How many slots back a reading may still be corrected."""
     load_wh: Ints
     pv_wh: Ints
     storage_wh: Ints
@@ -62,6 +69,7 @@ class State:
         state = cls(
             first_slot=first_slot,
             first_traded=slots.start,
+            final_slots=FINAL_DAYS * 86_400 // market.rules.slots.slot_s,
             load_wh=np.zeros(shape, np.int64),
             pv_wh=np.zeros(shape, np.int64),
             storage_wh=np.zeros(shape, np.int64),
@@ -87,7 +95,7 @@ class State:
     def after_gate(self, half: GateHalf) -> None:
         """Fold a finished gate."""
         self.gates[half.slot] = half
-        self._fold_calls(half.calls, 0)
+        self._fold_anchors(half.calls)
 
     def after_delivery(self, half: DeliveryHalf, posted_s: int, arrived: tuple[LateReading, ...]) -> None:
         """Fold a finished delivery that was posted at `posted_s`; `arrived` became known in its slot."""
@@ -102,16 +110,19 @@ class State:
         self.late += [late for late in arrived if late.slot >= self.first_traded]
         for correction in half.corrections:
             self._fold_correction(correction)
-        self._fold_calls(half.calls, posted_s)
+        self._fold_anchors(half.calls)
+        for call in half.calls:
+            if call.kind == "settle" and call.part == 0:
+                first = half.statement if call.slot == half.slot else self.settled[call.slot].first
+                self.settled[call.slot] = Settled(call.revision, call.content_hash, posted_s, first)
+        self.settled.pop(half.slot - self.final_slots, None)
 
-    def _fold_calls(self, calls: tuple[Signed, ...], posted_s: int) -> None:
+    def _fold_anchors(self, calls: tuple[Signed, ...]) -> None:
         for call in calls:
             if call.kind == "anchor":
                 self.unanchored.clear()
             else:
                 self.unanchored.append(call.content_hash)
-            if call.kind == "settle" and call.part == 0:
-                self.settled[call.slot] = Settled(call.revision, call.content_hash, posted_s)
 
     def _fold_correction(self, correction: Correction) -> None:
         slot, members = correction.statement.slot, correction.readings.member

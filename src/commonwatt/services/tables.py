@@ -118,7 +118,7 @@ class TableBuilder:
         )
 
     def _add_readings(self, slot: int, readings: Readings) -> None:
-        revealed = "readings" in self._market.metering.reveals
+        revealed = "readings" in self._market.rules.metering.reveals
         packet = readings.counter >= 0
         self._put(
             "readings",

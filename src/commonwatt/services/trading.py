@@ -16,7 +16,7 @@ from commonwatt.grid import GridContext
 from commonwatt.services.halves import Trading
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Balances
-from commonwatt.venues import Session, book_root, clearing_root, order_lines, order_root
+from commonwatt.venues import Session, book_root, clearing_root, commitments, order_leaves, order_root
 
 ROOM_FAILURES = (CommonwattError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 """What an answer may raise without ending the run: the slot is recorded as failed."""
@@ -40,7 +40,7 @@ def trade(market: Market, slot: int, net_wh: Ints, balances: Balances, open_slot
     except ROOM_FAILURES as error:
         failed = f"{type(error).__name__}: {error}"
         verdict = GridVerdict(Verdict.UNCHECKED, reason=failed)
-        session = _void(accepted, nonces)
+        session = _void(slot, accepted, nonces)
     return Trading(
         book=OrderBook.joined([session.book, refused.replaced(sequence=np.arange(len(accepted), len(wished)))]),
         accepted=len(session.book),
@@ -96,7 +96,7 @@ def _in_drawn_sequence(market: Market, slot: int, book: OrderBook) -> OrderBook:
 
 
 def _nonces(market: Market, slot: int, book: OrderBook) -> Bytes2D:
-    drawn = market.keys.order_nonces(slot, book.member, order_lines(book))
+    drawn = market.keys.order_nonces(slot, book.member, order_leaves(book, slot))
     return np.frombuffer(drawn, np.uint8).reshape(len(book), 32)
 
 
@@ -121,9 +121,15 @@ def _checked_by_grid(market: Market, slot: int, net_wh: Ints, session: Session) 
     kept = trades.replaced(energy_wh=energy).take(energy > 0)
     rest = np.where(session.agreement.reason == Reason.FILLED, int(Reason.CURTAILED), session.agreement.reason)
     agreement = with_filled(session.book, kept, rest)
-    return Session(session.book, agreement, session.book_root, session.order_root, clearing_root(kept)), verdict
+    return Session(session.book, agreement, session.book_root, session.order_root, clearing_root(kept, slot)), verdict
 
 
-def _void(book: OrderBook, nonces: Bytes2D) -> Session:
+def _void(slot: int, book: OrderBook, nonces: Bytes2D) -> Session:
     agreement = Agreement.nothing(len(book), Reason.SLOT_FAILED)
-    return Session(book, agreement, book_root(book, nonces), order_root(book), clearing_root(agreement.trades))
+    return Session(
+        book,
+        agreement,
+        book_root(commitments(book, nonces, slot)),
+        order_root(book, slot),
+        clearing_root(agreement.trades, slot),
+    )

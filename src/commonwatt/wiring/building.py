@@ -1,25 +1,12 @@
 """Building: looks names up in the registries and hands adapters to the services."""
 
-from pathlib import Path
-
-from commonwatt.adapters.chain import open_ledger
-from commonwatt.adapters.feeds.profiles import ProfileFeed
-from commonwatt.adapters.keys import KeyFile
-from commonwatt.assets import ASSETS
-from commonwatt.bidding import BIDDINGS
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.slots import SlotGrid
-from commonwatt.forecasting import FORECASTINGS
-from commonwatt.grid import GRIDS
 from commonwatt.metering import METERINGS
 from commonwatt.pricing import PRICINGS
-from commonwatt.services.market import Market
-from commonwatt.services.ports import LedgerMember, LedgerTerms
 from commonwatt.services.rules import Rules
 from commonwatt.settings import Settings
 from commonwatt.settlement import SETTLEMENTS
-from commonwatt.trust import TRUSTS
-from commonwatt.validators import VALIDATORS
 from commonwatt.venues import VENUES
 
 BEHIND_THE_METER = ("load", "pv", "battery")
