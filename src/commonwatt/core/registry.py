@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import keyword
 import pkgutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,8 +119,9 @@ class Registry(Generic[AnswerT]):
 
 
 def class_name(stem: str) -> str:
-    """The class in a file: `uniform_price` -> `UniformPrice`, `median_14d` -> `Median14d`."""
-    return "".join(word.capitalize() for word in stem.split("_"))
+    """The class in a file: `uniform_price` -> `UniformPrice`, `median_14d` -> `Median14d`, `none` -> `None_` (a keyword)."""
+    name = "".join(word.capitalize() for word in stem.split("_"))
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _fault(field: dataclasses.Field[Any], value: Any) -> str:
