@@ -49,4 +49,24 @@ class Bidding(Answer, Protocol):
         ...
 
 
+def orders_at(wishes: Wishes, limit_micro_per_kwh: Ints) -> OrderBook:
+    """One order for every wish with a net position, on its side and for all of it, at the limit of its row; `sequence` is the row."""
+    is_sell = wishes.net_wh > 0
+    book = OrderBook(
+        member=wishes.member,
+        is_sell=is_sell,
+        energy_wh=np.abs(wishes.net_wh),
+        limit_micro_per_kwh=limit_micro_per_kwh,
+        sequence=np.zeros(len(wishes), np.int64),
+        source=np.where(is_sell, wishes.source, 0),
+        preference=np.where(is_sell, 0, wishes.preference),
+    ).take(wishes.net_wh != 0)
+    return book.replaced(sequence=np.arange(len(book)))
+
+
+def own_limits(wishes: Wishes) -> Ints:
+    """Each member's own limit on the side of its net position, micro per kWh; a buyer's is all-in."""
+    return np.where(wishes.net_wh > 0, wishes.sell_limit_micro_per_kwh, wishes.buy_limit_micro_per_kwh)
+
+
 BIDDINGS = Registry[Bidding]("bidding", "strategy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import keyword
 import pkgutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,17 +119,20 @@ class Registry(Generic[AnswerT]):
 
 
 def class_name(stem: str) -> str:
-    """The class in a file: `uniform_price` -> `UniformPrice`, `median_14d` -> `Median14d`."""
-    return "".join(word.capitalize() for word in stem.split("_"))
+    """The class in a file: `uniform_price` -> `UniformPrice`, `median_14d` -> `Median14d`, `none` -> `None_` (a keyword)."""
+    name = "".join(word.capitalize() for word in stem.split("_"))
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _fault(field: dataclasses.Field[Any], value: Any) -> str:
     meta = field.metadata
-    kind = _SCALARS.get(str(field.type), object)
+    # A file without postponed annotations holds the type itself, one with them its name.
+    declared = field.type if isinstance(field.type, str) else field.type.__name__
+    kind = _SCALARS.get(declared, object)
     if kind is float and type(value) is int:
         value = float(value)
     if kind is not object and type(value) is not kind:
-        return {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}[str(field.type)]
+        return {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}[declared]
     if meta.get("choices") and value not in meta["choices"]:
         return one_of(str(value), meta["choices"])
     low, high = meta.get("low"), meta.get("high")

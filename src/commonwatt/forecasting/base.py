@@ -1,9 +1,12 @@
 """Forecasting: generation and load of the coming slot from what was settled."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
-from commonwatt.core.records import Forecasts, Observed
+from commonwatt.core.records import Forecasts, History, Observed
 from commonwatt.core.registry import Answer, Registry
+
+SETTLED_BEHIND: Final = 2
+"""At the gate of slot s the newest settled slot is s - 2; s - 1 is being delivered."""
 
 
 class Forecasting(Answer, Protocol):
@@ -12,6 +15,13 @@ class Forecasting(Answer, Protocol):
     def forecast(self, observed: Observed, slot: int) -> Forecasts:
         """Expected load and PV of `slot` per member, Wh; `slot` is `observed.slot` or the one before it (being delivered)."""
         ...
+
+
+def settled(observed: Observed) -> History:
+    """The part of the history that is settled at the gate; rows of later slots, should there be any, are cut off."""
+    history = observed.history
+    rows = max(0, observed.slot - SETTLED_BEHIND - history.first_slot + 1)
+    return History(history.first_slot, history.load_wh[:rows], history.pv_wh[:rows])
 
 
 FORECASTINGS = Registry[Forecasting]("forecasting", "model")

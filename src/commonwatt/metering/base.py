@@ -13,7 +13,7 @@ class MeterKeys(Protocol):
     """The secrets of the meters, by member index."""
 
     def meter_blinding(self, member: int, slot: int, label: str, value: bytes) -> bytes:
-        """32 bytes that serve this value only (HKDF over label, slot, member and value)."""
+        """32 bytes that serve this value only: pseudorandom over label, slot, member and value."""
         ...
 
     def sign_meter(self, member: int, digest: bytes) -> bytes:

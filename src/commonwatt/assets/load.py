@@ -1,0 +1,24 @@
+"""Load: what a household uses, as it comes."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from commonwatt.assets.base import Flows
+from commonwatt.core.members import Fleet
+from commonwatt.core.records import AssetState
+
+
+@dataclass(frozen=True)
+class Load:
+    """Inflexible demand: planned as forecast, used as metered."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    breaks: ClassVar[frozenset[str]] = frozenset()
+
+    def plan(self, fleet: Fleet, state: AssetState, flows: Flows, slot_s: int) -> tuple[Flows, AssetState]:  # noqa: ARG002
+        """The forecast load, and nothing changed."""
+        return flows, state
+
+    def dispatch(self, fleet: Fleet, state: AssetState, flows: Flows, slot_s: int) -> tuple[Flows, AssetState]:  # noqa: ARG002
+        """The metered load, and nothing changed."""
+        return flows, state

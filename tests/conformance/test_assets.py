@@ -1,0 +1,100 @@
+"""Every asset keeps the promises of its room."""
+
+import numpy as np
+import pytest
+
+from commonwatt.assets import ASSETS, Flows
+from commonwatt.core.members import Fleet
+from commonwatt.core.records import AssetState
+from commonwatt.core.units import Ints
+
+NAMES = pytest.mark.parametrize("name", ASSETS.names())
+SLOTS = pytest.mark.parametrize("slot_s", [900, 3600])
+MEMBERS = 200
+
+
+def drawn(high: int, seed: int) -> Ints:
+    return np.random.Generator(np.random.PCG64(seed)).integers(0, high, MEMBERS, dtype=np.int64)
+
+
+def fleet() -> Fleet:
+    capacity = drawn(10_000, 1) * (drawn(2, 2))
+    return Fleet(
+        pv_w=drawn(8000, 3),
+        battery_wh=capacity,
+        battery_w=drawn(5000, 4),
+        battery_min_wh=capacity // 10,
+        inverter_w=drawn(8000, 5) * drawn(2, 6),
+        connection_w=np.full(MEMBERS, 10_000),
+    )
+
+
+def state() -> AssetState:
+    homes = fleet()
+    span = homes.battery_wh - homes.battery_min_wh
+    return AssetState.of(MEMBERS, storage_wh=homes.battery_min_wh + drawn(1000, 7) * span // 999)
+
+
+def flows(load_wh: Ints | int, pv_wh: Ints | int) -> Flows:
+    return Flows.of(MEMBERS, load_wh=load_wh, pv_wh=pv_wh)
+
+
+def same(one: tuple[Flows, AssetState], other: tuple[Flows, AssetState]) -> bool:
+    return all(
+        (a.arrays()[column] == b.arrays()[column]).all()
+        for a, b in zip(one, other, strict=True)
+        for column in a.arrays()
+    )
+
+
+def test_the_room_has_answers() -> None:
+    assert {"battery", "load", "pv"} <= set(ASSETS.names())
+
+
+@NAMES
+@SLOTS
+def test_an_asset_never_charges_and_discharges_at_once(name: str, slot_s: int) -> None:
+    after, _ = ASSETS.make(name).dispatch(fleet(), state(), flows(drawn(4000, 8), drawn(4000, 9)), slot_s)
+    assert (np.minimum(after.charge_wh, after.discharge_wh) == 0).all()
+    assert all((column >= 0).all() for column in (after.load_wh, after.pv_wh, after.charge_wh, after.discharge_wh))
+
+
+@NAMES
+@SLOTS
+def test_state_stays_within_its_bounds(name: str, slot_s: int) -> None:
+    homes, charge = fleet(), state()
+    for seed in range(20, 40):
+        _, charge = ASSETS.make(name).dispatch(homes, charge, flows(drawn(6000, seed), drawn(6000, -seed % 99)), slot_s)
+        assert (charge.storage_wh >= homes.battery_min_wh).all()
+        assert (charge.storage_wh <= homes.battery_wh).all()
+
+
+@NAMES
+@SLOTS
+def test_state_is_unchanged_where_the_asset_is_idle(name: str, slot_s: int) -> None:
+    before = state()
+    after, left = ASSETS.make(name).dispatch(fleet(), before, flows(drawn(300, 8), drawn(300, 9)), slot_s)
+    idle = (after.charge_wh == 0) & (after.discharge_wh == 0)
+    assert idle.any()
+    assert (left.storage_wh == before.storage_wh)[idle].all()
+
+
+@NAMES
+@SLOTS
+def test_plan_and_dispatch_of_the_same_flows_are_the_same(name: str, slot_s: int) -> None:
+    arguments = (fleet(), state(), flows(drawn(4000, 8), drawn(4000, 9)), slot_s)
+    answer = ASSETS.make(name)
+    assert same(answer.plan(*arguments), answer.dispatch(*arguments))
+    assert same(answer.dispatch(*arguments), ASSETS.make(name).dispatch(*arguments))
+
+
+@NAMES
+def test_an_asset_leaves_its_inputs_alone(name: str) -> None:
+    homes, before, given = fleet(), state(), flows(drawn(4000, 8), drawn(4000, 9))
+    ASSETS.make(name).dispatch(homes, before, given, 3600)
+    assert same((given, before), (flows(drawn(4000, 8), drawn(4000, 9)), state()))
+
+
+@NAMES
+def test_an_asset_breaks_no_promise(name: str) -> None:
+    assert not ASSETS.answer(name).breaks
