@@ -1,1 +1,34 @@
-"""cli."""
+"""The command line: one file a command; faults of the input are listed, never traced."""
+
+import sys
+
+import typer
+
+from commonwatt.cli import audit, check, init, listing, run
+from commonwatt.cli.endings import BAD_INPUT, INTERRUPTED, VERIFICATION_FAILED, say_failure
+from commonwatt.core.errors import CommonwattError, InvalidInput, JournalError, MissingExtra
+
+app = typer.Typer(
+    name="commonwatt",
+    help="A neighbourhood trades its own electricity, settles it on a ledger, and proves that the settlement is right.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (init, check, run, audit, listing):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command line; exit codes: 0 done, 1 a verification failed, 2 bad input, 130 interrupted."""
+    try:
+        app()
+    except (InvalidInput, JournalError, MissingExtra) as error:
+        say_failure(error)
+        sys.exit(BAD_INPUT)
+    except CommonwattError as error:
+        say_failure(error)
+        sys.exit(VERIFICATION_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,39 @@
+"""`commonwatt audit`: recompute and verify a run from its public folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commonwatt.cli.endings import VERIFICATION_FAILED
+
+EXAMPLE = """Example:
+
+    commonwatt audit out/demo
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EXAMPLE)(audit)
+
+
+def audit(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or only its public/ folder.")],
+    slot: Annotated[int | None, typer.Option(help="Look at one slot only.")] = None,
+    trade: Annotated[str | None, typer.Option(help="Look at the slot of one trade, and show the trade.")] = None,
+    member: Annotated[
+        str | None, typer.Option(help="Show one member's bill and balance (pseudonym, or ID in the operator's folder).")
+    ] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Replay the chain on py-evm: slower, with exact gas.")
+    ] = False,
+) -> None:
+    """Check everything that a stranger can check of a run: files, chain, packets, clearing, bills, balances."""
+    from commonwatt.wiring.auditing import AuditRequest, audit_run
+
+    result = audit_run(AuditRequest(directory, slot, trade, member, reference))
+    for line in result.lines:
+        typer.echo(line)
+    if not result.passed:
+        raise typer.Exit(VERIFICATION_FAILED)

@@ -1,0 +1,24 @@
+"""`commonwatt init`: a new community folder from the bundled example."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = """Example:
+
+    commonwatt init mine && commonwatt run mine
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EXAMPLE)(init)
+
+
+def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")]) -> None:
+    """Write a community to start from: community.toml, members.csv and profiles.parquet, filled from an example."""
+    from commonwatt.wiring.starting import start_community
+
+    for line in start_community(directory):
+        typer.echo(line)

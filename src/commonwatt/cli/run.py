@@ -1,0 +1,54 @@
+"""`commonwatt run`: the trading days, end to end."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED
+
+EXAMPLE = """Example:
+
+    commonwatt run examples/fontana --from 2017-05-08 --to 2017-05-15 --out out/demo
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EXAMPLE)(run)
+
+
+def run(
+    file: Annotated[Path, typer.Argument(help="Community folder, or the TOML file in it.")] = Path("examples/fontana"),
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; default: out/NAME.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Market design that fills every section the file leaves open.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a setting: section.key=value. Repeatable.")
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First local day, YYYY-MM-DD.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Local day after the last, YYYY-MM-DD.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out; finished steps are not repeated.")
+    ] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Write the public tables as CSV, too.")] = False,
+) -> None:
+    """Run the trading days of a community from meter to ledger to report."""
+    from rich.console import Console
+
+    from commonwatt.cli.progress import StepBar
+    from commonwatt.wiring.running import RunRequest, run_community
+
+    request = RunRequest(file, out, preset, tuple(set_ or ()), first, end, resume, csv)
+    console = Console(stderr=True)
+    try:
+        with StepBar(console) as bar:
+            result = run_community(request, bar)
+    except KeyboardInterrupt:
+        console.print("Stopped after a whole step. The same command with --resume goes on from here.")
+        raise typer.Exit(INTERRUPTED) from None
+    for line in result.ending:
+        typer.echo(line)
+    if not result.verified:
+        raise typer.Exit(VERIFICATION_FAILED)
