@@ -1,0 +1,109 @@
+"""Reading a CSV file as text columns with the line numbers an editor shows, and saying what is wrong with its form."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import difflib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from commonwatt.core.findings import Finding, one_of
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A CSV file: stripped text by column, and the line of each row (the header is line 1)."""
+
+    file: str
+    lines: list[int]
+    columns: dict[str, list[str]]
+
+    def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """Line and cells of each row."""
+        names = list(self.columns)
+        for line, *cells in zip(self.lines, *self.columns.values(), strict=True):
+            yield line, dict(zip(names, cells, strict=True))
+
+
+def read_bytes(path: Path, label: str) -> tuple[bytes, list[Finding]]:
+    """A file's bytes, or why it cannot be read."""
+    try:
+        return path.read_bytes(), []
+    except FileNotFoundError:
+        return b"", [Finding(label, "a file" + _near(path), "none")]
+    except (OSError, ValueError) as error:  # a folder, no permission, a name that no file can have
+        reason = getattr(error, "strerror", None) or str(error)
+        return b"", [Finding(label, "a file that can be read", str(reason).lower())]
+
+
+def read_csv(data: bytes, file: str) -> tuple[TextTable | None, list[Finding]]:
+    """A CSV file of commas in UTF-8 (a byte order mark is accepted); None when its form is wrong as a whole.
+
+    A row with too few or too many cells is a finding and left out.
+    """
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return None, [Finding(file, "text in UTF-8", "UTF-16 (save it as 'CSV UTF-8')")]
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        return None, [Finding(f"{file}:{line}", "text in UTF-8", f"the byte 0x{data[error.start]:02x}")]
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        before = 0
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                rows.append((before + 1, cells))
+            before = reader.line_num
+    except csv.Error as error:
+        return None, [Finding(f"{file}:{reader.line_num}", "comma-separated values", str(error))]
+    if not rows:
+        return None, [Finding(f"{file}:1", "a header with column names", "an empty file")]
+    return _table(file, rows)
+
+
+def column_findings(
+    file: str, header: Sequence[str], required: Sequence[str], known: Sequence[str] = ()
+) -> list[Finding]:
+    """Columns that are missing, and (when `known` is given) columns nobody knows, each with the nearest right name."""
+    found = []
+    spare = [name for name in header if name not in required and name not in known]
+    for name in required:
+        if name not in header:
+            near = difflib.get_close_matches(name, spare, n=1, cutoff=0.5)
+            found.append(Finding(f"{file}:1 {name}", "a column of this name", f"{near[0]!r}" if near else "none"))
+    for name in spare if known else ():
+        found.append(Finding(f"{file}:1 {name}", f"a known column: {one_of(name, known)}", repr(name)))
+    return found
+
+
+def _table(file: str, rows: list[tuple[int, list[str]]]) -> tuple[TextTable | None, list[Finding]]:
+    first_line, names = rows[0][0], [cell.strip() for cell in rows[0][1]]
+    for separator, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(names) == 1 and separator in names[0]:
+            hint = f"{word} (export it with commas between columns and a point in decimals)"
+            return None, [Finding(f"{file}:{first_line}", "columns separated by commas", hint)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        return None, [Finding(f"{file}:{first_line} {name}", "a column once", "the name twice") for name in twice]
+    good, found = [], []
+    for line, cells in rows[1:]:
+        if len(cells) == len(names):
+            good.append((line, cells))
+        else:
+            found.append(Finding(f"{file}:{line}", f"{len(names)} cells, as the header has", str(len(cells))))
+    columns = {name: [cells[i].strip() for _, cells in good] for i, name in enumerate(names)}
+    return TextTable(file, [line for line, _ in good], columns), found
+
+
+def _near(path: Path) -> str:
+    try:
+        names = [p.name for p in path.parent.iterdir()]
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(path.name, sorted(names), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""

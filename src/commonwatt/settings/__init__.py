@@ -1,0 +1,8 @@
+"""Settings: the one place that reads a community file and the environment."""
+
+from commonwatt.settings.layers import preset_names
+from commonwatt.settings.loading import FILE_NAME, MEMBERS_NAME, load
+from commonwatt.settings.model import Settings
+from commonwatt.settings.rooms import ROOMS, Choice
+
+__all__ = ["FILE_NAME", "MEMBERS_NAME", "ROOMS", "Choice", "Settings", "load", "preset_names"]

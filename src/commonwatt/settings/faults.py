@@ -1,0 +1,109 @@
+"""Findings of a section: what pydantic refused, in words, and what holds between keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from commonwatt.core.findings import Finding, one_of
+from commonwatt.settings.rooms import Where, shown
+from commonwatt.settings.sections import SECTIONS, SIGNED_PRICES, Section, Window, minute_of
+
+_TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "dict_type": "a table",
+    "missing": "a value",
+    "string_too_short": "text that is not empty",
+}
+_OFFSET_SAMPLES_S = (1_704_067_200, 1_719_792_000)
+"""January and July 2024: the offsets a zone has over a year."""
+
+
+def validated(section: str, values: Mapping[str, Any], where: Where) -> tuple[Section | None, list[Finding]]:
+    """The typed section, or what is wrong with it, every key at once."""
+    model = SECTIONS[section]
+    try:
+        return model.model_validate(dict(values)), []
+    except ValidationError as error:
+        return None, [_finding(section, model, dict(e), where) for e in error.errors(include_url=False)]
+
+
+def keys_of(model: type[Section]) -> list[str]:
+    """The keys of a section as a file spells them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def tariff_findings(values: Mapping[str, Any], slot_s: int, zone: ZoneInfo, where: Where) -> list[Finding]:
+    """What holds between keys of [tariff]: negative prices only where allowed, windows that begin and end with a slot."""
+    found = []
+    windows = values.get("windows", [])
+    tables = (
+        [("", values), *((f"windows[{i}].", w) for i, w in enumerate(windows, 1) if isinstance(w, dict))]
+        if (isinstance(windows, list))
+        else [("", values)]
+    )
+    for prefix, table in tables:
+        for key in SIGNED_PRICES:
+            price = table.get(key)
+            if type(price) is int and price < 0 and values.get("allow_negative") is not True:
+                expected = "at least 0 (or tariff.allow_negative = true)"
+                found.append(Finding(where("tariff", prefix + key), expected, str(price)))
+        if prefix:
+            found += _window_findings(table, slot_s, zone, lambda key, p=prefix: where("tariff", p + key))
+    return found
+
+
+def _window_findings(table: Mapping[str, Any], slot_s: int, zone: ZoneInfo, where: Any) -> list[Finding]:
+    found = []
+    for key in ("from", "to"):
+        try:
+            minute = minute_of(table.get(key, ""))
+        except (ValueError, AttributeError):
+            continue  # the section's own finding
+        if all((minute * 60 - offset_s) % slot_s for offset_s in _offsets_s(zone)):
+            found.append(Finding(where(key), f"a time at which a slot of {slot_s} s begins", shown(table[key])))
+    if "from" in table and table["from"] == table.get("to"):
+        found.append(Finding(where("to"), "another time than from (a whole day is 00:00 to 24:00)", shown(table["to"])))
+    return found
+
+
+def _offsets_s(zone: ZoneInfo) -> set[int]:
+    import datetime as dt
+
+    instants = (dt.datetime.fromtimestamp(s, zone) for s in _OFFSET_SAMPLES_S)
+    return {int(offset.total_seconds()) for t in instants if (offset := t.utcoffset()) is not None}
+
+
+def _finding(section: str, model: type[Section], error: dict[str, Any], where: Where) -> Finding:
+    kind, loc, context = error["type"], error["loc"], error.get("ctx", {})
+    found = "none" if kind == "missing" else shown(error["input"])
+    place = where(section, _path(loc))
+    if kind == "extra_forbidden":
+        owner = Window if len(loc) > 1 else model
+        name = "a window" if len(loc) > 1 else f"[{section}]"
+        return Finding(place, f"a key of {name}: {one_of(str(loc[-1]), keys_of(owner))}", found)
+    if kind == "literal_error":
+        return Finding(place, one_of(str(error["input"]), re.findall(r"'([^']*)'", context["expected"])), found)
+    if kind == "value_error":
+        return Finding(place, str(context["error"]), found)
+    for bound, words in (("ge", "at least"), ("le", "at most"), ("max_length", "text of at most")):
+        if bound in context:
+            return Finding(place, f"{words} {context[bound]}" + (" characters" * (bound == "max_length")), found)
+    if kind == "string_pattern_mismatch":
+        readable = "hours or days such as 6h or 1d" if "hd" in context["pattern"] else "text without control characters"
+        return Finding(place, readable, found)
+    return Finding(place, _TYPES.get(kind, error["msg"]), found)
+
+
+def _path(loc: tuple[str | int, ...]) -> str:
+    parts = [f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in loc]
+    return "".join(parts).lstrip(".")

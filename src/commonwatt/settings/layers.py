@@ -1,0 +1,113 @@
+"""Where a value comes from: a preset, the community file, the command line; later layers override earlier ones."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from commonwatt.core.findings import Finding, one_of
+from commonwatt.settings.rooms import ROOMS, kept_parameters, shown
+from commonwatt.settings.sections import SECTIONS
+
+Tables = dict[str, dict[str, Any]]
+_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+@dataclass
+class Layers:
+    """The merged values of all sections, and where each came from."""
+
+    values: Tables = field(default_factory=lambda: {name: {} for name in SECTIONS})
+    labels: dict[tuple[str, str], str] = field(default_factory=dict)
+    fallback: str = "community.toml"
+    """Where a value is looked for that no layer gives."""
+
+    def add(self, label: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
+        """Put a layer on top. A layer that names another answer drops the lower layers' parameters which that answer does not take."""
+        for section, incoming in tables.items():
+            names = {r.key: incoming[r.key] for r in ROOMS.get(section, ()) if r.key in incoming}
+            if names:
+                self.values[section] = kept_parameters(section, self.values[section], names)
+            self.values[section].update(incoming)
+            self.labels.update(dict.fromkeys(((section, key) for key in incoming), label))
+
+    def where(self, section: str, key: str) -> str:
+        """How a finding names a key: `community.toml tariff.retail_micro_per_kwh`, `--set market.clearing`."""
+        label = self.labels.get((section, re.split(r"[.\[]", key)[0]), self.fallback)
+        return f"{label} {section}.{key}" if key else f"{label} {section}"
+
+
+def preset_names() -> list[str]:
+    """The packaged designs, sorted."""
+    return sorted(Path(f.name).stem for f in _presets().iterdir() if f.name.endswith(".toml"))
+
+
+def preset(name: str) -> Tables:
+    """The sections of a packaged design."""
+    return tomllib.loads((_presets() / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def parsed(label: str, data: bytes) -> tuple[dict[str, Any], list[Finding]]:
+    """The tables of a TOML file, or why it is none. A leading byte order mark is accepted."""
+    try:
+        return tomllib.loads(data.decode("utf-8-sig")), []
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        return {}, [Finding(f"{label}:{line}", "text in UTF-8", f"the byte 0x{data[error.start]:02x}")]
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        at = _LINE.search(message)
+        line = int(at[1]) if at and at[1] else data.count(b"\n") + 1
+        return {}, [Finding(f"{label}:{line}", "TOML", _LINE.sub("", message))]
+    except (ValueError, RecursionError) as error:  # an integer of thousands of digits, brackets thousands deep
+        return {}, [Finding(label, "TOML", type(error).__name__ + ": " + str(error)[:80])]
+
+
+def sections_of(label: str, tables: Mapping[str, Any]) -> tuple[Tables, list[Finding]]:
+    """The known sections of a file, and a finding for each that is unknown or no table."""
+    found, known = [], {}
+    for name, table in tables.items():
+        if name not in SECTIONS:
+            found.append(
+                Finding(
+                    f"{label} {name}", f"a section: {one_of(name, [*SECTIONS, 'member', 'members'])}", "an unknown name"
+                )
+            )
+        elif not isinstance(table, dict):
+            found.append(Finding(f"{label} {name}", f"a section [{name}]", shown(table)))
+        else:
+            known[name] = dict(table)
+    return known, found
+
+
+def overrides(settings: Sequence[str]) -> tuple[Tables, list[Finding]]:
+    """What `--set section.key=value` says; a value is TOML, or text where it is not."""
+    tables: Tables = {}
+    found = []
+    for text in settings:
+        path, equals, value = text.partition("=")
+        section, dot, key = path.strip().partition(".")
+        if not equals or not dot or not key:
+            found.append(Finding(f"--set {text[:80]}", "section.key=value", "something else"))
+        elif section not in SECTIONS:
+            found.append(Finding(f"--set {path.strip()}", f"a section: {one_of(section, SECTIONS)}", shown(section)))
+        else:
+            tables.setdefault(section, {})[key] = _value(value.strip())
+    return tables, found
+
+
+def _value(text: str) -> Any:
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return table["value"] if set(table) == {"value"} else text
+
+
+def _presets() -> Any:
+    return resources.files("commonwatt") / "presets"

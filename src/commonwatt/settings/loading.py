@@ -1,0 +1,170 @@
+"""Reading a community file: layers, sections, answers and members together, so that every fault is found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from commonwatt.adapters.csv_table import read_bytes, read_csv
+from commonwatt.bidding import BIDDINGS
+from commonwatt.core.findings import Finding, one_of, require
+from commonwatt.core.slots import SlotGrid
+from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
+from commonwatt.settings import sections as s
+from commonwatt.settings.faults import tariff_findings, validated
+from commonwatt.settings.layers import Layers, overrides, parsed, preset, preset_names, sections_of
+from commonwatt.settings.member_rows import MemberRow, Members, MemberTerms, csv_rows, members_of, toml_rows
+from commonwatt.settings.model import Settings, all_in_micro_per_kwh
+from commonwatt.settings.rate_book import RateBook
+from commonwatt.settings.rooms import ROOMS, matrix_findings, name_finding, room_findings, shown, strategy_names
+
+FILE_NAME = "community.toml"
+MEMBERS_NAME = "members.csv"
+
+
+@dataclass
+class Draft:
+    """A community file half read: what is valid so far, and every finding."""
+
+    file: Path
+    sections: dict[str, s.Section] = field(default_factory=dict)
+    members: Members = field(default_factory=Members)
+    findings: list[Finding] = field(default_factory=list)
+
+    def settings(self) -> Settings:
+        """The settings.
+
+        Raises:
+            InvalidInput: with every finding.
+
+        """
+        require(self.findings)
+        return Settings(file=self.file, members=tuple(self.members.members), **self.sections)  # type: ignore[arg-type]
+
+
+def load(
+    file: Path, design: str | None = None, overrides: Sequence[str] = (), *, with_members: bool = True
+) -> Settings:
+    """The settings of a community: defaults, then the preset, then the file, then `--set section.key=value` in order.
+
+    `file` is a TOML file or the folder of a `community.toml`; `design` takes the place of the file's `community.design`. Without
+    members (the `settings.toml` of a run has none) `members` is empty.
+
+    Raises:
+        InvalidInput: with every finding of file, overrides and members.
+
+    """
+    return draft(file, design, overrides, with_members=with_members).settings()
+
+
+def draft(file: Path, design: str | None = None, overrides: Sequence[str] = (), *, with_members: bool = True) -> Draft:
+    """As `load`, but with the findings beside what could be read."""
+    path = file / FILE_NAME if file.is_dir() else file
+    result = Draft(path)
+    data, faults = read_bytes(path, path.name)
+    tables, more = parsed(path.name, data)
+    result.findings += faults + more
+    if result.findings:
+        return result
+    listed: dict[str, Any] = {key: tables.pop(key) for key in ("member", "members") if key in tables}
+    if isinstance(tables.get("community"), dict) and "members" in tables["community"]:
+        listed.setdefault("members", tables["community"].pop("members"))
+    layers = _layered(result, tables, design, overrides)
+    for name in s.SECTIONS:
+        section, found = validated(name, layers.values[name], layers.where)
+        result.findings += found
+        if section is not None:
+            result.sections[name] = section
+        if name in ROOMS:
+            result.findings += room_findings(name, layers.values[name], layers.where)
+    result.findings += _between_sections(layers, result.sections)
+    if with_members:
+        _add_members(result, listed, layers.values["tariff"])
+    return result
+
+
+def _layered(result: Draft, tables: Mapping[str, Any], design: str | None, settings: Sequence[str]) -> Layers:
+    from_file, faults = sections_of(result.file.name, tables)
+    from_flags, more = overrides(settings)
+    result.findings += faults + more
+    layers = Layers(fallback=result.file.name)
+    for label, name in (
+        ("--preset", design),
+        ("--set community.design", from_flags.get("community", {}).get("design")),
+        (f"{result.file.name} community.design", from_file.get("community", {}).get("design")),
+        ("default", "community"),
+    ):
+        if name is None:
+            continue
+        if name in preset_names():
+            layers.add(f"preset {name}", preset(name))
+        else:
+            result.findings.append(Finding(label, one_of(str(name), preset_names()), shown(name)))
+        break
+    layers.add(result.file.name, from_file)
+    layers.add("--set", from_flags)
+    if design is not None:
+        layers.add("--preset", {"community": {"design": design}})
+    return layers
+
+
+def _between_sections(layers: Layers, sections: Mapping[str, s.Section]) -> list[Finding]:
+    """What holds between sections: windows against slots, answers against the metering level."""
+    community = sections.get("community")
+    slot_s, zone = 3600, ZoneInfo("UTC")
+    if isinstance(community, s.Community):
+        slot_s, zone = community.slot_s, ZoneInfo(community.time_zone)
+    found = tariff_findings(layers.values["tariff"], slot_s, zone, layers.where)
+    names = {}
+    for section, registries in ROOMS.items():
+        for registry in registries:
+            default = s.SECTIONS[section].model_fields[registry.key].default
+            names[f"{section}.{registry.key}"] = str(layers.values[section].get(registry.key, default))
+    return found + matrix_findings(names, bool(layers.values["grid"].get("feeder")), layers.where)
+
+
+def _add_members(result: Draft, listed: Mapping[str, Any], tariff: Mapping[str, Any]) -> None:
+    rows, label, faults = _member_rows(result.file, listed)
+    result.findings += faults
+    if not rows and faults:
+        return
+    buy, sell = _limits(result.sections.get("tariff"))
+    terms = MemberTerms(tuple(strategy_names()), tariff.get("allow_negative") is True, buy, sell)
+    result.members = members_of(label, rows, terms)
+    result.findings += result.members.findings
+    for name in sorted({m.strategy for m in result.members.members}):
+        fault = name_finding(BIDDINGS, name, f"{label} strategy")
+        result.findings += [fault] if fault else []
+
+
+def _member_rows(file: Path, listed: Mapping[str, Any]) -> tuple[list[MemberRow], str, list[Finding]]:
+    if "member" in listed and "members" in listed:
+        fault = Finding(f"{file.name} members", "either [[member]] tables or a members file", "both")
+        return [], file.name, [fault]
+    if "member" in listed:
+        rows, faults = toml_rows(file.name, listed["member"])
+        return rows, file.name, faults
+    name = listed.get("members", MEMBERS_NAME)
+    if not isinstance(name, str) or not name or not name.isprintable():
+        return [], file.name, [Finding(f"{file.name} members", "the name of a CSV file", shown(name))]
+    label = Path(name).name or name
+    data, faults = read_bytes(file.parent / name, label)
+    if faults:
+        return [], label, faults
+    table, faults = read_csv(data, label)
+    if table is None:
+        return [], label, faults
+    rows, more = csv_rows(table)
+    return rows, label, faults + more
+
+
+def _limits(tariff: s.Section | None) -> tuple[int, int]:
+    """Limits of a member that gives none: buys up to the grid's highest all-in price, sells from the lowest feed-in."""
+    top = PRICE_LIMIT_MICRO_PER_KWH - 1
+    if not isinstance(tariff, s.Tariff):
+        return 0, 0
+    every = RateBook(tariff, SlotGrid(3600), ZoneInfo("UTC")).every()
+    return max(-top, min(top, max(map(all_in_micro_per_kwh, every)))), min(r.feed_in_micro_per_kwh for r in every)

@@ -1,0 +1,168 @@
+"""The frozen settings of a community, and what follows from them: slots, rates, choices, deposits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import tomli_w
+
+from commonwatt.core.members import Member
+from commonwatt.core.slots import SlotGrid
+from commonwatt.core.tariff import Rates
+from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH, SECONDS_PER_HOUR, Ints, amount_nano, slot_energy_wh
+from commonwatt.settings import sections as s
+from commonwatt.settings.rate_book import RateBook
+from commonwatt.settings.rooms import ROOMS, Choice, choice, parameter_defaults
+
+DEPOSIT_DAYS: Final = 14
+CONNECTION_USE_PERCENT: Final = 10
+"""Share of its connection that a member is taken to use on average, where no profile says better."""
+_HIDDEN: Final = {"ledger": {"key_file"}}
+"""Where secrets lie is nobody's business but the operator's."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One community, validated. Nothing in here is a secret; paths are the operator's own."""
+
+    file: Path = field(compare=False)
+    """The community file."""
+    community: s.Community
+    tariff: s.Tariff
+    market: s.Market
+    pricing: s.Pricing
+    settlement: s.Settlement
+    forecasting: s.Forecasting
+    grid: s.Grid
+    metering: s.Metering
+    trust: s.Trust
+    validators: s.Validators
+    ledger: s.Ledger
+    data: s.Data
+    members: tuple[Member, ...]
+    """In the order of the file, which is the order of the dense index."""
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The community's wall clock."""
+        return ZoneInfo(self.community.time_zone)
+
+    @cached_property
+    def slots(self) -> SlotGrid:
+        """The slots of the community."""
+        return SlotGrid(self.community.slot_s)
+
+    @cached_property
+    def rate_book(self) -> RateBook:
+        """The tariff slot by slot."""
+        return RateBook(self.tariff, self.slots, self.zone)
+
+    def rates(self, slot: int) -> Rates:
+        """The rates of a slot, micro-currency per kWh."""
+        return self.rate_book.rates(slot)
+
+    @cached_property
+    def choices(self) -> dict[str, Choice]:
+        """The chosen answer by room (`clearing`, `venues`, ...) with the parameters that were given."""
+        chosen = {}
+        for section, registries in ROOMS.items():
+            model = getattr(self, section)
+            for registry in registries:
+                name = getattr(model, registry.key)
+                chosen[registry.room] = choice(registry, name, model.model_extra or {})
+        return chosen
+
+    @cached_property
+    def profiles_path(self) -> Path:
+        """The file of metered data."""
+        return self.file.parent / self.data.profiles
+
+    @cached_property
+    def corrections_path(self) -> Path | None:
+        """The file of late readings, if there is one."""
+        return self.file.parent / self.data.corrections if self.data.corrections else None
+
+    @cached_property
+    def key_path(self) -> Path:
+        """The file of secrets; it need not exist yet."""
+        return self.file.parent / self.ledger.key_file
+
+    @cached_property
+    def audit_period_s(self) -> int:
+        """How often a root is anchored, seconds."""
+        hours = 24 if self.ledger.audit_period.endswith("d") else 1
+        return int(self.ledger.audit_period[:-1]) * hours * SECONDS_PER_HOUR
+
+    @cached_property
+    def highest_all_in_micro_per_kwh(self) -> int:
+        """The most that a kWh costs a member at any hour of the week, fees and taxes included, at least 0."""
+        return max(0, *(all_in_micro_per_kwh(rates) for rates in self.rate_book.every()))
+
+    @cached_property
+    def price_cap_micro_per_kwh(self) -> int:
+        """The ledger's cap per kWh of connection: as set, else twice the highest price of the tariff, 1..2**31 - 1."""
+        prices = (abs(p) for rates in self.rate_book.every() for p in rates.to_line())
+        highest = max(self.highest_all_in_micro_per_kwh, *prices)
+        return self.ledger.price_cap_micro_per_kwh or min(max(2 * highest, 1), PRICE_LIMIT_MICRO_PER_KWH - 1)
+
+    def member_deposits_nano(self, load_wh: Ints | None = None) -> tuple[int, ...]:
+        """What each member pays in at the start, nano-currency.
+
+        As set, else 14 days at the highest all-in price. A day's energy is the mean of `load_wh`, Wh, shape (slots, members), rounded up;
+        without it a tenth of what the connection carries.
+        """
+        if self.ledger.member_deposit_nano:
+            return (self.ledger.member_deposit_nano,) * len(self.members)
+        if load_wh is not None and len(load_wh):
+            covered_s = len(load_wh) * self.community.slot_s
+            days = [-(-int(total) * 24 * SECONDS_PER_HOUR // covered_s) for total in load_wh.sum(axis=0)]
+        else:
+            days = [m.connection_w * 24 * CONNECTION_USE_PERCENT // 100 for m in self.members]
+        return tuple(amount_nano(day_wh * DEPOSIT_DAYS, self.highest_all_in_micro_per_kwh) for day_wh in days)
+
+    @cached_property
+    def supplier_deposit_nano(self) -> int:
+        """What the supplier pays in, nano-currency: as set, else every connection at the price cap for every slot in flight.
+
+        In flight are the slots of two challenge windows, the slot being delivered, the one being settled and the one at the gate.
+        """
+        if self.ledger.supplier_deposit_nano:
+            return self.ledger.supplier_deposit_nano
+        open_slots = 2 * self.ledger.window_slots + 3
+        slot_wh = sum(slot_energy_wh(m.connection_w, self.community.slot_s) for m in self.members)
+        return amount_nano(slot_wh * open_slots, self.price_cap_micro_per_kwh)
+
+    def effective_toml(self) -> str:
+        """The whole configuration without members and without the place of the secrets, as TOML, defaults and parameters written out.
+
+        The same settings give the same text; `load` of it (with the same members) gives the same settings and text again. Files outside
+        the community's folder appear by name only.
+        """
+        return tomli_w.dumps({name: self._written(name) for name in s.SECTIONS})
+
+    def _written(self, name: str) -> dict[str, Any]:
+        section: s.Section = getattr(self, name)
+        table = section.model_dump(by_alias=True, exclude_none=True, exclude=_HIDDEN.get(name))
+        for registry in ROOMS.get(name, ()):
+            defaults = parameter_defaults(registry, getattr(section, registry.key))
+            table = {**{key: value for key, value in defaults.items() if value is not None}, **table}
+        if name == "data":
+            for key in ("profiles", "corrections"):
+                table[key] = Path(table[key]).name if Path(table[key]).is_absolute() else table[key]
+        names = list(type(section).model_fields)
+        ordered = sorted(table, key=lambda key: (key not in names, names.index(key) if key in names else 0, key))
+        return {key: _toml(table[key]) for key in ordered}
+
+
+def all_in_micro_per_kwh(rates: Rates) -> int:
+    """The most that a kWh from the supplier or short costs under some rates, grid fee and tax included."""
+    energy = max(rates.retail_micro_per_kwh, rates.imbalance_buy_micro_per_kwh)
+    return energy + rates.grid_fee_micro_per_kwh + rates.tax_micro_per_kwh
+
+
+def _toml(value: Any) -> Any:
+    return [_toml(v) for v in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,71 @@
+"""The tariff slot by slot: base prices and time-of-use windows on the local wall clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from commonwatt.core.slots import SlotGrid
+from commonwatt.core.tariff import Rates
+from commonwatt.settings.sections import DAYS, PRICE_KEYS, Prices, Tariff, Window, minute_of
+
+FALLBACKS: Final = {
+    "imbalance_buy_micro_per_kwh": "retail_micro_per_kwh",
+    "imbalance_sell_micro_per_kwh": "feed_in_micro_per_kwh",
+    "balancing_micro_per_kwh": "feed_in_micro_per_kwh",
+}
+"""A price that is not set is the other price of the same slot."""
+
+
+class RateBook:
+    """What holds in a slot. A slot has the prices of the instant it begins; the work is done once per minute of the week."""
+
+    def __init__(self, tariff: Tariff, slots: SlotGrid, zone: ZoneInfo) -> None:
+        self._tariff, self._slots, self._zone = tariff, slots, zone
+        self._spans = tuple((w, minute_of(w.from_), minute_of(w.to)) for w in tariff.windows)
+        self._known: dict[tuple[int, int], Rates] = {}
+
+    def rates(self, slot: int) -> Rates:
+        """The rates of a slot, micro-currency per kWh."""
+        if not self._spans:
+            return self._at(0, 0)
+        start = self._slots.local_start(slot, self._zone)
+        return self._at(start.weekday(), start.hour * 60 + start.minute)
+
+    def window_names(self, slot: int) -> tuple[str, ...]:
+        """Names of the windows that a slot lies in, in the order of the file."""
+        start = self._slots.local_start(slot, self._zone)
+        return tuple(w.name for w in self._open(start.weekday(), start.hour * 60 + start.minute))
+
+    def every(self) -> tuple[Rates, ...]:
+        """All rates that occur in a week, each once."""
+        minutes = {0, *(m % 1440 for _, begin, end in self._spans for m in (begin, end))}
+        return tuple(dict.fromkeys(self._at(day, minute) for day in range(7) for minute in sorted(minutes)))
+
+    def _at(self, weekday: int, minute: int) -> Rates:
+        if (weekday, minute) not in self._known:
+            self._known[weekday, minute] = resolved([self._tariff, *self._open(weekday, minute)])
+        return self._known[weekday, minute]
+
+    def _open(self, weekday: int, minute: int) -> list[Window]:
+        found = []
+        for window, begin, end in self._spans:
+            today, yesterday = DAYS[weekday] in window.days, DAYS[weekday - 1] in window.days
+            if begin < end:
+                is_open = today and begin <= minute < end
+            else:  # past midnight; it belongs to the day on which it begins
+                is_open = (today and minute >= begin) or (yesterday and minute < end)
+            if is_open:
+                found.append(window)
+        return found
+
+
+def resolved(layers: Iterable[Prices]) -> Rates:
+    """Rates of a base and the windows over it; a later layer's price wins."""
+    prices: dict[str, int] = {}
+    for layer in layers:
+        prices |= {key: value for key in PRICE_KEYS if (value := getattr(layer, key)) is not None}
+    for key in PRICE_KEYS:
+        prices.setdefault(key, prices[FALLBACKS[key]] if key in FALLBACKS else 0)
+    return Rates(**prices)

@@ -1,0 +1,165 @@
+"""Which keys of a community file name an answer of a room, and what is wrong with an answer's name, parameters or needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from commonwatt.bidding import BIDDINGS
+from commonwatt.clearing import CLEARINGS
+from commonwatt.core.errors import MissingExtra
+from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.registry import Registry
+from commonwatt.forecasting import FORECASTINGS
+from commonwatt.grid import GRIDS
+from commonwatt.metering import METERINGS
+from commonwatt.pricing import PRICINGS
+from commonwatt.settings.sections import SECTIONS
+from commonwatt.settlement import SETTLEMENTS
+from commonwatt.trust import TRUSTS
+from commonwatt.validators import VALIDATORS
+from commonwatt.venues import VENUES
+
+Where = Callable[[str, str], str]
+"""Section and key -> how a finding names the place: `community.toml market.clearing`, `--set market.clearing`."""
+
+ROOMS: Final[Mapping[str, tuple[Registry[Any], ...]]] = {
+    "market": (VENUES, CLEARINGS),
+    "pricing": (PRICINGS,),
+    "settlement": (SETTLEMENTS,),
+    "forecasting": (FORECASTINGS,),
+    "grid": (GRIDS,),
+    "metering": (METERINGS,),
+    "trust": (TRUSTS,),
+    "validators": (VALIDATORS,),
+}
+"""The registries behind a section; a registry's `key` is the section's key that names the answer."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An answer of a room as a community chose it; `registry.make(name, **parameters)` builds it."""
+
+    name: str
+    parameters: Mapping[str, Any]
+    """Only what was given; the rest are the answer's own defaults."""
+
+
+def parameter_defaults(registry: Registry[Any], name: str) -> dict[str, Any]:
+    """The parameters of an answer with their defaults (None where one must be given); empty for an answer that cannot be loaded."""
+    cls = _answer(registry, name)
+    if cls is None:
+        return {}
+    return {f.name: None if f.default is dataclasses.MISSING else f.default for f in dataclasses.fields(cls)}
+
+
+def choice(registry: Registry[Any], name: str, extras: Mapping[str, Any]) -> Choice:
+    """The answer `name` with those of a section's other keys that are its parameters."""
+    known = parameter_defaults(registry, name)
+    return Choice(name, {key: _plain(value) for key, value in extras.items() if key in known})
+
+
+def kept_parameters(section: str, values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """What remains of lower layers' keys once a higher layer chose the answers `names`: only keys that somebody still takes."""
+    known = set(SECTIONS[section].model_fields)
+    for registry in ROOMS.get(section, ()):
+        name = names.get(registry.key, values.get(registry.key))
+        if isinstance(name, str):
+            known |= set(parameter_defaults(registry, name))
+    return {key: value for key, value in values.items() if key in known}
+
+
+def room_findings(section: str, values: Mapping[str, Any], where: Where) -> list[Finding]:
+    """What is wrong with a section's answers: names that do not exist, packages that are missing, parameters out of place."""
+    model = SECTIONS[section]
+    extras = {key: _plain(value) for key, value in values.items() if key not in model.model_fields}
+    found: list[Finding] = []
+    known: dict[str, list[str]] = {}
+    for registry in ROOMS[section]:
+        name = values.get(registry.key, model.model_fields[registry.key].default)
+        if not isinstance(name, str):
+            return found  # the type is the section's finding; without a name nothing can be said of parameters
+        fault = name_finding(registry, name, where(section, registry.key))
+        if fault:
+            return [*found, fault]
+        mine = parameter_defaults(registry, name)
+        known[name] = list(mine)
+        for key, value in extras.items():
+            if key in mine:
+                found += [
+                    dataclasses.replace(f, where=where(section, key))
+                    for f in registry.findings(name, section, {key: value})
+                ]
+        missing = [key for key, default in mine.items() if _is_required(registry, name, key) and key not in extras]
+        found += [Finding(where(section, key), f"a value: {name} needs it", "none") for key in missing]
+    choices = {*model.model_fields, *(key for keys in known.values() for key in keys)}
+    for key, value in extras.items():
+        if key not in choices:
+            expected = f"a key of [{section}] or a parameter of {' or '.join(known)}: {one_of(key, choices)}"
+            found.append(Finding(where(section, key), expected, shown(value)))
+    return found
+
+
+def name_finding(registry: Registry[Any], name: str, where: str) -> Finding | None:
+    """Why an answer cannot be used, or None: it does not exist, or a package it needs is not installed."""
+    if name not in registry.names():
+        return Finding(where, one_of(name, registry.names()), shown(name))
+    try:
+        registry.answer(name)
+    except MissingExtra as error:
+        return Finding(where, f"an answer that is installed ({error})", shown(name))
+    return None
+
+
+def matrix_findings(names: Mapping[str, str], has_feeder: bool, where: Where) -> list[Finding]:
+    """Which answers need something that the metering level does not reveal; `names` is `section.key` -> answer's name."""
+    level = names.get(f"metering.{METERINGS.key}", "")
+    metering = _answer(METERINGS, level)
+    if metering is None:
+        return []
+    given = set(metering.reveals) | ({"feeder"} if has_feeder else set())
+    found = []
+    for section, registries in ROOMS.items():
+        for registry in registries:
+            name = names.get(f"{section}.{registry.key}", "")
+            lacking = sorted(set(getattr(_answer(registry, name), "needs", ())) - given)
+            if lacking:
+                source = "a feeder ([grid] feeder)" if lacking == ["feeder"] else "a metering level that reveals "
+                expected = source if lacking == ["feeder"] else source + " and ".join(lacking)
+                expected += f", which {registry.room} {name} needs"
+                revealed = ", ".join(sorted(given)) or "nothing"
+                found.append(
+                    Finding(where(section, registry.key), expected, f"metering {level}, which reveals {revealed}")
+                )
+    return found
+
+
+def strategy_names() -> list[str]:
+    """The bidding strategies that a member may use."""
+    return BIDDINGS.names()
+
+
+def shown(value: Any) -> str:
+    """A value as a TOML file shows it, shortened."""
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _is_required(registry: Registry[Any], name: str, key: str) -> bool:
+    field = next(f for f in dataclasses.fields(registry.answer(name)) if f.name == key)
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _answer(registry: Registry[Any], name: str) -> Any:
+    if name not in registry.names():
+        return None
+    try:
+        return registry.answer(name)
+    except MissingExtra:
+        return None
+
+
+def _plain(value: Any) -> Any:
+    return tuple(_plain(v) for v in value) if isinstance(value, list) else value

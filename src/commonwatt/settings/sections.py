@@ -1,0 +1,281 @@
+"""The sections of a community file as typed, frozen models; every key carries its unit, range and meaning."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from commonwatt.core.findings import one_of
+from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
+
+MAX_NANO: Final = 2**62
+_PRICE_TOP: Final = PRICE_LIMIT_MICRO_PER_KWH - 1
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {"weekdays": DAYS[:5], "weekends": DAYS[5:], "all": DAYS}
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        near = difflib.get_close_matches(name, sorted(available_timezones()), n=1, cutoff=0.6)
+        raise ValueError("an IANA time zone" + (f" (did you mean {near[0]}?)" if near else " such as Europe/Zurich"))
+    return name
+
+
+def _slot_s(value: int) -> int:
+    if value <= 0 or 3600 % value:
+        raise ValueError("a divisor of 3600 s, such as 900 or 3600")
+    return value
+
+
+def minute_of(text: str) -> int:
+    """Minutes since local midnight of `HH:MM`; `24:00` is the end of the day.
+
+    Raises:
+        ValueError: not a time of day.
+
+    """
+    hours, colon, minutes = text.partition(":")
+    well_formed = colon and hours.isdecimal() and minutes.isdecimal() and len(hours) == len(minutes) == 2
+    if not well_formed or not text.isascii() or int(minutes) > 59 or int(hours) * 60 + int(minutes) > 1440:
+        raise ValueError("a time of day from 00:00 to 24:00")
+    return int(hours) * 60 + int(minutes)
+
+
+def _time_of_day(text: str) -> str:
+    minute_of(text)
+    return text
+
+
+def _days(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in DAY_GROUPS:
+            raise ValueError(f"a list of days or {one_of(value, DAY_GROUPS)}")
+        return DAY_GROUPS[value]
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError('a list of days such as ["mon", "tue"], or weekdays, weekends or all')
+    for day in value:
+        if day not in DAYS:
+            raise ValueError(one_of(str(day), DAYS))
+    return tuple(day for day in DAYS if day in value)
+
+
+def _names(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or not value or not all(isinstance(v, str) and v for v in value):
+        raise ValueError("a list of names, at least one")
+    if len(set(value)) != len(value):
+        raise ValueError("a list of names, each once")
+    return tuple(value)
+
+
+Price = Annotated[int, Field(ge=-_PRICE_TOP, le=_PRICE_TOP)]
+Charge = Annotated[int, Field(ge=0, le=_PRICE_TOP)]
+Amount = Annotated[int, Field(ge=0, le=MAX_NANO)]
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+OptionalText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Zone = Annotated[str, AfterValidator(_zone)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+
+
+class Section(BaseModel):
+    """A section without an answer of a room: its keys are all here."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class RoomSection(Section):
+    """A section that names an answer of a room; its other keys are that answer's parameters."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+
+class Community(Section):
+    """Who trades, in which money and time."""
+
+    name: Text = Field("Community", description="Name of the community, shown in the report and part of every packet.")
+    currency: Text = Field("EUR", description="Currency of every price and amount, for display.")
+    slot_s: Annotated[int, AfterValidator(_slot_s)] = Field(
+        3600, description="Length of a slot, s; a divisor of 3600 (900 or 3600)."
+    )
+    time_zone: Zone = Field("UTC", description="IANA time zone: days of the report, --from and --to, tariff windows.")
+    design: Text = Field("community", description="Preset that fills every section; the file's own keys override it.")
+    seed: int = Field(
+        1, ge=0, le=2**63 - 1, description="Seed of every draw of a run; published, never used for secrets."
+    )
+
+
+class Prices(Section):
+    """Prices that a tariff sets and a window may override, micro-currency per kWh."""
+
+    retail_micro_per_kwh: Price | None = Field(None, description="What a member pays the supplier for energy.")
+    feed_in_micro_per_kwh: Price | None = Field(None, description="What the supplier pays a member for energy.")
+    imbalance_buy_micro_per_kwh: Price | None = Field(
+        None,
+        description="What a member pays for energy sold and not delivered; left out: the retail price of the slot.",
+    )
+    imbalance_sell_micro_per_kwh: Price | None = Field(
+        None, description="What a member gets for energy bought and not used; left out: the feed-in price of the slot."
+    )
+    grid_fee_micro_per_kwh: Charge | None = Field(None, description="On energy from the supplier; left out: 0.")
+    local_fee_micro_per_kwh: Charge | None = Field(None, description="On energy from neighbours; left out: 0.")
+    tax_micro_per_kwh: Charge | None = Field(None, description="On energy from the supplier; left out: 0.")
+    local_tax_micro_per_kwh: Charge | None = Field(None, description="On energy from neighbours; left out: 0.")
+    balancing_micro_per_kwh: Price | None = Field(
+        None,
+        description="At which the supplier closes its net energy wholesale; left out: the feed-in price of the slot.",
+    )
+
+
+PRICE_KEYS: Final = tuple(Prices.model_fields)
+SIGNED_PRICES: Final = tuple(key for key in PRICE_KEYS if "fee" not in key and "tax" not in key)
+"""Prices that may be negative where the tariff allows it; fees and taxes never are."""
+
+
+class Window(Prices):
+    """Hours of the week, on the local wall clock, with prices of their own. Where windows overlap, the later in the list wins."""
+
+    name: OptionalText = Field("", description="Name of the window, for the report.")
+    days: Annotated[tuple[str, ...], BeforeValidator(_days)] = Field(
+        DAYS, description='Days on which it begins: a list such as ["mon", "tue"], or "weekdays", "weekends", "all".'
+    )
+    from_: TimeOfDay = Field(alias="from", description="Local time it begins, HH:MM.")
+    to: TimeOfDay = Field(description="Local time it ends, HH:MM, exclusive; not after `from`: on the next day.")
+
+
+def _windows(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        raise ValueError("a list of windows")  # noqa: TRY004 - pydantic turns ValueError into a finding
+    return tuple(value)
+
+
+class Tariff(Prices):
+    """What the supplier, the grid and the state charge, micro-currency per kWh; taxes and fees come on top of energy."""
+
+    retail_micro_per_kwh: Price = Field(description="What a member pays the supplier for energy; required.")
+    feed_in_micro_per_kwh: Price = Field(description="What the supplier pays a member for energy; required.")
+    allow_negative: bool = Field(False, description="Whether a price (never a fee or tax) or a limit may be below 0.")
+    windows: Annotated[tuple[Window, ...], BeforeValidator(_windows)] = Field(
+        (), description="Time-of-use windows; later ones override earlier ones."
+    )
+
+
+class Market(RoomSection):
+    """When and how orders meet; other keys are parameters of the mechanism or the venue."""
+
+    timing: Literal["ex_post", "ex_ante"] = Field(
+        "ex_post", description="`ex_post`: orders from metered energy; `ex_ante`: orders at a gate, from forecasts."
+    )
+    venue: str = Field("sealed_batch", description="How orders meet (room `venues`).")
+    clearing: str = Field("uniform_price", description="Clearing mechanism (room `clearing`).")
+    renewable_storage: bool = Field(False, description="Whether energy out of batteries and EVs counts as renewable.")
+
+
+class Pricing(RoomSection):
+    """The price between two limits; other keys are parameters of the policy."""
+
+    policy: str = Field("midpoint", description="Pricing policy (room `pricing`).")
+
+
+class Settlement(RoomSection):
+    """What is owed after delivery; other keys are parameters of the rule."""
+
+    rule: str = Field("scheduled", description="Settlement rule (room `settlement`).")
+
+
+class Forecasting(RoomSection):
+    """What is expected at the gate; other keys are parameters of the model."""
+
+    model: str = Field("persistence", description="Forecasting model (room `forecasting`).")
+
+
+class Grid(RoomSection):
+    """What the wires carry; other keys are parameters of the model."""
+
+    model: str = Field("unlimited", description="Grid model (room `grid`).")
+    feeder: str = Field("", description="Feeder of the grid model; empty: none.")
+
+
+class Metering(RoomSection):
+    """What a meter's packets reveal; other keys are parameters of the level."""
+
+    level: str = Field("plain", description="Metering level (room `metering`).")
+
+
+class Trust(RoomSection):
+    """Scores of members; other keys are parameters of the model."""
+
+    model: str = Field("none", description="Trust model (room `trust`).")
+
+
+class Validators(RoomSection):
+    """Who makes blocks; other keys are parameters of the policy."""
+
+    policy: str = Field("authority", description="Validator policy (room `validators`).")
+    authorities: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        ("operator",), description="Approved candidates, by name."
+    )
+
+
+class Ledger(Section):
+    """Where it is settled, and what covers it."""
+
+    chain: Literal["embedded", "memory"] = Field(
+        "embedded", description="The ledger: contracts in process, or books only."
+    )
+    executor: Literal["auto", "pyrevm", "py-evm"] = Field(
+        "auto", description="What executes contracts; auto: pyrevm if installed."
+    )
+    key_file: Text = Field("keys.json", description="Secrets, beside the community file; made once, never shared.")
+    audit_period: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[hd]$")] = Field(
+        "1d", description="How often a root is anchored: hours or days, such as 6h or 1d."
+    )
+    member_deposit_nano: Amount = Field(
+        0,
+        description="What each member pays in at the start, nano-currency; 0: 14 days of its load at the highest all-in price.",
+    )
+    supplier_deposit_nano: Amount = Field(
+        0, description="What the supplier pays in, nano-currency; 0: what keeps the gate open for every slot in flight."
+    )
+    window_slots: int = Field(
+        4, ge=1, le=10_000, description="Challenge window: credits are free one to two windows later."
+    )
+    price_cap_micro_per_kwh: Charge = Field(
+        0,
+        description="No member pays or gets more than this per kWh of its connection; 0: twice the highest all-in price.",
+    )
+
+
+class Data(Section):
+    """The metered data of a run."""
+
+    profiles: Text = Field("profiles.parquet", description="CSV or Parquet: start, member, load_wh, pv_wh.")
+    corrections: OptionalText = Field("", description="Late readings: the same columns and `received`; empty: none.")
+    max_gap_h: int = Field(
+        24, ge=0, le=8784, description="Longest gap of a meter that is substituted, h; a longer one is refused."
+    )
+    substitute: Literal["earlier_day", "latest_slot", "zero"] = Field(
+        "earlier_day", description="What stands in for a missing reading; only earlier readings are used."
+    )
+    time_zone: Annotated[str, AfterValidator(lambda name: name and _zone(name))] = Field(
+        "", description="IANA zone of timestamps that carry none; empty: such timestamps are refused."
+    )
+
+
+SECTIONS: Final[Mapping[str, type[Section]]] = {
+    "community": Community,
+    "tariff": Tariff,
+    "market": Market,
+    "pricing": Pricing,
+    "settlement": Settlement,
+    "forecasting": Forecasting,
+    "grid": Grid,
+    "metering": Metering,
+    "trust": Trust,
+    "validators": Validators,
+    "ledger": Ledger,
+    "data": Data,
+}
+"""Sections by name, in the order in which they are written."""
