@@ -50,6 +50,9 @@ def test_what_went_in_is_what_came_out_and_what_is_left_and_what_was_lost(
         # Each slot loses, and no more than the efficiency says and one Wh of rounding.
         lost = charge - discharge - (after - before)
         assert lost >= 0
+        kept = round(share * 10**6)
+        assert discharge == 0 or (before - after) * kept >= discharge * 10**6
+        assert charge == 0 or (after - before) * 10**6 <= charge * kept
         assert lost <= charge * (1 - share) + discharge * (1 / share - 1) + 1 + 1e-4 * (charge + discharge) / share
         assert after <= max(int(fleet.battery_wh[0]), before)
         assert after >= min(int(fleet.battery_min_wh[0]), before)

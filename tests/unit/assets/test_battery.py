@@ -41,6 +41,10 @@ def test_a_deficit_is_drawn_with_the_loss() -> None:
     assert moved(load_wh=900, storage_wh=3000) == (0, 900, 2000)
 
 
+def test_a_single_wh_draws_its_loss_too() -> None:
+    assert moved(load_wh=1, storage_wh=3000) == (0, 1, 2998)
+
+
 def test_a_balanced_home_leaves_the_battery_idle() -> None:
     assert moved(load_wh=500, pv_wh=500, storage_wh=3000) == (0, 0, 3000)
 
@@ -68,7 +72,7 @@ def test_a_battery_below_its_minimum_is_only_charged() -> None:
 
 def test_a_trickle_is_not_burnt_in_rounding() -> None:
     assert moved(pv_wh=1, storage_wh=1000) == (0, 0, 1000)
-    # 10 Wh would also store only 8, which 9 can do (0.85 x 10 = 8.5).
+    # 10 Wh would store no more than 9 do: 8 (0.89 x 10 = 8.9, 0.89 x 9 = 8.01).
     assert moved(pv_wh=10, storage_wh=1000, efficiency=0.89) == (9, 0, 1008)
 
 
