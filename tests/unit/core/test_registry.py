@@ -1,12 +1,13 @@
 """Registries: a name is a file, a parameter is checked, a wrong name meets the nearest right one."""
 
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from typing import Any, ClassVar
 
 import pytest
 
 from commonwatt.clearing import CLEARINGS
-from commonwatt.core.errors import InvalidInput
+from commonwatt.core.errors import InvalidInput, MissingExtra
 from commonwatt.core.registry import Registry, class_name, parameter
 from commonwatt.pricing import PRICINGS
 
@@ -92,6 +93,19 @@ def test_all_parameters_out_of_place_are_found_at_once() -> None:
 
 def test_sound_parameters_are_kept_and_a_whole_number_serves_as_a_number() -> None:
     assert ROOM.make("rehearsed", count=5, weight=2, loud=True) == Rehearsed(5, 2, 0, "calm", True)
+
+
+def test_an_answer_of_another_package_enters_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = EntryPoint("outside", "commonwatt.clearing.uniform_price:UniformPrice", "commonwatt.clearing")
+    monkeypatch.setattr("commonwatt.core.registry.entry_points", lambda group: [plugin] * (group == plugin.group))
+    assert "outside" in Registry[Any]("clearing").names()
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = EntryPoint("outside", "package_that_is_not_here.auction", "commonwatt.clearing")
+    monkeypatch.setattr("commonwatt.core.registry.entry_points", lambda group: [plugin] * (group == plugin.group))
+    with pytest.raises(MissingExtra, match=r"outside.*'package_that_is_not_here'"):
+        Registry[Any]("clearing").make("outside")
 
 
 def test_a_summary_is_the_first_line() -> None:
