@@ -39,7 +39,7 @@ class TwoRoundDoubleAuction:
         sell, buy, energy_wh = (np.concatenate(parts) for parts in zip(first, second, strict=True))
         limit = book.limit_micro_per_kwh
         price = context.pricing.price(limit[sell], limit[buy], PricingContext(context.slot, context.rates))
-        number = np.repeat(np.array([1, 2], np.int8), (len(first[0]), len(second[0])))
+        number = np.repeat(np.array([1, 2]), (len(first[0]), len(second[0])))
         return with_filled(book, Trades(sell, buy, energy_wh, price, price, number), _rest(book))
 
 
