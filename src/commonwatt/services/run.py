@@ -11,7 +11,7 @@ from commonwatt.services.market import Market
 from commonwatt.services.planning import gate_s
 from commonwatt.services.ports import AnchorCall, Journal
 from commonwatt.services.posting import send
-from commonwatt.services.rules import EX_ANTE
+from commonwatt.services.rules import EX_ANTE, Rules
 from commonwatt.services.state import State
 from commonwatt.services.trading_day import deliver, gate
 
@@ -115,10 +115,10 @@ def anchor_run(market: Market, journal: Journal, slots: range, root: bytes) -> E
         journal.append(slots.stop, END, encode(end))
     if end.manifest_root != root:
         raise JournalError(f"expected public files with root {end.manifest_root.hex()}, was {root.hex()}")
-    send(market.ledger, end.calls, final_s(market, slots))
+    send(market.ledger, end.calls, final_s(market.rules, slots))
     return end
 
 
-def final_s(market: Market, slots: range) -> int:
+def final_s(rules: Rules, slots: range) -> int:
     """When the last batch of a run is final: its window and the next have passed."""
-    return (market.rules.slots.start_s(slots.stop) // market.rules.window_s + 2) * market.rules.window_s
+    return (rules.slots.start_s(slots.stop) // rules.window_s + 2) * rules.window_s

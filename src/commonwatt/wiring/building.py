@@ -1,32 +1,102 @@
 """Building: looks names up in the registries and hands adapters to the services."""
 
-from commonwatt.clearing import CLEARINGS
-from commonwatt.core.slots import SlotGrid
-from commonwatt.metering import METERINGS
-from commonwatt.pricing import PRICINGS
+from typing import Any
+
+from commonwatt.adapters.keys import KeyFile
+from commonwatt.assets import ASSETS
+from commonwatt.bidding import BIDDINGS
+from commonwatt.core.registry import Registry
+from commonwatt.services.market import Market
+from commonwatt.services.ports import Feed, Ledger, LedgerMember, LedgerTerms
 from commonwatt.services.rules import Rules
 from commonwatt.settings import Settings
-from commonwatt.settlement import SETTLEMENTS
-from commonwatt.venues import VENUES
+from commonwatt.settings.rooms import ROOMS
+from commonwatt.wiring.timing import Stopwatch
 
 BEHIND_THE_METER = ("load", "pv", "battery")
 """Assets in the order in which they see the energy: the battery acts on what load and PV leave."""
 
+STEPS = {
+    "forecasting": "forecast",
+    "venues": "agree",
+    "grid": "check grid",
+    "metering": "meter",
+    "settlement": "settle",
+    "trust": "update trust",
+    "validators": "elect",
+}
+"""Rooms whose time is shown in timing.json, by the name of their step."""
 
-def rules_of(settings: Settings) -> Rules:
+
+def answers_of(settings: Settings, watch: Stopwatch) -> dict[str, Any]:
+    """The chosen answer of every room by room name, timed by step."""
+    registries: dict[str, Registry[Any]] = {r.room: r for section in ROOMS.values() for r in section}
+    answers = {}
+    for room, chosen in settings.choices.items():
+        answer = registries[room].make(chosen.name, **chosen.parameters)
+        answers[room] = watch.timed(answer, STEPS[room]) if room in STEPS else answer
+    return answers
+
+
+def rules_of(settings: Settings, answers: dict[str, Any]) -> Rules:
     """The published design as answers of the rooms."""
     return Rules(
         community=settings.community.name,
-        slots=SlotGrid(settings.community.slot_s),
+        slots=settings.slots,
         seed=settings.community.seed,
         timing=settings.market.timing,
         rates=settings.rates,
         renewable_storage=settings.market.renewable_storage,
         audit_period_s=settings.audit_period_s,
         window_slots=settings.ledger.window_slots,
-        clearing=CLEARINGS.make(settings.market.clearing, **settings.parameters("clearing")),
-        metering=METERINGS.make(settings.metering.level, **settings.parameters("metering")),
-        pricing=PRICINGS.make(settings.pricing.policy, **settings.parameters("pricing")),
-        settlement=SETTLEMENTS.make(settings.settlement.rule, **settings.parameters("settlement")),
-        venue=VENUES.make(settings.market.venue, **settings.parameters("venues")),
+        clearing=answers["clearing"],
+        metering=answers["metering"],
+        pricing=answers["pricing"],
+        settlement=answers["settlement"],
+        venue=answers["venues"],
+    )
+
+
+def terms_of(settings: Settings, keys: KeyFile, deposits_nano: tuple[int, ...]) -> LedgerTerms:
+    """What the community's ledger is founded on."""
+    members = tuple(
+        LedgerMember(
+            pseudonym=keys.pseudonym(member.id),
+            wallet=keys.wallet(member.id),
+            meter_key=keys.meter_address(index),
+            connection_w=member.connection_w,
+            deposit_nano=deposit,
+        )
+        for index, (member, deposit) in enumerate(zip(settings.members, deposits_nano, strict=True))
+    )
+    return LedgerTerms(
+        community=settings.community.name,
+        slot_s=settings.community.slot_s,
+        window_slots=settings.ledger.window_slots,
+        price_cap_micro_per_kwh=settings.price_cap_micro_per_kwh,
+        supplier_deposit_nano=settings.supplier_deposit_nano,
+        members=members,
+    )
+
+
+def market_of(
+    settings: Settings, terms: LedgerTerms, feed: Feed, keys: KeyFile, ledger: Ledger, watch: Stopwatch
+) -> Market:
+    """The market of a community: one choice from each room and the adapters it runs on."""
+    answers = answers_of(settings, watch)
+    strategies = sorted({member.strategy for member in settings.members})
+    return Market(
+        rules=rules_of(settings, answers),
+        members=settings.members,
+        authorities=settings.validators.authorities,
+        terms=terms,
+        assets=tuple(watch.timed(ASSETS.make(name), "dispatch") for name in BEHIND_THE_METER),
+        bidding={name: watch.timed(BIDDINGS.make(name), "bid") for name in strategies},
+        forecasting=answers["forecasting"],
+        grid=answers["grid"],
+        trust=answers["trust"],
+        validators=answers["validators"],
+        feed=feed,
+        keys=keys,
+        ledger=watch.timed(ledger, "post"),
     )

@@ -1,0 +1,153 @@
+"""Auditing: opens the public folder of a run as a stranger would, and runs every check."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from commonwatt.adapters.ledger import open_exported
+from commonwatt.adapters.store.run_folder import CHAIN, MANIFEST, file_hashes, files_root, read_manifest, read_public
+from commonwatt.core.errors import InvalidInput, LedgerError
+from commonwatt.core.findings import Finding, require
+from commonwatt.services.audit import CHECKS, Audited, Check
+from commonwatt.services.ports import AnchorCall, LedgerReader
+from commonwatt.services.public import PublicTables
+from commonwatt.services.run import RUN_ANCHOR, final_s
+from commonwatt.settings import load
+from commonwatt.wiring.audit_lines import member_lines, result_lines, slot_lines
+from commonwatt.wiring.building import answers_of, rules_of
+from commonwatt.wiring.timing import Stopwatch
+
+
+@dataclass(frozen=True)
+class AuditRequest:
+    """What `commonwatt audit` was asked."""
+
+    directory: Path
+    slot: int | None = None
+    trade: str | None = None
+    member: str | None = None
+    reference: bool = False
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What an audit found."""
+
+    checks: tuple[Check, ...]
+    lines: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was found."""
+        return all(check.passed for check in self.checks)
+
+
+def audit_run(request: AuditRequest) -> AuditResult:
+    """Check everything that can be checked from a run's public folder.
+
+    Raises:
+        InvalidInput: the folder is no run, or holds no such slot, trade or member.
+
+    """
+    inner = request.directory / "public"
+    public = inner if inner.is_dir() else request.directory
+    if not (public / MANIFEST).is_file():
+        require([Finding(str(request.directory), "a run's folder, or its public/ folder", f"no {MANIFEST} in it")])
+    manifest = read_manifest(public)
+    checks = [_check_files(public, manifest)]
+    lines: list[str] = []
+    try:
+        tables = PublicTables(read_public(public))
+        settings = load(public / "settings.toml", with_members=False)
+        ledger = open_exported(public / CHAIN)
+    except (InvalidInput, LedgerError) as error:
+        found = getattr(error, "findings", (Finding(str(public / CHAIN), "a chain that can be read", str(error)),))
+        checks.append(Check("public files can be read", 1, "run", tuple(found)))
+        return AuditResult(tuple(checks), result_lines(checks))
+    try:
+        rules = rules_of(settings, answers_of(settings, Stopwatch()))
+        slots = _asked_slots(request, tables)
+        last = range(tables.slots[0], tables.slots[-1] + 1) if tables.slots else range(0)
+        audited = Audited(rules, tables, ledger, final_s(rules, last), slots)
+        checks.append(_check_chain(ledger, manifest, request.reference))
+        checks.append(_check_anchor(ledger, rules.slots.start_s(last.stop), rules.audit_period_s, public))
+        checks += [check(audited) for check in CHECKS]
+        if slots is not None:
+            lines += [line for slot in sorted(slots) for line in slot_lines(tables, slot, request.trade)]
+        if request.member is not None:
+            lines += member_lines(audited, request.member, request.directory)
+    finally:
+        ledger.close()
+    return AuditResult(tuple(checks), lines + result_lines(checks))
+
+
+def _asked_slots(request: AuditRequest, tables: PublicTables) -> frozenset[int] | None:
+    slot = request.slot
+    if request.trade is not None:
+        known = tables.tables["trades"]["trade_id"].to_pylist()
+        if request.trade not in known:
+            require(
+                [Finding("--trade", "a trade of this run, such as " + (known[0] if known else "none"), request.trade)]
+            )
+        slot = int(request.trade.partition("-")[0])
+    if slot is None:
+        return None
+    if slot not in tables.slots:
+        require([Finding("--slot", f"a slot of this run: {tables.slots[0]}..{tables.slots[-1]}", str(slot))])
+    return frozenset({slot})
+
+
+def _check_files(public: Path, manifest: dict[str, Any]) -> Check:
+    """The public files are those of the manifest, and its root is theirs."""
+    hashes = file_hashes(public)
+    chain = public / CHAIN
+    listed = manifest["files"]
+    found = []
+    if chain.is_file():
+        actual = {**hashes, CHAIN: hashlib.sha256(chain.read_bytes()).hexdigest()}
+    else:
+        actual = hashes
+    for name in sorted(set(listed) | set(actual)):
+        if listed.get(name) != actual.get(name):
+            expected = f"SHA-256 {listed[name][:16]}…" if name in listed else "no such file"
+            was = f"{actual[name][:16]}…" if name in actual else "no such file"
+            found.append(Finding(f"public/{name}", expected, was))
+    if manifest["root"] != files_root(hashes).hex():
+        found.append(
+            Finding(
+                "manifest.json root", f"the files' root {files_root(hashes).hex()[:16]}…", f"{manifest['root'][:16]}…"
+            )
+        )
+    return Check("files are those of the manifest", len(actual), "files", tuple(found))
+
+
+def _check_chain(ledger: LedgerReader, manifest: dict[str, Any], reference: bool) -> Check:
+    """Links, signatures and roots of the chain, everything executed again, and the head that the manifest names."""
+    verified = ledger.verify(reference)
+    found = list(verified.findings)
+    head = ledger.head()
+    if manifest["chain_head"] != {"number": head.number, "hash": head.block_hash}:
+        found.append(
+            Finding(
+                "manifest.json chain_head", f"block {head.number} {head.block_hash[:18]}…", str(manifest["chain_head"])
+            )
+        )
+    if manifest["operator"] != head.operator:
+        found.append(Finding("manifest.json operator", head.operator, str(manifest["operator"])))
+    if manifest["code_hashes"] != head.code_hashes:
+        found.append(Finding("manifest.json code_hashes", "the hashes of the contracts on the chain", "others"))
+    return Check(f"chain executed again on {verified.executor}", verified.transactions, "transactions", tuple(found))
+
+
+def _check_anchor(ledger: LedgerReader, end_s: int, period_s: int, public: Path) -> Check:
+    """The chain's last transaction anchors the root of the public files."""
+    root = files_root(file_hashes(public))
+    expected = ledger.content_hash(AnchorCall((end_s - 1) // period_s, RUN_ANCHOR, root)).hex()
+    last = list(ledger.receipts())[-1:]
+    recorded = last[0].content_hash.removeprefix("0x") if last and last[0].kind == "anchor" else "none"
+    found = []
+    if recorded != expected:
+        was = "the anchor of another root" if recorded != "none" else "no anchor as the chain's last transaction"
+        found.append(Finding("chain anchor", f"the root of the public files, {root.hex()[:16]}…", was))
+    return Check("the chain anchors the root of these files", 1, "anchor", tuple(found))

@@ -1,0 +1,81 @@
+"""Inputs: which slots a run covers, and what identifies everything it was computed from."""
+
+import datetime as dt
+import hashlib
+import json
+import platform
+import re
+from importlib.metadata import version
+
+import commonwatt
+from commonwatt.core.encoding import encode
+from commonwatt.core.findings import Finding, require
+from commonwatt.wiring.checking import Checked
+
+LIBRARIES = ("numpy", "pyarrow")
+"""Packages whose version may change a byte of the results."""
+
+
+def folder_name(community: str) -> str:
+    """The folder of a community's results under `out/`."""
+    return re.sub(r"[^a-z0-9]+", "-", community.lower()).strip("-") or "community"
+
+
+def slots_of(community: Checked, first: str | None, end: str | None) -> range:
+    """The slots of the local days from `first` until before `end`; by default those of `[data]`, else all that have data.
+
+    Raises:
+        InvalidInput: not dates, in the wrong order, or days without data.
+
+    """
+    settings, data = community.settings, community.feed.slots()
+    grid, zone = settings.slots, settings.zone
+    found = []
+    days: list[dt.date | None] = []
+    for flag, text in (("--from", first or settings.data.from_), ("--to", end or settings.data.to)):
+        try:
+            days.append(dt.date.fromisoformat(text) if text else None)
+        except ValueError:
+            found.append(Finding(flag, "a date, YYYY-MM-DD", repr(text)))
+    require(found)
+    begins, ends = days
+    start = grid.slots_of_days(begins, begins, zone).start if begins else data.start
+    stop = grid.slots_of_days(ends, ends, zone).start if ends else data.stop
+    if start >= stop:
+        require(
+            [Finding("--to", f"a day after {begins or 'the first of the data'}", str(ends or "the end of the data"))]
+        )
+    covered = f"days within the data, {grid.local_start(data.start, zone).date()} to {grid.local_start(data.stop, zone).date()}"
+    if start < data.start:
+        found.append(Finding("--from", covered, str(begins)))
+    if stop > data.stop:
+        found.append(Finding("--to", covered, str(ends)))
+    require(found)
+    return range(start, stop)
+
+
+def input_hash(community: Checked, slots: range) -> bytes:
+    """SHA3-256 over settings, members, data and dates: what a run was computed from, the key file aside."""
+    parts = [
+        community.settings.effective_toml().encode(),
+        b"".join(encode(member) for member in community.settings.members),
+        json.dumps(community.feed.file_hashes(), sort_keys=True).encode(),
+        f"{slots.start} {slots.stop} {commonwatt.__version__}".encode(),
+    ]
+    return hashlib.sha3_256(b"".join(hashlib.sha3_256(part).digest() for part in parts)).digest()
+
+
+def inputs_json(community: Checked, slots: range) -> str:
+    """`inputs.json`: data hashes, seed, slots and versions, with which the run can be made again."""
+    inputs = {
+        "data_sha256": community.feed.file_hashes(),
+        "seed": community.settings.community.seed,
+        "first_slot": slots.start,
+        "end_slot": slots.stop,
+        "versions": {
+            "commonwatt": commonwatt.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in LIBRARIES},
+        },
+    }
+    return json.dumps(inputs, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,130 @@
+"""Running: a community file becomes a folder of results; the whole way from input to audited report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from commonwatt.adapters.keys import KeyFile
+from commonwatt.adapters.ledger import open_ledger
+from commonwatt.adapters.store.run_folder import CHAIN, RunFolder, write_json
+from commonwatt.adapters.store.sqlite_journal import SqliteJournal
+from commonwatt.services.market import Market
+from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
+from commonwatt.services.tables import TableBuilder
+from commonwatt.wiring.auditing import AuditRequest, audit_run
+from commonwatt.wiring.building import market_of, terms_of
+from commonwatt.wiring.checking import Checked, checked
+from commonwatt.wiring.inputs import folder_name, input_hash, inputs_json, slots_of
+from commonwatt.wiring.reports import facts_of, write_member_folders, write_reports
+from commonwatt.wiring.timing import Stopwatch
+
+
+class Watcher(Protocol):
+    """Who is told how far long work has come; may raise KeyboardInterrupt to stop it."""
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        """A new stage begins."""
+        ...
+
+    def at(self, done: int) -> None:
+        """So many steps of it are finished."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What `commonwatt run` was asked."""
+
+    file: Path
+    out: Path | None = None
+    preset: str | None = None
+    overrides: tuple[str, ...] = ()
+    first: str | None = None
+    end: str | None = None
+    resume: bool = False
+    csv: bool = False
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What is left to say after a run."""
+
+    folder: RunFolder
+    summary: dict[str, Any]
+    ending: list[str]
+    verified: bool
+
+
+def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
+    """Run the days and write the folder.
+
+    Raises:
+        InvalidInput: settings, members, data, dates or the output folder; nothing was written.
+        JournalError: `resume` on the run of another input.
+        VerificationFailed: the books do not balance or the ledger disagrees; resumable.
+
+    """
+    watch = Stopwatch()
+    community = checked(request.file, request.preset, request.overrides)
+    settings = community.settings
+    slots = slots_of(community, request.first, request.end)
+    folder = RunFolder(request.out or Path("out") / folder_name(settings.community.name))
+    folder.prepare(request.resume)
+    identity = input_hash(community, slots)
+    keys = KeyFile.opened(settings.key_path, settings.community.name, identity)
+    terms = terms_of(settings, keys, settings.member_deposits_nano(community.feed.load_wh))
+    journal = SqliteJournal(folder.journal, identity.hex())
+    try:
+        ledger = open_ledger(
+            settings.ledger.chain, folder.live_chain, terms.community, keys.operator_key(), settings.ledger.executor
+        )
+        try:
+            market = market_of(settings, terms, community.feed, keys, ledger, watch)
+            progress = trade_days(market, journal, slots, _telling(watcher))
+            watcher.stage("closing the books")
+            tables = watch.measured("close", _close, folder, community, market, journal, slots, request.csv)
+            facts = facts_of(community, market, slots, tables)
+        finally:
+            ledger.close()
+    finally:
+        journal.close()
+    watcher.stage("auditing")
+    audit = watch.measured("audit", audit_run, AuditRequest(folder.root))
+    watcher.stage("writing the report")
+    summary, ending = watch.measured("report", write_reports, folder, facts, tables, audit)
+    write_json(folder.root / "timing.json", watch.to_json(progress.resumed, progress.executed))
+    return RunResult(folder, summary, ending, audit.passed)
+
+
+def _telling(watcher: Watcher) -> Callable[[Progress], None]:
+    begun = False
+
+    def tick(progress: Progress) -> None:
+        nonlocal begun
+        if not begun:
+            watcher.stage("trading", progress.total)
+            begun = True
+        watcher.at(progress.done)
+
+    return tick
+
+
+def _close(
+    folder: RunFolder, community: Checked, market: Market, journal: SqliteJournal, slots: range, csv: bool
+) -> dict[str, pa.Table]:
+    """Write the public tables, anchor their root as the run's last transaction, publish the chain and the manifest."""
+    builder = TableBuilder(market)
+    for half in halves(journal):
+        builder.add(half)
+    balances = market.ledger.balances(final_s(market.rules, slots))
+    tables = builder.finish(market.ledger.receipts(), balances, market.ledger.deposits())
+    texts = {"settings.toml": community.settings.effective_toml(), "inputs.json": inputs_json(community, slots)}
+    root = folder.write_public(tables, texts, csv)
+    anchor_run(market, journal, slots, root)
+    market.ledger.export(folder.public / CHAIN)
+    folder.write_manifest(market.ledger.head())
+    write_member_folders(folder, community, market, tables)
+    return tables
