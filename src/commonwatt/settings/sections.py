@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
@@ -23,6 +24,13 @@ def _zone(name: str) -> str:
         near = difflib.get_close_matches(name, sorted(available_timezones()), n=1, cutoff=0.6)
         raise ValueError("an IANA time zone" + (f" (did you mean {near[0]}?)" if near else " such as Europe/Zurich"))
     return name
+
+
+def _date(text: str) -> str:
+    try:
+        return text and dt.date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError("a date, YYYY-MM-DD") from None
 
 
 def _slot_s(value: int) -> int:
@@ -76,6 +84,7 @@ Charge = Annotated[int, Field(ge=0, le=_PRICE_TOP)]
 Amount = Annotated[int, Field(ge=0, le=MAX_NANO)]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 OptionalText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+DateText = Annotated[str, AfterValidator(_date)]
 Zone = Annotated[str, AfterValidator(_zone)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 
@@ -252,6 +261,12 @@ class Data(Section):
     """The metered data of a run."""
 
     profiles: Text = Field("profiles.parquet", description="CSV or Parquet: start, member, load_wh, pv_wh.")
+    from_: DateText = Field(
+        "",
+        alias="from",
+        description="First local day of a run, YYYY-MM-DD; empty: the first with data. --from overrides it.",
+    )
+    to: DateText = Field("", description="Local day after a run's last; empty: the last with data. --to overrides it.")
     corrections: OptionalText = Field("", description="Late readings: the same columns and `received`; empty: none.")
     max_gap_h: int = Field(
         24, ge=0, le=8784, description="Longest gap of a meter that is substituted, h; a longer one is refused."

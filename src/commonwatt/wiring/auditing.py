@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from commonwatt.adapters.ledger import open_exported
+from commonwatt.adapters.ledger import open_export
 from commonwatt.adapters.store.run_folder import CHAIN, MANIFEST, file_hashes, files_root, read_manifest, read_public
 from commonwatt.core.errors import InvalidInput, LedgerError
 from commonwatt.core.findings import Finding, require
@@ -60,7 +60,7 @@ def audit_run(request: AuditRequest) -> AuditResult:
     try:
         tables = PublicTables(read_public(public))
         settings = load(public / "settings.toml", with_members=False)
-        ledger = open_exported(public / CHAIN)
+        ledger = open_export(public / CHAIN)
     except (InvalidInput, LedgerError) as error:
         found = getattr(error, "findings", (Finding(str(public / CHAIN), "a chain that can be read", str(error)),))
         checks.append(Check("public files can be read", 1, "run", tuple(found)))
@@ -104,10 +104,8 @@ def _check_files(public: Path, manifest: dict[str, Any]) -> Check:
     chain = public / CHAIN
     listed = manifest["files"]
     found = []
-    if chain.is_file():
-        actual = {**hashes, CHAIN: hashlib.sha256(chain.read_bytes()).hexdigest()}
-    else:
-        actual = hashes
+    chains = {CHAIN: hashlib.sha256(chain.read_bytes()).hexdigest()} if chain.is_file() else {}
+    actual = {**hashes, **chains}
     for name in sorted(set(listed) | set(actual)):
         if listed.get(name) != actual.get(name):
             expected = f"SHA-256 {listed[name][:16]}…" if name in listed else "no such file"

@@ -1,1 +1,73 @@
 """Reports: what a run leaves for people: summary.json, report.html, each member's folder, and the last lines on the terminal."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from commonwatt.adapters.store.run_folder import RunFolder, write_bytes, write_csv, write_json, write_text
+from commonwatt.services.market import Market
+from commonwatt.services.reporting import Bills, Results, RunFacts, Summary, ending, page, results, summary_json
+from commonwatt.wiring.checking import Checked
+
+PSEUDONYMS = "pseudonyms.json"
+
+
+def facts_of(community: Checked, market: Market, slots: range, tables: Mapping[str, pa.Table]) -> RunFacts:
+    """Everything about a run that is no table."""
+    settings, choices = community.settings, community.settings.choices
+    failed = tables["slots"].filter(tables["slots"]["failed"])
+    gas_by_transaction, gas_source = market.ledger.gas()
+    pseudonyms = {market.keys.pseudonym(member.id): member for member in settings.members}
+    return RunFacts(
+        name=settings.community.name,
+        currency=settings.community.currency,
+        time_zone=settings.community.time_zone,
+        slot_s=settings.community.slot_s,
+        first_slot=slots.start,
+        slots=len(slots),
+        seed=settings.community.seed,
+        design=settings.community.design,
+        timing=settings.market.timing,
+        venue=choices["venues"].name,
+        clearing=choices["clearing"].name,
+        pricing=choices["pricing"].name,
+        settlement=choices["settlement"].name,
+        residual=str(getattr(market.rules.settlement, "residual", "metered")),
+        forecasting=choices["forecasting"].name,
+        metering=choices["metering"].name,
+        chain=settings.ledger.chain,
+        executor=settings.ledger.executor,
+        rates={slot: settings.rates(slot) for slot in slots},
+        member_ids={name: member.id for name, member in pseudonyms.items()},
+        origins={name: member.origin or "measured" for name, member in pseudonyms.items()},
+        failed=dict(zip(failed["slot"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
+        notices=tuple(community.notices),
+        not_built=(),
+        gas_by_transaction=gas_by_transaction,
+        gas_source=gas_source,
+        ledger_verified=None,
+        proofs_verified=0,
+    )
+
+
+def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str, pa.Table]) -> None:
+    """Each member's own orders and readings, and the operator's map from names to pseudonyms."""
+    names = {member.id: market.keys.pseudonym(member.id) for member in market.members}
+    write_json(folder.private / PSEUDONYMS, names)
+    for table in ("orders", "readings"):
+        rows = tables[table]
+        for member_id, pseudonym in names.items():
+            own = rows.filter(pc.equal(rows["member"], pseudonym))
+            write_csv(folder.members / member_id / f"{table}.csv", own)
+
+
+def write_reports(folder: RunFolder, facts: RunFacts, tables: Mapping[str, pa.Table]) -> tuple[Summary, list[str]]:
+    """The summary, the page and the bills; returns the summary and the last lines for the terminal."""
+    computed: Results = results(facts, tables)
+    bills = Bills(computed.books)
+    for index, member_id in enumerate(facts.member_ids.values()):
+        write_bytes(folder.members / member_id / "bill.csv", bills.csv(index))
+    write_text(folder.root / "summary.json", summary_json(computed.summary))
+    write_text(folder.root / "report.html", page(computed))
+    return computed.summary, ending(computed, str(folder.root))

@@ -1,7 +1,7 @@
 """Running: a community file becomes a folder of results; the whole way from input to audited report."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -94,7 +94,9 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
     watcher.stage("auditing")
     audit = watch.measured("audit", audit_run, AuditRequest(folder.root))
     watcher.stage("writing the report")
-    summary, ending = watch.measured("report", write_reports, folder, facts, tables, audit)
+    summary, ending = watch.measured(
+        "report", write_reports, folder, replace(facts, ledger_verified=audit.passed), tables
+    )
     write_json(folder.root / "timing.json", watch.to_json(progress.resumed, progress.executed))
     return RunResult(folder, summary, ending, audit.passed)
 
@@ -126,5 +128,5 @@ def _close(
     anchor_run(market, journal, slots, root)
     market.ledger.export(folder.public / CHAIN)
     folder.write_manifest(market.ledger.head())
-    write_member_folders(folder, community, market, tables)
+    write_member_folders(folder, market, tables)
     return tables

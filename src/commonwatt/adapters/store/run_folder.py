@@ -184,6 +184,11 @@ def write_text(path: Path, text: str) -> None:
     _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """A file of bytes, whole or not at all."""
+    _replace(path, lambda temporary: temporary.write_bytes(data))
+
+
 def write_json(path: Path, value: object) -> None:
     """A JSON file with sorted keys, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
