@@ -31,7 +31,7 @@ test: $(VENV)/.dev  ## every test that needs no outside server
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not full"
 
 test-all: tools  ## all tests
-	$(BIN)/python -m pytest -q -n $(JOBS)
+	$(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST_EXTRA)
 
 tools: $(VENV)/.dev  ## what only the full tests need
 	@sh scripts/tools.sh
