@@ -1,0 +1,1 @@
+"""Ledgers: what a settlement is posted to."""
