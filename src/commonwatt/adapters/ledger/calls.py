@@ -27,8 +27,9 @@ _MARKET: Final = "market"
 
 @dataclass(frozen=True)
 class Place:
-    """Which posting a call is: kind (`open`, `clear`, `settle`, `anchor`), slot (of an anchor: the period), revision (of
-    an anchor: its kind), part and parts.
+    """Which posting a call is. `kind` is `open`, `clear`, `settle` or `anchor`.
+
+    Of an anchor, `slot` is the period and `revision` its kind.
     """
 
     kind: str
@@ -137,7 +138,7 @@ def read_place(data: bytes) -> Place | None:
 def read_content_hash(community: bytes, data: bytes) -> bytes:
     """The content hash of a posting, from its calldata."""
     selector, words = data[:4], data[4:]
-    first, second, third = (words[i * _WORD : (i + 1) * _WORD] for i in range(3))
+    second, third = (words[i * _WORD : (i + 1) * _WORD] for i in (1, 2))
     if selector == _selector(OPEN):
         return lines.book_commitment(second, int.from_bytes(third, "big"))
     if selector == _selector(CLEAR):
