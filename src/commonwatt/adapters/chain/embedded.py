@@ -1,35 +1,21 @@
 """The embedded chain: one node in this process, its blocks in one SQLite file, its state rebuilt from them."""
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
-from commonwatt.adapters.chain.blocks import Block, Receipt, decode_receipt, describe_revert
+from commonwatt.adapters.chain.blocks import Block
 from commonwatt.adapters.chain.chain_file import ChainFile
-from commonwatt.adapters.chain.errors import AlreadyInChainError, TransactionRefusedError, ViewRevertedError
-from commonwatt.adapters.chain.executors import open_executor
-from commonwatt.adapters.chain.executors.base import state_digest
+from commonwatt.adapters.chain.errors import AlreadyInChainError, TransactionRefusedError
 from commonwatt.adapters.chain.export import write_canonical
-from commonwatt.adapters.chain.machine import ChainMachine, Head
-from commonwatt.adapters.chain.replay import read_block, replay
+from commonwatt.adapters.chain.machine import Head
+from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
 from commonwatt.crypto.keccak import keccak256
 
-_logger = logging.getLogger(__name__)
-_NOBODY: Final = bytes(20)
 
-
-class EmbeddedChain:
+class EmbeddedChain(ReadableChain):
     """A chain with one node: every `append` is one block, durable when it returns. Open it with `open`."""
-
-    def __init__(self, file: ChainFile, chain_id: int, executor: str, fork: str) -> None:
-        self._file = file
-        self._executor_name = executor
-        self._fork = fork
-        self._machine: ChainMachine | None = None
-        self.chain_id = chain_id
-        self.note: str | None = None
 
     @classmethod
     def open(
@@ -48,42 +34,13 @@ class EmbeddedChain:
         Errors: ChainLockedError, CorruptChainError, ExecutorUnavailableError, ChainError for another id or fork.
         """
         file = ChainFile.open_for_writing(path, chain_id, fork)
-        chain = cls(file, chain_id, executor, fork)
+        chain = cls(file, chain_id, fork, executor)
         try:
             chain._rebuild(expected_head)
         except BaseException:
             file.close()
             raise
         return chain
-
-    def close(self) -> None:
-        """Release the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def head(self) -> Head:
-        """The last block's number, time and hash."""
-        return self._ready().head
-
-    @property
-    def is_sealed(self) -> bool:
-        """Whether the genesis is closed and no contract can be created any more."""
-        return self._ready().is_sealed
-
-    @property
-    def contracts(self) -> frozenset[bytes]:
-        """Addresses of the contracts that transactions may call."""
-        return self._ready().contracts
-
-    def next_nonce(self, sender: bytes) -> int:
-        """Return the nonce that `sender`'s next transaction must carry."""
-        return self._ready().next_nonce(sender)
 
     def append(self, raws: Sequence[bytes], time_s: int) -> Block:
         """Make one block of signed transactions, in this order: all of them or, when one is refused, none.
@@ -97,40 +54,6 @@ class EmbeddedChain:
     def seal_genesis(self, time_s: int) -> Block:
         """Close the genesis with an empty block: from here on no transaction can create a contract."""
         return self._append((), time_s, seals_genesis=True)
-
-    def call(self, to: bytes, data: bytes, sender: bytes = _NOBODY) -> bytes:
-        """Return what a contract answers to a read, at the head; nothing it does is kept.
-
-        Errors: ViewRevertedError with the contract's reason.
-        """
-        outcome = self._ready().executor.view(sender, to, data)
-        if not outcome.succeeded:
-            raise ViewRevertedError(describe_revert(outcome.return_data), outcome.return_data)
-        return outcome.return_data
-
-    def storage(self, address: bytes, slot: int) -> int:
-        """Return one storage word of a contract at the head."""
-        return self._ready().executor.storage(address, slot)
-
-    def receipt(self, transaction_hash: bytes) -> Receipt | None:
-        """Return the receipt of a transaction, or None when no block holds it."""
-        found = self._file.find(transaction_hash)
-        if found is None:
-            return None
-        block, position, encoded = found
-        return decode_receipt(encoded, block, position)
-
-    def blocks(self, first: int = 0) -> Iterator[Block]:
-        """Yield the blocks from number `first` on, with their receipts, from the file."""
-        return (read_block(stored) for stored in self._file.blocks(first))
-
-    def receipts(self, first_block: int = 0) -> Iterator[Receipt]:
-        """Yield all receipts from a block on, in the chain's order."""
-        return (receipt for block in self.blocks(first_block) for receipt in block.receipts)
-
-    def state_digest(self) -> bytes:
-        """Return a hash over all contracts' code and storage at the head (slow: walks all of it)."""
-        return state_digest(self._ready().executor)
 
     def export(self, path: Path) -> None:
         """Write the chain into a fresh file whose bytes depend on its blocks only, whatever happened to this one."""
@@ -165,16 +88,3 @@ class EmbeddedChain:
             digest = keccak256(raws[error.index])
             if self._file.find(digest) is not None:
                 raise AlreadyInChainError(digest, error.index) from error
-
-    def _ready(self) -> ChainMachine:
-        return self._machine or self._rebuild(None)
-
-    def _rebuild(self, expected_head: Head | None) -> ChainMachine:
-        executor, self.note = open_executor(self._executor_name, self.chain_id, self._fork)
-        if self.note:
-            _logger.warning(self.note)
-        machine = ChainMachine(executor, self.chain_id, self._fork)
-        self._file.check_structure()
-        replay(machine, self._file.blocks(), self.chain_id, expected_head)
-        self._machine = machine
-        return machine

@@ -25,9 +25,13 @@ class Disagreement:
     expected: str
     found: str
 
+    @property
+    def place(self) -> str:
+        """Block and transaction, in words."""
+        return f"block {self.block}" if self.position is None else f"block {self.block}, transaction {self.position}"
+
     def __str__(self) -> str:
-        place = f"block {self.block}" if self.position is None else f"block {self.block}, transaction {self.position}"
-        return f"{place}: {self.what}: expected {self.expected}, was {self.found}"
+        return f"{self.place}: {self.what}: expected {self.expected}, was {self.found}"
 
 
 @dataclass(frozen=True, slots=True)

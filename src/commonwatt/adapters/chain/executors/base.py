@@ -69,8 +69,11 @@ class Executor(Protocol):
     def view(self, sender: bytes, to: bytes, data: bytes) -> Outcome:
         """Run a call and undo it: nothing it did is left."""
 
-    def storage(self, address: bytes, slot: int) -> int:
-        """Return one storage word of a contract."""
+    def words(self, address: bytes, first_slot: int, count: int) -> list[int]:
+        """Return consecutive storage words of a contract."""
+
+    def code(self, address: bytes) -> bytes:
+        """Return the code of a contract, empty where there is none."""
 
     def accounts(self) -> dict[bytes, Account]:
         """Return every contract's state, by address (slow: walks all of it)."""

@@ -68,10 +68,13 @@ class PyEvmExecutor:
         logs = () if computation.is_error else _logs(computation)
         return Outcome(computation.is_success, bytes(computation.output), logs, None, None)
 
-    def storage(self, address: bytes, slot: int) -> int:
-        """Return one storage word."""
-        word: int = self._state.get_storage(address, slot)
-        return word
+    def words(self, address: bytes, first_slot: int, count: int) -> list[int]:
+        """Return consecutive storage words."""
+        return [self._state.get_storage(address, slot) for slot in range(first_slot, first_slot + count)]
+
+    def code(self, address: bytes) -> bytes:
+        """Return a contract's code."""
+        return bytes(self._state.get_code(address))
 
     def accounts(self) -> dict[bytes, Account]:
         """Return every contract's state, over the slots that were ever written."""
@@ -79,7 +82,7 @@ class PyEvmExecutor:
         for address, slots in self._written.items():
             code_hash = bytes(self._state.get_code_hash(address))
             if code_hash not in (_EMPTY_CODE_HASH, bytes(32)):
-                held = {slot: word for slot in slots if (word := self.storage(address, slot))}
+                held = {slot: word for slot in slots if (word := self._state.get_storage(address, slot))}
                 contracts[address] = Account(self._state.get_nonce(address), code_hash, held)
         return contracts
 

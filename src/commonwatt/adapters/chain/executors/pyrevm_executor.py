@@ -29,6 +29,7 @@ COMPACT_AFTER: Final = 20_000
 """Transactions after which the state moves into a fresh EVM (about 20 MB of journal; a pause of tens of ms)."""
 
 _EMPTY_CODE_HASH: Final = keccak256(b"")
+_CODE_PADDING: Final = 33
 _REVERT_OUTPUT: Final = re.compile(r"output: 0x([0-9a-f]*)")
 _ACCOUNT: Final = re.compile(
     r"0x([0-9a-f]{40}): Account \{ info: AccountInfo \{ .*?\}, storage: \{(.*?)\}, status: AccountStatus"
@@ -82,14 +83,22 @@ class PyrevmExecutor:
         finally:
             self._evm.revert(checkpoint)
 
-    def storage(self, address: bytes, slot: int) -> int:
-        """Return one storage word."""
+    def words(self, address: bytes, first_slot: int, count: int) -> list[int]:
+        """Return consecutive storage words."""
+        name, read = _hex(address), self._evm.storage
         checkpoint = self._evm.snapshot()
         try:
-            word: int = self._evm.storage(_hex(address), slot)
+            return [read(name, slot) for slot in range(first_slot, first_slot + count)]
         finally:
             self._evm.revert(checkpoint)
-        return word
+
+    def code(self, address: bytes) -> bytes:
+        """Return a contract's code."""
+        padded: bytes = self._evm.get_code(_hex(address)) or b""
+        # Analysed code comes with 33 bytes of padding, code carried over unanalysed without: the hash tells.
+        if keccak256(padded) == self._evm.basic(_hex(address)).code_hash:
+            return padded
+        return padded[:-_CODE_PADDING]
 
     def accounts(self) -> dict[bytes, Account]:
         """Return every contract's state, read out of pyrevm's own description of itself (there is no other list)."""

@@ -1,0 +1,183 @@
+"""The contracts' rules in plain Python: the reference that the market and the vault are compared with.
+
+Told another way than the contracts tell it: credits keep their date instead of being rolled through packed fields, a
+batch's nets are summed per account instead of per word. What must come out equal: every revert reason, every content
+hash, every balance at every time.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import numpy as np
+
+from commonwatt.adapters.ledger.calls import content_hash
+from commonwatt.adapters.ledger.foundation import FINAL_S, community_hash
+from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings, balances_nano
+from commonwatt.core.units import SECONDS_PER_HOUR, Ints
+from commonwatt.services.ports import AnchorCall, Balances, Call, ClearCall, LedgerTerms, OpenCall, SettleCall
+
+MATURE_EPOCHS: Final = 2
+"""A credit of epoch e is free from e + 2 on."""
+
+MAX_PARTS: Final = 256
+_NO_PRIOR: Final = bytes(32)
+_HASH_KEPT_BYTES: Final = 24
+"""How much of a content hash the market keeps, and so compares."""
+
+
+_Key = TypeVar("_Key")
+
+
+class RevertedError(Exception):
+    """The rules refuse a call; the message is the contract's reason."""
+
+
+@dataclass
+class _Money:
+    """One account: what is free at once, and credits by the epoch in which they were posted."""
+
+    balance_nano: int = 0
+    credits: list[tuple[int, int]] = field(default_factory=list)
+    debt_nano: int = 0
+    """What it owed when it was last touched: a credit that became free since has not repaid it yet in the vault's sum."""
+
+    def free_nano(self, epoch: int) -> int:
+        return self.balance_nano + sum(nano for posted, nano in self.credits if posted + MATURE_EPOCHS <= epoch)
+
+    def pending_nano(self, epoch: int) -> int:
+        return sum(nano for posted, nano in self.credits if posted + MATURE_EPOCHS > epoch)
+
+    def move(self, net_nano: int, epoch: int) -> None:
+        """Debit at once, credit for later."""
+        self.balance_nano = self.free_nano(epoch)
+        self.credits = [(posted, nano) for posted, nano in self.credits if posted + MATURE_EPOCHS > epoch]
+        if net_nano < 0:
+            self.balance_nano += net_nano
+        elif net_nano > 0:
+            self.credits.append((epoch, net_nano))
+        self.debt_nano = max(-self.balance_nano, 0)
+
+
+@dataclass
+class _Group:
+    """The parts of one settlement: how many there are, the content of each that was posted, and when the last one was."""
+
+    parts: int
+    content: dict[int, bytes] = field(default_factory=dict)
+    last_epoch: int = 0
+
+
+class Books:
+    """Accounts and slots of a community as its contracts would hold them."""
+
+    def __init__(self, terms: LedgerTerms) -> None:
+        self.terms = terms
+        self.community = community_hash(terms.community)
+        self.deposits_nano = [0] * (FIRST_MEMBER + len(terms.members))
+        self.deposits_nano[Account.SUPPLIER] = terms.supplier_deposit_nano
+        self.deposits_nano[FIRST_MEMBER:] = [member.deposit_nano for member in terms.members]
+        self._money = [_Money(balance_nano=nano) for nano in self.deposits_nano]
+        self._opened: dict[int, bytes] = {}
+        self._cleared: dict[int, bytes] = {}
+        self._anchors: dict[tuple[int, int], bytes] = {}
+        self._groups: dict[tuple[int, int], _Group] = {}
+
+    def balances(self, time_s: int) -> Balances:
+        """Every account at an instant."""
+        epoch = self._epoch(time_s)
+        free = [money.free_nano(epoch) for money in self._money]
+        pending = [money.pending_nano(epoch) for money in self._money]
+        return Balances(np.array(free, np.int64), np.array(pending, np.int64))
+
+    def apply(self, call: Call, time_s: int) -> None:
+        """Do what a call says; once, however often it is called. RevertedError, changing nothing, when it may not."""
+        if isinstance(call, OpenCall):
+            self._note(self._opened, call.slot, content_hash(self.community, call), "market: slot already opened")
+        elif isinstance(call, ClearCall):
+            _require(call.slot in self._opened, "market: slot not opened")
+            self._note(self._cleared, call.slot, content_hash(self.community, call), "market: slot already cleared")
+        elif isinstance(call, AnchorCall):
+            _require(any(call.root), "market: no root")
+            self._note(self._anchors, (call.period, call.kind), call.root, "market: already anchored")
+        else:
+            self._settle(call, time_s)
+
+    @staticmethod
+    def _note(noted: dict[_Key, bytes], key: _Key, value: bytes, reason: str) -> None:
+        _require(noted.get(key, value) == value, reason)
+        noted[key] = value
+
+    def _settle(self, call: SettleCall, time_s: int) -> None:
+        content = content_hash(self.community, call)
+        known = self._groups.get((call.slot, call.revision), _Group(call.parts)).content.get(call.part)
+        if known is not None:
+            _require(known[:_HASH_KEPT_BYTES] == content[:_HASH_KEPT_BYTES], "market: key taken")
+            return
+        epoch = self._epoch(time_s)
+        self._check_slot(call.slot, time_s)
+        self._check_base(call, epoch)
+        group = self._groups.get((call.slot, call.revision), _Group(call.parts))
+        _require(0 <= call.part < call.parts <= MAX_PARTS and group.parts == call.parts, "market: parts")
+        nets = self._nets(call.postings)
+        self._check_caps(nets)
+        _require(self._surplus_after(nets, epoch) >= 0, "market: supplier short")
+        for account in np.flatnonzero(nets).tolist():
+            self._money[account].move(int(nets[account]), epoch)
+        group.content[call.part] = content
+        group.last_epoch = epoch
+        self._groups[call.slot, call.revision] = group
+
+    def _check_slot(self, slot: int, time_s: int) -> None:
+        _require(slot in self._cleared, "market: slot not cleared")
+        end_s = (slot + 1) * self.terms.slot_s
+        _require(end_s <= time_s, "market: slot not over")
+        _require(time_s - end_s <= FINAL_S, "market: slot too old")
+
+    def _check_base(self, call: SettleCall, epoch: int) -> None:
+        if call.revision == 0:
+            _require(call.prior == _NO_PRIOR, "market: prior")
+            return
+        base = self._groups.get((call.slot, call.revision - 1))
+        is_final = base is not None and len(base.content) == base.parts and epoch >= base.last_epoch + MATURE_EPOCHS
+        _require(is_final, "market: base open")
+        first = base.content[0] if base else b""
+        _require(first[:_HASH_KEPT_BYTES] == call.prior[:_HASH_KEPT_BYTES], "market: prior")
+        sides = np.minimum(call.postings.debit, call.postings.credit)
+        _require(bool(np.all(sides < FIRST_MEMBER)), "market: members on both sides")
+
+    def _nets(self, postings: Postings) -> Ints:
+        sides = np.concatenate([postings.debit, postings.credit])
+        _require(not len(sides) or int(sides.max()) < len(self._money), "market: unknown account")
+        _require(not np.any(postings.debit == postings.credit), "market: self trade")
+        nets = balances_nano(postings, len(self._money))
+        # With a negative price the side that gave the energy pays for it, and so is the debit.
+        seller = np.where(postings.price_micro_per_kwh < 0, postings.debit, postings.credit)
+        buyer = np.where(postings.price_micro_per_kwh < 0, postings.credit, postings.debit)
+        into_pool = int(postings.energy_wh[buyer == Account.POOL].sum())
+        out_of_pool = int(postings.energy_wh[seller == Account.POOL].sum())
+        _require(into_pool == out_of_pool and nets[Account.POOL] == 0, "market: pool")
+        return nets
+
+    def _check_caps(self, nets: Ints) -> None:
+        factor = self.terms.slot_s * self.terms.price_cap_micro_per_kwh
+        for net_nano, member in zip(nets[FIRST_MEMBER:].tolist(), self.terms.members, strict=True):
+            _require(abs(net_nano) * SECONDS_PER_HOUR <= member.connection_w * factor, "market: cap")
+
+    def _surplus_after(self, nets: Ints, epoch: int) -> int:
+        """The supplier's free balance less what each other account will owe; untouched ones as they last stood."""
+        surplus = 0
+        for account, (money, net_nano) in enumerate(zip(self._money, nets.tolist(), strict=True)):
+            free_nano = money.free_nano(epoch) + min(net_nano, 0)
+            if account == Account.SUPPLIER:
+                surplus += free_nano
+            else:
+                surplus -= max(-free_nano, 0) if net_nano else money.debt_nano
+        return surplus
+
+    def _epoch(self, time_s: int) -> int:
+        return time_s // (self.terms.window_slots * self.terms.slot_s)
+
+
+def _require(holds: bool, reason: str) -> None:
+    if not holds:
+        raise RevertedError(reason)

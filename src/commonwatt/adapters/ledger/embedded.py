@@ -1,0 +1,182 @@
+"""The ledger of a community on its own embedded chain: founded once, posted to exactly once, read from storage."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+from commonwatt.adapters.chain.embedded import EmbeddedChain
+from commonwatt.adapters.chain.errors import AlreadyInChainError, ChainError
+from commonwatt.adapters.chain.executors.base import GAS_LIMIT
+from commonwatt.adapters.chain.exported import ExportedChain
+from commonwatt.adapters.chain.transactions import sign_transaction
+from commonwatt.adapters.ledger import calls
+from commonwatt.adapters.ledger.foundation import Foundation
+from commonwatt.adapters.ledger.reading import ContractReader
+from commonwatt.adapters.ledger.verifying import check_export, gas_of
+from commonwatt.contracts import encoding
+from commonwatt.core.errors import LedgerError
+from commonwatt.core.records import Receipt
+from commonwatt.crypto.keccak import keccak256
+from commonwatt.crypto.secp256k1 import address_of_secret, sign
+from commonwatt.services.ports import (
+    AnchorCall,
+    Call,
+    ChainCheck,
+    ClearCall,
+    LedgerTerms,
+    OpenCall,
+    Signed,
+)
+
+_FIRST_ATTEMPT = 1
+
+
+class ExportedLedger(ContractReader):
+    """A ledger read from an exported chain file; promises of `LedgerReader`. Open it with `open`."""
+
+    def __init__(self, chain: ExportedChain, path: Path) -> None:
+        super().__init__(chain)
+        self._path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open an export. Nothing is run until it is asked; errors: LedgerError when the file is no chain."""
+        return cls(ExportedChain.open(path), path)
+
+    def gas(self) -> tuple[dict[str, int], str]:
+        """Gas by transaction hash and where it comes from."""
+        return gas_of(self.chain)
+
+    def verify(self, reference: bool = False) -> ChainCheck:
+        """Check links, signatures and roots and execute everything again; `reference` on py-evm, with exact gas."""
+        return check_export(self._path, reference=reference)
+
+    def close(self) -> None:
+        """Release the file."""
+        self.chain.close()
+
+
+class EmbeddedLedger(ContractReader):
+    """A ledger with one node in this process; promises of `Ledger`. Open it with `open`, then `found` it."""
+
+    chain: EmbeddedChain
+
+    def __init__(self, chain: EmbeddedChain, secret: bytes) -> None:
+        super().__init__(chain)
+        self._secret = secret
+        self._operator = address_of_secret(secret)
+
+    @classmethod
+    def open(cls, path: Path | None, chain_id: int, operator_key: bytes, executor: str = "auto") -> Self:
+        """Open or create the chain file (None: in memory); `operator_key` is the 32-byte key that signs all it posts.
+
+        Errors: LedgerError when the file is in use, damaged or another community's.
+        """
+        return cls(EmbeddedChain.open(path, chain_id, executor), operator_key)
+
+    @property
+    def note(self) -> str | None:
+        """What people should know about who runs the contracts; None when nothing."""
+        return self.chain.note
+
+    def found(self, terms: LedgerTerms, time_s: int) -> None:
+        """Create the contracts, admit the members, take the deposits; on a ledger founded on the same terms: nothing.
+
+        Raises:
+            LedgerError: founded on other terms, or a genesis transaction that the contracts refuse.
+
+        """
+        chain = self.chain
+        for number, raws in enumerate(Foundation(terms, self._secret, chain.chain_id).blocks()):
+            if chain.head.number < number:
+                self._append_genesis(raws, time_s)
+            recorded = next(chain.blocks(number)).receipts
+            if [receipt.transaction_hash for receipt in recorded] != [keccak256(raw) for raw in raws]:
+                raise LedgerError("expected a ledger founded on these terms, was founded on others")
+        if not chain.is_sealed:
+            chain.seal_genesis(time_s)
+
+    def sign(self, calls_: Sequence[Call]) -> tuple[Signed, ...]:
+        """Sign calls as the next transactions, in order, without sending them."""
+        first = self.chain.next_nonce(self._operator)
+        return tuple(self._signed(call, first + i) for i, call in enumerate(calls_))
+
+    def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:
+        """Send transactions as one block, or recognise that they were sent before. Durable on return.
+
+        Raises:
+            LedgerError: refused by the chain. A revert is a receipt with status 0.
+
+        """
+        try:
+            self.chain.append([call.raw for call in signed], time_s)
+        except AlreadyInChainError:
+            missing = [call.raw for call in signed if self.chain.receipt(call.transaction) is None]
+            if missing:
+                self.chain.append(missing, time_s)
+        return tuple(self._receipt(call) for call in signed)
+
+    def export(self, path: Path) -> None:
+        """Write the chain canonically: the same chain gives the same bytes. `ExportedLedger` reads it."""
+        self.chain.export(path)
+
+    def gas(self) -> tuple[dict[str, int], str]:
+        """Gas by transaction hash and where it comes from."""
+        return gas_of(self.chain)
+
+    def verify(self, reference: bool = False) -> ChainCheck:
+        """Export the chain and check the export as an auditor would."""
+        with TemporaryDirectory(prefix="commonwatt-") as folder:
+            path = Path(folder) / "chain.sqlite"
+            self.export(path)
+            return check_export(path, reference=reference)
+
+    def close(self) -> None:
+        """Release the file and its lock."""
+        self.chain.close()
+
+    def _append_genesis(self, raws: Sequence[bytes], time_s: int) -> None:
+        for receipt in self.chain.append(raws, time_s).receipts:
+            if not receipt.succeeded:
+                raise LedgerError(f"genesis transaction {receipt.position} reverted: {receipt.revert_reason}")
+
+    def _signed(self, call: Call, nonce: int) -> Signed:
+        place, content = calls.place_of(call), self.content_hash(call)
+        raw = sign_transaction(
+            self._secret,
+            chain_id=self.chain.chain_id,
+            nonce=nonce,
+            to=self.deployment.addresses["market"],
+            data=self._data(call, content),
+            gas_limit=GAS_LIMIT,
+        )
+        return Signed(place.kind, place.slot, place.revision, place.part, place.parts, content, keccak256(raw), raw)
+
+    def _data(self, call: Call, content: bytes) -> bytes:
+        if isinstance(call, OpenCall):
+            return calls.open_data(call)
+        if isinstance(call, ClearCall):
+            return calls.clear_data(call)
+        if isinstance(call, AnchorCall):
+            return calls.anchor_data(call)
+        domain = encoding.domain_separator(self.chain.chain_id, self.deployment.addresses["market"])
+        recovery_id, r, s = sign(encoding.batch_digest(domain, content, _FIRST_ATTEMPT), self._secret)
+        return calls.settle_data(call, [(27 + recovery_id, r, s)])
+
+    def _receipt(self, call: Signed) -> Receipt:
+        found = self.chain.receipt(call.transaction)
+        if found is None:
+            raise ChainError(f"expected transaction 0x{call.transaction.hex()} in the chain, was not there")
+        return Receipt(
+            call.slot,
+            call.kind,
+            call.revision,
+            call.part,
+            call.parts,
+            "0x" + call.content_hash.hex(),
+            "0x" + call.transaction.hex(),
+            found.block,
+            int(found.succeeded),
+            found.revert_reason,
+        )

@@ -1,0 +1,138 @@
+"""The genesis of a community's chain: contracts created, members admitted, deposits taken, from the terms alone.
+
+The operator signs all of it: it deploys, registers the members, issues the community's token and pays in everyone's
+prepayment. After the genesis is sealed no contract can be added; what the operator can do then is the contracts' matter.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, TypeVar
+
+from commonwatt.adapters.chain.executors.base import GAS_LIMIT
+from commonwatt.adapters.chain.transactions import created_address, sign_transaction
+from commonwatt.contracts import artifact
+from commonwatt.core.accounts import FIRST_MEMBER, Account
+from commonwatt.crypto.keccak import keccak256
+from commonwatt.crypto.secp256k1 import address_of_secret
+from commonwatt.services.ports import LedgerTerms
+
+CONTRACTS: Final = ("token", "members", "vault", "market")
+"""In the order of their creation: each names those before it."""
+
+FINAL_S: Final = 60 * 86_400
+"""Seconds after a slot's end in which batches for it are taken (`records.md`: the final date of corrections)."""
+
+RECOVERY_S: Final = 7 * 86_400
+"""Seconds between a regulator's recovery of a wallet and its effect."""
+
+MEMBER_ROLE: Final = 1
+"""What the registry notes for a member; the settlement treats all roles alike."""
+
+_NO_ADDRESS: Final = bytes(20)
+_ADMISSIONS, _DEPOSITS = 50, 128
+_UNIT_NANO: Final = 1
+_Item = TypeVar("_Item")
+
+
+def community_hash(community: str) -> bytes:
+    """The 32 bytes that tell this community's keys from any other's."""
+    return keccak256(community.encode())
+
+
+def chain_id_of(community: str) -> int:
+    """A chain id for a community (32 bits, never 0), so that a transaction of one is void on every other."""
+    return int.from_bytes(community_hash(community)[:4], "big") or 1
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """The genesis transactions that follow from the terms, the operator's key and the chain id."""
+
+    terms: LedgerTerms
+    secret: bytes
+    chain_id: int
+
+    @cached_property
+    def operator(self) -> bytes:
+        """20-byte address of the account that signs and posts."""
+        return address_of_secret(self.secret)
+
+    @cached_property
+    def addresses(self) -> dict[str, bytes]:
+        """Where each contract will be, by name."""
+        return {name: created_address(self.operator, nonce) for nonce, name in enumerate(CONTRACTS)}
+
+    def blocks(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        """The raw transactions of the two genesis blocks: creations, then what fills the contracts."""
+        creations = [self._signed(nonce, None, data) for nonce, data in enumerate(self._creations())]
+        calls = [
+            self._signed(nonce, self.addresses[name], data)
+            for nonce, (name, data) in enumerate(self._calls(), start=len(CONTRACTS))
+        ]
+        return tuple(creations), tuple(calls)
+
+    def _signed(self, nonce: int, to: bytes | None, data: bytes) -> bytes:
+        return sign_transaction(self.secret, chain_id=self.chain_id, nonce=nonce, to=to, data=data, gas_limit=GAS_LIMIT)
+
+    def _creations(self) -> Iterator[bytes]:
+        terms, address = self.terms, self.addresses
+        # The pool has no wallet: nothing is ever left in it. The other system accounts are the operator's.
+        system = [_NO_ADDRESS if account == Account.POOL else self.operator for account in range(FIRST_MEMBER)]
+        window_s = terms.window_slots * terms.slot_s
+        yield _creation("token", "Community token", "CWT", self.operator)
+        yield _creation("members", self.operator, system, RECOVERY_S)
+        yield _creation("vault", address["token"], _UNIT_NANO, address["members"], window_s)
+        yield _creation(
+            "market",
+            community_hash(terms.community),
+            address["vault"],
+            self.operator,
+            [self.operator],
+            1,
+            terms.slot_s,
+            terms.price_cap_micro_per_kwh,
+            FINAL_S,
+        )
+
+    def _calls(self) -> Iterator[tuple[str, bytes]]:
+        yield "vault", _call("vault", "set_market(address)", self.addresses["market"])
+        admissions = [
+            (m.wallet, MEMBER_ROLE, m.meter_key, keccak256(m.pseudonym.encode()), m.connection_w)
+            for m in self.terms.members
+        ]
+        signature = "admit_many((address,uint8,address,bytes32,uint256)[])"
+        for chunk in _chunks(admissions, _ADMISSIONS):
+            yield "members", _call("members", signature, list(chunk))
+        deposits = [(Account.SUPPLIER.value, self.terms.supplier_deposit_nano)]
+        deposits += [(FIRST_MEMBER + i, m.deposit_nano) for i, m in enumerate(self.terms.members)]
+        paid = [(account, nano) for account, nano in deposits if nano]
+        total = sum(nano for _, nano in paid)
+        if total:
+            yield "token", _call("token", "mint(address,uint256)", self.operator, total)
+            yield "token", _call("token", "approve(address,uint256)", self.addresses["vault"], total)
+        for part in _chunks(paid, _DEPOSITS):
+            accounts, amounts = [account for account, _ in part], [nano for _, nano in part]
+            yield "vault", _call("vault", "deposit_many(uint256[],uint256[])", accounts, amounts)
+
+
+def _chunks(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _creation(name: str, *arguments: Any) -> bytes:
+    constructor = next(entry for entry in artifact(name).abi if entry["type"] == "constructor")
+    return artifact(name).creation_code + _encoded([entry["type"] for entry in constructor["inputs"]], arguments)
+
+
+def _call(name: str, signature: str, *arguments: Any) -> bytes:
+    inner = signature[signature.index("(") + 1 : -1]
+    types = [inner] if inner.startswith("(") else inner.split(",")
+    return artifact(name).method_ids[signature] + _encoded(types, arguments)
+
+
+def _encoded(types: Sequence[str], arguments: Sequence[Any]) -> bytes:
+    from eth_abi import encode  # slow to import, and needed for a genesis only
+
+    encoded: bytes = encode(types, arguments)
+    return encoded

@@ -1,0 +1,192 @@
+"""A ledger in plain Python, without contracts: the reference in tests, and for research runs that need no chain."""
+
+import json
+from collections.abc import Iterator, Sequence
+from hashlib import sha3_256
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+
+from commonwatt.adapters.ledger.books import Books, RevertedError
+from commonwatt.adapters.ledger.calls import content_hash, place_of
+from commonwatt.adapters.ledger.foundation import community_hash
+from commonwatt.core.encoding import decode, encode
+from commonwatt.core.errors import LedgerError
+from commonwatt.core.findings import Finding
+from commonwatt.core.records import Receipt
+from commonwatt.core.units import Ints
+from commonwatt.crypto.secp256k1 import address_of_secret, checksum_address
+from commonwatt.services.ports import (
+    AnchorCall,
+    Balances,
+    Call,
+    ChainCheck,
+    ClearCall,
+    Head,
+    LedgerTerms,
+    OpenCall,
+    SettleCall,
+    Signed,
+)
+
+FORMAT: Final = "commonwatt memory ledger 1"
+_CALLS: Final[dict[str, Any]] = {"open": OpenCall, "clear": ClearCall, "settle": SettleCall, "anchor": AnchorCall}
+
+
+class MemoryLedger:
+    """Promises of `Ledger` but for durability: what was posted is gone with the process, and is posted again on resume.
+
+    Nothing is signed: a transaction is the call itself with its number. `read` opens what `export` wrote.
+    """
+
+    def __init__(self, operator: str) -> None:
+        self._operator = operator
+        self._books: Books | None = None
+        self._founded_s = 0
+        self._blocks: list[tuple[int, tuple[bytes, ...]]] = []
+        self._receipts: dict[bytes, Receipt] = {}
+        self._head = bytes(32)
+        self._expected_head: bytes | None = None
+
+    @classmethod
+    def open(cls, operator_key: bytes) -> Self:
+        """An empty ledger of the operator with this 32-byte key."""
+        return cls(checksum_address(address_of_secret(operator_key)))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """A ledger as it was exported, with every call done again. Raises LedgerError when the file is none."""
+        try:
+            exported = json.loads(path.read_text(encoding="utf-8"))
+            if exported["format"] != FORMAT:
+                raise LedgerError(f"{path}: expected {FORMAT!r}, was {exported['format']!r}")
+            ledger = cls(exported["operator"])
+            ledger.found(decode(LedgerTerms, bytes.fromhex(exported["terms"])), exported["founded_s"])
+            for time_s, raws in exported["blocks"]:
+                ledger._append([bytes.fromhex(raw) for raw in raws], time_s)
+            ledger._expected_head = bytes.fromhex(exported["head"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LedgerError(f"{path}: expected a ledger's export, was unreadable ({error})") from error
+        return ledger
+
+    @property
+    def note(self) -> None:
+        """Nothing to tell about who runs the contracts: there are none."""
+
+    def found(self, terms: LedgerTerms, time_s: int) -> None:
+        """Open the accounts and take the deposits; on a ledger founded on the same terms: nothing."""
+        if self._books is None:
+            self._books, self._founded_s = Books(terms), time_s
+            self._head = sha3_256(FORMAT.encode() + time_s.to_bytes(8, "big") + encode(terms)).digest()
+        elif self._books.terms != terms:
+            raise LedgerError("expected a ledger founded on these terms, was founded on others")
+
+    def sign(self, calls: Sequence[Call]) -> tuple[Signed, ...]:
+        """Number calls as the next transactions, in order, without sending them."""
+        return tuple(self._numbered(call, len(self._receipts) + i) for i, call in enumerate(calls))
+
+    def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:
+        """Do the calls as one block, or recognise that they were done before; LedgerError when it may not be."""
+        missing = [call.raw for call in signed if call.transaction not in self._receipts]
+        if missing:
+            self._append(missing, time_s)
+        return tuple(self._receipts[call.transaction] for call in signed)
+
+    def export(self, path: Path) -> None:
+        """Write everything posted as JSON: the same ledger gives the same bytes."""
+        exported = {
+            "format": FORMAT,
+            "operator": self._operator,
+            "terms": encode(self._ready().terms).hex(),
+            "founded_s": self._founded_s,
+            "blocks": [[time_s, [raw.hex() for raw in raws]] for time_s, raws in self._blocks],
+            "head": self._head.hex(),
+        }
+        path.write_text(json.dumps(exported, indent=1) + "\n", encoding="utf-8")
+
+    def balances(self, time_s: int) -> Balances:
+        """Every account at an instant."""
+        return self._ready().balances(time_s)
+
+    def receipts(self) -> Iterator[Receipt]:
+        """Everything posted, in order."""
+        return iter(self._receipts.values())
+
+    def head(self) -> Head:
+        """Number and hash of the newest block, and the operator; there is no code."""
+        return Head(len(self._blocks) - 1, "0x" + self._head.hex(), self._operator, {})
+
+    def content_hash(self, call: Call) -> bytes:
+        """The hash under which this call is known: the same as the contracts'."""
+        return content_hash(community_hash(self._ready().terms.community), call)
+
+    def deposits(self) -> Ints:
+        """What was paid into every account, nano."""
+        return np.array(self._ready().deposits_nano, np.int64)
+
+    def gas(self) -> tuple[dict[str, int], str]:
+        """None: nothing ran on an EVM."""
+        return {}, "none"
+
+    def verify(self, reference: bool = False) -> ChainCheck:  # noqa: ARG002 - this is the reference
+        """Whether doing everything again, which `read` did, ends where the export says."""
+        findings = []
+        if self._expected_head not in (None, self._head):
+            findings.append(Finding("chain", f"head {self._head.hex()}", (self._expected_head or b"").hex()))
+        return ChainCheck(tuple(findings), len(self._receipts), "memory", {})
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _ready(self) -> Books:
+        if self._books is None:
+            raise LedgerError("expected a ledger that was founded")
+        return self._books
+
+    def _numbered(self, call: Call, number: int) -> Signed:
+        place, content = place_of(call), self.content_hash(call)
+        raw = f"{place.kind} {number}\n".encode() + encode(call)
+        transaction = sha3_256(raw).digest()
+        return Signed(place.kind, place.slot, place.revision, place.part, place.parts, content, transaction, raw)
+
+    def _append(self, raws: Sequence[bytes], time_s: int) -> None:
+        last_s = self._blocks[-1][0] if self._blocks else self._founded_s
+        if time_s < last_s:
+            raise LedgerError(f"expected a block time of at least {last_s} s, was {time_s} s")
+        calls = [self._call(raw, len(self._receipts) + i) for i, raw in enumerate(raws)]
+        hashed = sha3_256(self._head + time_s.to_bytes(8, "big"))
+        for raw, call in zip(raws, calls, strict=True):
+            receipt = self._done(raw, call, time_s)
+            self._receipts[sha3_256(raw).digest()] = receipt
+            hashed.update(sha3_256(raw).digest() + encode(receipt))
+        self._blocks.append((time_s, tuple(raws)))
+        self._head = hashed.digest()
+
+    def _call(self, raw: bytes, number: int) -> Call:
+        head, _, body = raw.partition(b"\n")
+        kind, _, said = head.decode("ascii", errors="replace").partition(" ")
+        if kind not in _CALLS or said != str(number):
+            raise LedgerError(f"expected transaction number {number} of {', '.join(_CALLS)}, was {kind} {said}")
+        call: Call = decode(_CALLS[kind], body)
+        return call
+
+    def _done(self, raw: bytes, call: Call, time_s: int) -> Receipt:
+        reason = ""
+        try:
+            self._ready().apply(call, time_s)
+        except RevertedError as error:
+            reason = str(error)
+        place = place_of(call)
+        return Receipt(
+            place.slot,
+            place.kind,
+            place.revision,
+            place.part,
+            place.parts,
+            "0x" + self.content_hash(call).hex(),
+            "0x" + sha3_256(raw).hexdigest(),
+            len(self._blocks),
+            0 if reason else 1,
+            reason,
+        )

@@ -1,0 +1,154 @@
+"""Reading a ledger from a chain: balances from the vault's storage words, receipts from transactions and their events."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha3_256
+from typing import Final
+
+import numpy as np
+
+from commonwatt.adapters.chain.blocks import Receipt as ChainReceipt
+from commonwatt.adapters.chain.readable import ReadableChain
+from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
+from commonwatt.adapters.ledger import calls
+from commonwatt.adapters.ledger.foundation import CONTRACTS
+from commonwatt.contracts import artifact
+from commonwatt.core.errors import LedgerError
+from commonwatt.core.records import Receipt
+from commonwatt.core.units import Ints
+from commonwatt.crypto.keccak import keccak256
+from commonwatt.crypto.secp256k1 import checksum_address
+from commonwatt.services.ports import Balances, Call, Head
+
+_SETTLED: Final = keccak256(b"Settled(uint256,bytes32,bytes32,uint256,uint256,uint256,uint256,uint256)")
+_DEPOSITED: Final = keccak256(b"Deposited(uint256,address,uint256)")
+_CONTENT_TOPIC: Final = 3
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Where the contracts are, and the numbers they were built with that reading needs."""
+
+    operator: bytes
+    addresses: dict[str, bytes]
+    community: bytes
+    window_s: int
+
+
+class ContractReader:
+    """What a ledger on contracts answers, whatever chain they run on; promises of `LedgerReader`."""
+
+    def __init__(self, chain: ReadableChain) -> None:
+        self.chain = chain
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """Where the contracts are. Raises LedgerError on a chain that was not founded."""
+        created = [receipt for receipt in self._first_receipts() if receipt.contract]
+        if len(created) != len(CONTRACTS):
+            raise LedgerError(f"expected {len(CONTRACTS)} contracts in the first block, was {len(created)}")
+        addresses = {name: receipt.contract or b"" for name, receipt in zip(CONTRACTS, created, strict=True)}
+        for name, address in addresses.items():
+            if not artifact(name).is_code(self.chain.code(address)):
+                raise LedgerError(f"expected the package's `{name}` contract at 0x{address.hex()}, was other code")
+        return Deployment(
+            created[0].sender,
+            addresses,
+            self._view(addresses["market"], "market", "community()"),
+            int.from_bytes(self._view(addresses["vault"], "vault", "window_s()"), "big"),
+        )
+
+    def balances(self, time_s: int) -> Balances:
+        """Every account at an instant, from the packed words of the vault; pending credits become free with time."""
+        epoch = time_s // self.deployment.window_s
+        words = self._account_words()
+        stored = [(_signed(word >> 176, 80), (word >> 104) & _MASK_72, (word >> 32) & _MASK_72) for word in words]
+        age = [epoch - (word & _MASK_32) for word in words]
+        free, pending = [], []
+        for (balance, current, previous), windows in zip(stored, age, strict=True):
+            matured = (0, previous, previous + current)[min(max(windows, 0), 2)]
+            free.append(balance + matured)
+            pending.append(current + previous - matured)
+        return Balances(np.array(free, np.int64), np.array(pending, np.int64))
+
+    def receipts(self) -> Iterator[Receipt]:
+        """Everything accepted, in order, genesis included; content hashes as the contracts logged them."""
+        for raw, receipt in self.chain.transactions():
+            yield self.receipt_of(decode_transaction(raw, self.chain.chain_id, receipt.sender), receipt)
+
+    def head(self) -> Head:
+        """Number and hash of the newest block, operator and the hashes of the contracts' code."""
+        addresses = self.deployment.addresses
+        return Head(
+            self.chain.head.number,
+            _hex(self.chain.head.hash),
+            checksum_address(self.deployment.operator),
+            {name: sha3_256(self.chain.code(address)).hexdigest() for name, address in addresses.items()},
+        )
+
+    def content_hash(self, call: Call) -> bytes:
+        """The hash under which this call is known to the ledger."""
+        return calls.content_hash(self.deployment.community, call)
+
+    def deposits(self) -> Ints:
+        """What was paid into every account since the foundation, nano, from the vault's events."""
+        paid = np.zeros(len(self._account_words()), np.int64)
+        vault = self.deployment.addresses["vault"]
+        for receipt in self.chain.receipts():
+            for log in receipt.logs:
+                if log.address == vault and log.topics[0] == _DEPOSITED:
+                    paid[int.from_bytes(log.topics[1], "big")] += int.from_bytes(log.data, "big")
+        return paid
+
+    def receipt_of(self, transaction: Transaction, receipt: ChainReceipt) -> Receipt:
+        """A chain's receipt as a record: what was posted, from the transaction, and what the market logged of it."""
+        place, market = calls.read_place(transaction.data), self.deployment.addresses["market"]
+        if transaction.to != market or place is None:
+            place, content = calls.Place("genesis", 0, part=receipt.position), transaction.hash
+        else:
+            content = self._content(transaction.data, receipt)
+        return Receipt(
+            place.slot,
+            place.kind,
+            place.revision,
+            place.part,
+            place.parts,
+            _hex(content),
+            _hex(transaction.hash),
+            receipt.block,
+            int(receipt.succeeded),
+            receipt.revert_reason,
+        )
+
+    def _content(self, data: bytes, receipt: ChainReceipt) -> bytes:
+        for log in receipt.logs:
+            if log.topics[0] == _SETTLED and log.address == self.deployment.addresses["market"]:
+                return log.topics[_CONTENT_TOPIC]
+        # What is no settlement logs its values, which the calldata holds too; a repetition or a revert logs nothing.
+        return calls.read_content_hash(self.deployment.community, data)
+
+    def _first_receipts(self) -> tuple[ChainReceipt, ...]:
+        first = next(self.chain.blocks(), None)
+        return first.receipts if first else ()
+
+    def _account_words(self) -> list[int]:
+        members, vault = artifact("members").storage_layout["count"], artifact("vault").storage_layout["_accounts"]
+        addresses = self.deployment.addresses
+        count = self.chain.words(addresses["members"], members["slot"], 1)[0]
+        return self.chain.words(addresses["vault"], vault["slot"], count)
+
+    def _view(self, address: bytes, name: str, signature: str) -> bytes:
+        return self.chain.call(address, artifact(name).method_ids[signature])
+
+
+_MASK_32: Final = 2**32 - 1
+_MASK_72: Final = 2**72 - 1
+
+
+def _signed(field: int, bits: int) -> int:
+    return field - (1 << bits) if field >> (bits - 1) else field
+
+
+def _hex(digest: bytes) -> str:
+    return "0x" + digest.hex()
