@@ -72,8 +72,12 @@ def test_what_is_announced_covers_no_order_but_can_be_debited(world: World) -> N
     assert world.vault.call("free_for_orders", 8) == 10
     world.post(Batch(FIRST_SLOT, amounts=[(1, 8, 100)]))
     assert world.vault.call("free_for_orders", 8) == 0
+    world.deposit(8, 100)
     world.pass_epochs(2)
-    assert withdraw(world, 8) == COIN - 100
+    assert world.vault.call("free_for_orders", 8) == 10
+    assert withdraw(world, 8) == COIN - 10
+    assert world.vault.call("free_for_orders", 8) == 10
+    world.post(Batch(FIRST_SLOT + 1, amounts=[(1, 8, 10)]))
     assert world.account(8)[0] == 0
 
 
@@ -154,3 +158,18 @@ def test_with_a_coarser_token_dust_stays_credited() -> None:
     world.pass_epochs(2)
     with reverts("vault: nothing free"):
         withdraw(world, 1)
+
+
+def test_members_who_owe_nothing_get_out_when_the_supplier_is_used_up(world: World) -> None:
+    world.deposit(10, COIN)
+    for index in (8, 9):
+        world.members.call("set_connection", index, 2**32 - 1, sender=world.regulator)
+    world.post(Batch(FIRST_SLOT, amounts=[(8, 9, world.account(0)[0])]))
+    with reverts("market: supplier short"):
+        world.post(Batch(FIRST_SLOT + 1, amounts=[(8, 9, 1)]))
+    for index in (8, 10):
+        announce(world, index, 2**78)
+    world.pass_epochs(2)
+    assert withdraw(world, 10) == COIN
+    assert withdraw(world, 8) == 1000 * COIN
+    assert world.vault.call("held") == 0
