@@ -66,7 +66,9 @@ def readings(*registers: tuple[int, int], members: Sequence[int] | None = None) 
     )
 
 
-def context(members: int, timing: str = "ex_ante", rates: Rates = RATES, rewards_balance_nano: int = 0) -> SettlementContext:
+def context(
+    members: int, timing: str = "ex_ante", rates: Rates = RATES, rewards_balance_nano: int = 0
+) -> SettlementContext:
     """The context of slot 7."""
     return SettlementContext(7, members, rates, timing, rewards_balance_nano)
 

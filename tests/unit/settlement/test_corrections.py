@@ -1,12 +1,12 @@
 """Late readings: a revision holds only the difference and touches nobody but its member."""
 
 import pytest
+from tests.fakes.settlement_slots import agreement, bill, book, context, lines, readings, system_balances
 
 from commonwatt.core.accounts import Account, Kind
 from commonwatt.core.records import Readings
 from commonwatt.settlement import correction, correction_findings
 from commonwatt.settlement.scheduled import Scheduled
-from tests.fakes.settlement_slots import agreement, bill, book, context, lines, readings, system_balances
 
 # Member 0 exports 600 (400 sold), member 1 imports 500 (400 bought), member 2 imports 50; ex_post.
 ORDERS = book((0, "sell", 600), (1, "buy", 400))

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from tests.fakes.settlement_slots import Deal, agreement, bill, book, context, lines, readings
 
 from commonwatt.core.accounts import Account, Kind
 from commonwatt.settlement.delivered import Delivered
-from tests.fakes.settlement_slots import Deal, agreement, bill, book, context, lines, readings
 
 PRICE = 200_000
 RULE = Delivered(penalty_gamma_micro_per_kwh=20_000)
@@ -35,7 +35,11 @@ def test_a_trade_is_delivered_as_far_as_both_meters_go(
 def test_overlapping_trades_share_what_each_side_has_left_in_rounds() -> None:
     orders = book((0, "sell", 300), (1, "sell", 300), (2, "buy", 300), (3, "buy", 300))
     traded = agreement(
-        orders, (0, 2, 200, PRICE, PRICE), (0, 3, 100, PRICE, PRICE), (1, 2, 100, PRICE, PRICE), (1, 3, 200, PRICE, PRICE)
+        orders,
+        (0, 2, 200, PRICE, PRICE),
+        (0, 3, 100, PRICE, PRICE),
+        (1, 2, 100, PRICE, PRICE),
+        (1, 3, 200, PRICE, PRICE),
     )
     statement = RULE.settle(orders, traded, readings((150, 0), (300, 0), (0, 300), (0, 90)), context(4))
 

@@ -1,11 +1,11 @@
 """Rewards and penalties for forecasts: paid out of a pool that never goes below zero."""
 
 import pytest
+from tests.fakes.settlement_slots import agreement, bill, book, context, lines, readings, system_balances
 
 from commonwatt.core.accounts import Account, Kind
 from commonwatt.core.records import Reason
 from commonwatt.settlement.scheduled import Scheduled
-from tests.fakes.settlement_slots import agreement, bill, book, context, lines, readings, system_balances
 
 ORDERS = book((0, "sell", 1000), (1, "buy", 1000))
 TRADE = agreement(ORDERS, (0, 1, 1000, 200_000, 200_000))
@@ -25,7 +25,9 @@ BAND = Scheduled(
 RICH_NANO = 10**12
 
 
-def rewards(rule: Scheduled, export_wh: int, import_wh: int = 0, balance_nano: int = RICH_NANO) -> list[tuple[str, int, int, int]]:
+def rewards(
+    rule: Scheduled, export_wh: int, import_wh: int = 0, balance_nano: int = RICH_NANO
+) -> list[tuple[str, int, int, int]]:
     statement = rule.settle(
         ORDERS, TRADE, readings((export_wh, import_wh), (0, 1000)), context(2, rewards_balance_nano=balance_nano)
     )

@@ -1,12 +1,12 @@
 """Rule `scheduled`: every case of schedule against meter, worked out by hand."""
 
 import pytest
+from tests.fakes.settlement_slots import agreement, bill, book, context, lines, rates, readings, system_balances
 
 from commonwatt.core.accounts import Account, Kind
 from commonwatt.core.errors import BrokenPromise, ConservationBroken
 from commonwatt.core.records import Reason
 from commonwatt.settlement.scheduled import Scheduled
-from tests.fakes.settlement_slots import agreement, bill, book, context, lines, rates, readings, system_balances
 
 FIRM = Scheduled(reward_form="none")
 GATE = Scheduled(reward_form="none", residual="gate")
@@ -117,7 +117,10 @@ def test_a_member_without_a_trade_has_its_registers_with_the_supplier() -> None:
         ("grid_fee", 30, 70_000, -2_100_000),
         ("tax", 30, 30_000, -900_000),
     ]
-    assert lines(statement.postings, Kind.SUPPLIER) == [(Account.SUPPLIER, 8, 8_000_000), (8, Account.SUPPLIER, 9_000_000)]
+    assert lines(statement.postings, Kind.SUPPLIER) == [
+        (Account.SUPPLIER, 8, 8_000_000),
+        (8, Account.SUPPLIER, 9_000_000),
+    ]
     # 70 Wh are left with the supplier, who sells them at the balancing price.
     assert lines(statement.postings, Kind.WHOLESALE) == [(Account.WHOLESALE, Account.SUPPLIER, 3_500_000)]
 
