@@ -57,7 +57,7 @@ def seeded_world(seed: int, members: int, timing: str, *, sensible: bool = False
 
 def _rates(rng: np.random.Generator, *, sensible: bool) -> Rates:
     if sensible:
-        feed_in, spread = int(rng.integers(-50_000, 100_000)), int(rng.integers(0, 300_000))
+        feed_in, spread = int(rng.integers(-50_000, 100_000)), int(rng.integers(100_000, 400_000))
         low = {"retail": feed_in + spread, "feed_in": feed_in}
     else:
         low = {}
@@ -65,7 +65,10 @@ def _rates(rng: np.random.Generator, *, sensible: bool) -> Rates:
     for field in fields(Rates):
         name = field.name.removesuffix("_micro_per_kwh")
         charged = name.endswith(("fee", "tax"))
-        values[field.name] = low.get(name, int(rng.choice([0, rng.integers(0 if charged else -100_000, 400_000)])))
+        values[field.name] = low.get(
+            name,
+            int(rng.integers(0 if charged else -100_000, 100_000 if charged else 400_000)) * int(rng.integers(0, 2)),
+        )
     return Rates(**values)
 
 
@@ -82,7 +85,8 @@ def _book(rng: np.random.Generator, registers: Ints, rates: Rates) -> OrderBook:
         for _ in range(int(rng.integers(0, 4))):
             energy = int(rng.integers(0, left + 1))
             if energy:
-                rows.append((member, is_sell, energy, int(rng.integers(-100_000, 600_000))))
+                limit = rng.integers(-100_000, 200_000) if is_sell else rng.integers(0, 600_000)
+                rows.append((member, is_sell, energy, int(limit)))
                 left -= energy
     order = rng.permutation(len(rows))
     table = np.array([rows[row] for row in order], np.int64).reshape(-1, 4)
