@@ -19,27 +19,24 @@ class Columns:
 
     def __post_init__(self) -> None:
         length = -1
-        for field in dataclasses.fields(self):
-            dtype, width = self.dtypes.get(field.name, ("int64", 0))
-            array: npt.NDArray[np.generic] = np.ascontiguousarray(getattr(self, field.name), dtype=dtype)
-            expected = (len(array), width) if width else (len(array),)
-            if array.shape != expected:
-                array = array.reshape(expected)
+        for name, dtype, width in _layout(type(self)):
+            array: npt.NDArray[np.generic] = np.ascontiguousarray(getattr(self, name), dtype=dtype)
+            if width or array.ndim != 1:
+                array = array.reshape((len(array), width) if width else (len(array),))
             if length not in (-1, len(array)):
-                raise ValueError(f"expected columns of equal length, was {field.name} {len(array)} beside {length}")
+                raise ValueError(f"expected columns of equal length, was {name} {len(array)} beside {length}")
             length = len(array)
             if array.flags.writeable:
                 array = array.view()
                 array.flags.writeable = False
-            object.__setattr__(self, field.name, array)
+            object.__setattr__(self, name, array)
 
     def __len__(self) -> int:
-        first = dataclasses.fields(self)[0].name
-        return len(getattr(self, first))
+        return len(getattr(self, _layout(type(self))[0][0]))
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """The columns by name, in declared order."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {name: getattr(self, name) for name, _, _ in _layout(type(self))}
 
     def take(self, rows: npt.NDArray[np.generic]) -> Self:
         """The rows of a mask or of indices, in that order."""
@@ -77,3 +74,14 @@ class Columns:
     def _blank(cls, name: str, length: int, value: int = 0) -> npt.NDArray[np.generic]:
         dtype, width = cls.dtypes.get(name, ("int64", 0))
         return np.full((length, width) if width else length, value, dtype=dtype)
+
+
+_LAYOUTS: dict[type[Columns], tuple[tuple[str, np.dtype[np.generic], int], ...]] = {}
+
+
+def _layout(kind: type[Columns]) -> tuple[tuple[str, np.dtype[np.generic], int], ...]:
+    """Name, dtype and width of each field of a kind of table; worked out once, since tables are made by the thousand."""
+    if kind not in _LAYOUTS:
+        named = ((field.name, *kind.dtypes.get(field.name, ("int64", 0))) for field in dataclasses.fields(kind))
+        _LAYOUTS[kind] = tuple((name, np.dtype(dtype), width) for name, dtype, width in named)
+    return _LAYOUTS[kind]

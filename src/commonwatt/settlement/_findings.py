@@ -122,12 +122,14 @@ def _leg_findings(legs: Legs, *, turns: bool) -> list[Finding]:
 
 def _money_findings(statement: Statement, context: SettlementContext) -> list[Finding]:
     legs, postings, found = statement.legs, statement.postings, []
-    of_legs = _KIND_OF_LEG[legs.leg]
-    for kind in Kind:
-        own = of_legs == kind
-        billed = _by_member(legs.member[own], legs.amount_nano[own], context.members)
-        paid = balances_nano(postings.take(postings.kind == kind), FIRST_MEMBER + context.members)[FIRST_MEMBER:]
-        found += _differences(f"postings {kind.name.lower()} amount_nano", billed, paid)
+    accounts = FIRST_MEMBER + context.members
+    billed, paid = np.zeros((2, len(Kind), accounts), np.int64)
+    np.add.at(billed, (_KIND_OF_LEG[legs.leg], legs.member + FIRST_MEMBER), legs.amount_nano)
+    np.add.at(paid, (postings.kind, postings.credit), postings.amount_nano)
+    np.subtract.at(paid, (postings.kind, postings.debit), postings.amount_nano)
+    for kind in np.flatnonzero((billed != paid)[:, FIRST_MEMBER:].any(axis=1)):
+        name = f"postings {Kind(int(kind)).name.lower()} amount_nano"
+        found += _differences(name, billed[kind, FIRST_MEMBER:], paid[kind, FIRST_MEMBER:])
     return found + _posting_findings(postings)
 
 

@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 
 from commonwatt.core.accounts import (
-    FIRST_MEMBER,
     Account,
     Kind,
     Postings,
@@ -20,7 +19,7 @@ from commonwatt.core.accounts import (
 from commonwatt.core.records import LEG_ENERGY_SIGN, Leg, Legs, Statement
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Ints, exact_sum
-from commonwatt.settlement._trades import Peers, peer_legs, trade_postings
+from commonwatt.settlement._trades import Peers, peer_legs, single_posting, trade_postings
 from commonwatt.settlement.base import SettlementContext
 
 PAID_TO: Final[dict[Leg, tuple[Kind, Account]]] = {
@@ -152,10 +151,9 @@ def _reward_tables(rewarded: Rewarded) -> tuple[Legs, Postings]:
         price_micro_per_kwh=rewarded.price_micro_per_kwh,
         amount_nano=amount,
     )
-    grid, pool = np.array([Account.GRID], np.int64), np.array([Account.REWARDS], np.int64)
     # The share of the fees stands before the rewards: in this order the pool is never below zero.
-    entering = amount_postings(grid, pool, np.array([rewarded.fee_share_nano], np.int64), Kind.FEE)
-    paid = amount_postings(np.full_like(member, Account.REWARDS), member + FIRST_MEMBER, amount, Kind.REWARD)
+    entering = single_posting(Account.GRID, Account.REWARDS, rewarded.fee_share_nano, Kind.FEE)
+    paid = amount_postings(np.full_like(member, Account.REWARDS), member_account(member), amount, Kind.REWARD)
     return legs, Postings.joined((entering, paid))
 
 

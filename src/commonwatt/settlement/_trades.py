@@ -58,30 +58,21 @@ def energy_by_member(member: Ints, energy_wh: Ints, members: int) -> Ints:
 
 def peer_legs(peers: Peers) -> Legs:
     """One leg per member, side and price."""
-    return Legs.joined(
-        (
-            _grouped(peers.seller, peers.energy_wh, peers.sell_price_micro_per_kwh, Leg.PEER_SELL, 1),
-            _grouped(peers.buyer, peers.energy_wh, peers.buy_price_micro_per_kwh, Leg.PEER_BUY, -1),
-        )
-    )
-
-
-def _grouped(member: Ints, energy_wh: Ints, price: Ints, leg: Leg, sign: int) -> Legs:
-    rows = np.flatnonzero((member != NOBODY) & (energy_wh > 0))
+    trades = len(peers.energy_wh)
+    member = np.concatenate([peers.seller, peers.buyer])
+    price = np.concatenate([peers.sell_price_micro_per_kwh, peers.buy_price_micro_per_kwh])
+    energy = np.concatenate([peers.energy_wh, peers.energy_wh])
+    leg = np.repeat(np.array([Leg.PEER_SELL, Leg.PEER_BUY], np.int64), trades)
+    rows = np.flatnonzero((member != NOBODY) & (energy > 0))
     if not len(rows):
         return Legs.empty()
-    rows = rows[np.lexsort((price[rows], member[rows]))]
-    member, price = member[rows], price[rows]
-    starts = np.flatnonzero(np.append(True, (np.diff(member) != 0) | (np.diff(price) != 0)))
-    total, price = np.add.reduceat(energy_wh[rows], starts), price[starts]
-    return Legs.of(
-        len(starts),
-        member=member[starts],
-        leg=int(leg),
-        energy_wh=total,
-        price_micro_per_kwh=price,
-        amount_nano=sign * total * price,
-    )
+    rows = rows[np.lexsort((price[rows], leg[rows], member[rows]))]
+    member, leg, price = member[rows], leg[rows], price[rows]
+    changed = (np.diff(member) != 0) | (np.diff(leg) != 0) | (np.diff(price) != 0)
+    starts = np.flatnonzero(np.append(True, changed))
+    total, price, leg = np.add.reduceat(energy[rows], starts), price[starts], leg[starts]
+    sign = np.where(leg == Leg.PEER_SELL, 1, -1)
+    return Legs(member[starts], leg, total, price, sign * total * price)
 
 
 def trade_postings(peers: Peers) -> Postings:
@@ -91,29 +82,28 @@ def trade_postings(peers: Peers) -> Postings:
         ConservationBroken: fills with the pool whose sold and bought energy differ.
 
     """
-    moved = peers.energy_wh > 0
+    energy, sell_price, buy_price = peers.energy_wh, peers.sell_price_micro_per_kwh, peers.buy_price_micro_per_kwh
+    moved = energy > 0
     sold, bought = moved & (peers.seller != NOBODY), moved & (peers.buyer != NOBODY)
-    direct = sold & bought & (peers.sell_price_micro_per_kwh == peers.buy_price_micro_per_kwh)
-    into, out = sold & ~direct, bought & ~direct
-    energy = peers.energy_wh
+    direct = sold & bought & (sell_price == buy_price)
+    into, out = np.flatnonzero(sold & ~direct), np.flatnonzero(bought & ~direct)
     if excess := exact_sum(energy[into]) - exact_sum(energy[out]):
         raise ConservationBroken(f"expected the pool to pass on what it takes, was {excess} Wh left")
-    paid = exact_sum(energy[out] * peers.buy_price_micro_per_kwh[out])
-    received = exact_sum(energy[into] * peers.sell_price_micro_per_kwh[into])
-    operator, pool = np.array([Account.OPERATOR], np.int64), np.array([Account.POOL], np.int64)
+    both = np.flatnonzero(direct)
     seller, buyer = member_account(peers.seller), member_account(peers.buyer)
-    through = np.full_like(energy, Account.POOL)
-    sell_price, buy_price = peers.sell_price_micro_per_kwh, peers.buy_price_micro_per_kwh
-    return Postings.joined(
-        (
-            *(
-                energy_postings(receiver[rows], payer[rows], energy[rows], price[rows], Kind.TRADE)
-                for rows, receiver, payer, price in (
-                    (direct, seller, buyer, sell_price),
-                    (into, seller, through, sell_price),
-                    (out, through, buyer, buy_price),
-                )
-            ),
-            amount_postings(pool, operator, np.array([paid - received], np.int64), Kind.TRADE),
-        )
+    postings = energy_postings(
+        np.concatenate([seller[both], seller[into], np.full_like(out, Account.POOL)]),
+        np.concatenate([buyer[both], np.full_like(into, Account.POOL), buyer[out]]),
+        energy[np.concatenate([both, into, out])],
+        np.concatenate([sell_price[both], sell_price[into], buy_price[out]]),
+        Kind.TRADE,
     )
+    excess = exact_sum(energy[out] * buy_price[out]) - exact_sum(energy[into] * sell_price[into])
+    return Postings.joined([postings, single_posting(Account.POOL, Account.OPERATOR, excess, Kind.TRADE)])
+
+
+def single_posting(debit: Account, credit: Account, amount_nano: int, kind: Kind) -> Postings:
+    """One plain amount between system accounts; turned round where negative, none where zero."""
+    if not amount_nano:
+        return Postings.empty()
+    return amount_postings(np.array([debit]), np.array([credit]), np.array([amount_nano], np.int64), kind)

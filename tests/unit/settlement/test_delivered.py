@@ -1,0 +1,133 @@
+"""Rule `delivered`: trades shrink to what both meters show."""
+
+import numpy as np
+import pytest
+from tests.fakes.settlement_slots import Deal, agreement, bill, book, context, lines, readings
+
+from commonwatt.core.accounts import Account, Kind
+from commonwatt.settlement.delivered import Delivered
+
+PRICE = 200_000
+RULE = Delivered(penalty_gamma_micro_per_kwh=20_000)
+ONE_SELLER = book((0, "sell", 1000), (1, "buy", 600), (2, "buy", 400))
+TO_TWO = agreement(ONE_SELLER, (0, 1, 600, PRICE, PRICE), (0, 2, 400, PRICE, PRICE))
+
+
+@pytest.mark.parametrize(
+    ("registers", "expected"),
+    [
+        pytest.param(((1000, 0), (0, 600), (0, 400)), [600, 400], id="all"),
+        pytest.param(((500, 0), (0, 900), (0, 900)), [300, 200], id="pro-rata"),
+        pytest.param(((500, 0), (0, 900), (0, 50)), [450, 50], id="what-one-buyer-leaves-goes-to-the-other"),
+        pytest.param(((500, 0), (0, 0), (0, 0)), [0, 0], id="nobody-home"),
+        pytest.param(((0, 30), (0, 600), (0, 400)), [0, 0], id="no-sun"),
+        pytest.param(((1, 0), (0, 600), (0, 400)), [1, 0], id="the-last-watt-hour-to-the-larger-remainder"),
+    ],
+)
+def test_a_trade_is_delivered_as_far_as_both_meters_go(
+    registers: tuple[tuple[int, int], ...], expected: list[int]
+) -> None:
+    statement = RULE.settle(ONE_SELLER, TO_TWO, readings(*registers), context(3))
+
+    assert statement.delivered_wh.tolist() == expected
+
+
+def test_overlapping_trades_share_what_each_side_has_left_in_rounds() -> None:
+    orders = book((0, "sell", 300), (1, "sell", 300), (2, "buy", 300), (3, "buy", 300))
+    traded = agreement(
+        orders,
+        (0, 2, 200, PRICE, PRICE),
+        (0, 3, 100, PRICE, PRICE),
+        (1, 2, 100, PRICE, PRICE),
+        (1, 3, 200, PRICE, PRICE),
+    )
+    statement = RULE.settle(orders, traded, readings((150, 0), (300, 0), (0, 300), (0, 90)), context(4))
+
+    # Round 1: seller 0 shares 150 as 100, 50; buyer 3 shares 90 as 30, 60: moved 100, 30, 100, 60.
+    # Round 2: seller 0's last 20 go to buyer 2, who has 100 left.
+    assert statement.delivered_wh.tolist() == [120, 30, 100, 60]
+
+
+@pytest.mark.parametrize(
+    ("deals", "exported", "imported", "expected"),
+    [
+        # After round 1 (1, 1, 1) seller and buyer have 1 Wh each, meant for different trades: no round moves it.
+        pytest.param(
+            ((0, 1, 5, 0, 0), (0, -1, 6, 0, 0), (-1, 1, 4, 0, 0)), (3, 0), (0, 3), [2, 1, 1], id="between-two-members"
+        ),
+        pytest.param(
+            ((-1, 4, 7, 0, 0), (0, 3, 5, 0, 0), (0, -1, 2, 0, 0), (-1, 3, 4, 0, 0)),
+            (5, 3, 2, 0, 0),
+            (0, 0, 0, 3, 4),
+            [2, 3, 2, 0],
+            id="through-the-pool",
+        ),
+    ],
+)
+def test_what_rounding_leaves_open_moves_in_order_of_trades(
+    deals: tuple[Deal, ...], exported: tuple[int, ...], imported: tuple[int, ...], expected: list[int]
+) -> None:
+    members = len(exported)
+    orders = book(*((m, "sell" if exported[m] else "buy", 100) for m in range(members)))
+    statement = RULE.settle(
+        orders,
+        agreement(orders, *deals),
+        readings(*zip(exported, imported, strict=True)),
+        context(members),
+    )
+
+    assert statement.delivered_wh.tolist() == expected
+
+
+def test_the_pool_passes_on_what_it_takes_shared_pro_rata() -> None:
+    orders = book((0, "sell", 600), (1, "sell", 300), (2, "buy", 900))
+    traded = agreement(orders, (0, -1, 600, PRICE, 0), (1, -1, 300, PRICE, 0), (-1, 2, 900, 0, PRICE))
+    statement = RULE.settle(orders, traded, readings((600, 0), (300, 0), (0, 450)), context(3))
+
+    assert statement.delivered_wh.tolist() == [300, 150, 450]
+    assert bill(statement, 0) == [("peer_sell", 300, PRICE, 60_000_000), ("supplier_sell", 300, 80_000, 24_000_000)]
+
+
+def test_the_rest_is_supplied_and_fed_in_at_the_tariff_without_imbalance() -> None:
+    statement = RULE.settle(ONE_SELLER, TO_TWO, readings((500, 20), (0, 900), (10, 50)), context(3))
+
+    assert bill(statement, 0) == [
+        ("peer_sell", 500, PRICE, 100_000_000),
+        ("supplier_buy", 20, 300_000, -6_000_000),
+        ("grid_fee", 20, 70_000, -1_400_000),
+        ("tax", 20, 30_000, -600_000),
+        ("penalty", 500, 20_000, -10_000_000),
+    ]
+    assert bill(statement, 1) == [
+        ("peer_buy", 450, PRICE, -90_000_000),
+        ("supplier_buy", 450, 300_000, -135_000_000),
+        ("grid_fee", 450, 70_000, -31_500_000),
+        ("local_fee", 450, 20_000, -9_000_000),
+        ("tax", 450, 10_000, -4_500_000),
+        ("tax", 450, 30_000, -13_500_000),
+    ]
+    assert bill(statement, 2)[:2] == [("peer_buy", 50, PRICE, -10_000_000), ("supplier_sell", 10, 80_000, 800_000)]
+
+
+def test_an_offer_that_was_not_there_pays_into_the_pool_of_rewards() -> None:
+    statement = RULE.settle(ONE_SELLER, TO_TWO, readings((400, 0), (0, 600), (0, 400)), context(3))
+
+    assert lines(statement.postings, Kind.PENALTY) == [(8, Account.REWARDS, 12_000_000)]
+
+
+def test_a_seller_does_not_pay_for_a_buyer_who_stayed_away() -> None:
+    statement = RULE.settle(ONE_SELLER, TO_TWO, readings((1000, 0), (0, 0), (0, 400)), context(3))
+
+    assert bill(statement, 0) == [
+        ("peer_sell", 400, PRICE, 80_000_000),
+        ("supplier_sell", 600, 80_000, 48_000_000),
+    ]
+    assert bill(statement, 1) == []
+
+
+def test_the_books_arrays_are_left_as_they_were() -> None:
+    metered = readings((500, 0), (0, 900), (0, 50))
+    before = np.concatenate([metered.export_wh, metered.import_wh, TO_TWO.trades.energy_wh])
+    RULE.settle(ONE_SELLER, TO_TWO, metered, context(3))
+
+    assert np.array_equal(before, np.concatenate([metered.export_wh, metered.import_wh, TO_TWO.trades.energy_wh]))
