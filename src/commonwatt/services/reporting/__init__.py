@@ -1,0 +1,1 @@
+"""Reporting: from a finished run's tables to summary.json, report.html, the terminal's ending and every member's bill."""
