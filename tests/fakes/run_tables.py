@@ -189,13 +189,10 @@ def _trade(rows: Rows, slot: int, names: list[str], wish: Any, limits_buy: Any, 
         filled = abs(wish[m]) - left[m]
         rows.add("orders", slot, order, names[m], "sell" if selling else "buy", abs(wish[m]), limit, n, "pv" if selling else "unknown",
                  "any", filled, "filled" if left[m] == 0 else "no_counterpart" if is_open else "slot_failed")  # fmt: skip
-    sold, out, into = np.zeros(len(names), np.int64), np.maximum(net, 0), np.maximum(-net, 0)
+    sold = np.zeros(len(names), np.int64)
     for n, (seller, buyer, energy) in enumerate(pairs):
-        delivered = min(energy, out[seller], into[buyer])
-        out[seller] -= delivered
-        into[buyer] -= delivered
         rows.add("trades", slot, f"{slot}-t{n}", names[seller], names[buyer], orders[seller], orders[buyer], energy, price, price,
-                 energy * price, energy * price, delivered, 1)  # fmt: skip
+                 energy * price, energy * price, energy, 1)  # fmt: skip
         _leg(rows, slot, names, seller, "peer_sell", energy, price, "member:" + names[buyer], "trade")
         _leg(rows, slot, names, buyer, "peer_buy", energy, -price, None, "trade")
         sold[seller] += energy

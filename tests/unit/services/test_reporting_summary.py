@@ -57,7 +57,7 @@ def neighbours() -> Run:
 def test_every_figure_of_two_neighbours_is_as_counted_by_hand(neighbours: Run) -> None:
     summary = results(*neighbours).summary
     expected = {
-        "slots": 1, "failed_slots": 0, "members": 2, "traded_wh": 900, "delivered_wh": 900,
+        "slots": 1, "failed_slots": 0, "members": 2, "traded_wh": 900, "delivered_wh": 900, "backed_wh": 900,
         "imported_wh": 500, "exported_wh": 0, "losses_wh": 0, "supplier_sold_wh": 600, "supplier_bought_wh": 100,
         "self_sufficiency_share": round(1 - 500 / 1900, 9), "self_consumption_share": 1.0,
         # energy-only limits: bob 300 - 15 = 285, ann 100
@@ -85,7 +85,7 @@ def test_losses_are_part_of_what_a_community_imports(neighbours: Run) -> None:
         ("readings", "import_wh", 2),
         ("readings", "export_wh", 1),
         *[("statements", "energy_wh", row) for row in range(4)],
-        ("trades", "energy_wh", 0),
+        ("trades", "delivered_wh", 0),
         ("trades", "slot", 0),
         ("readings", "slot", 2),
     ],
@@ -132,11 +132,34 @@ def test_a_trade_of_a_member_that_does_not_exist_is_seen(neighbours: Run) -> Non
     assert results(facts, tables | {"trades": trades}).summary["energy_mismatch_wh"] == 900 + 900
 
 
-def test_under_delivered_the_peer_legs_are_what_was_delivered(neighbours: Run) -> None:
+def test_peer_legs_are_what_was_delivered_of_a_trade(neighbours: Run) -> None:
     facts, tables = neighbours
-    tables = tables | {"trades": changed(tables["trades"], "energy_wh", 0, 50)}
-    assert results(replace(facts, settlement="delivered"), tables).summary["energy_mismatch_wh"] == 0
-    assert results(facts, tables).summary["energy_mismatch_wh"] == 100
+    summary = results(facts, tables | {"trades": changed(tables["trades"], "energy_wh", 0, 50)}).summary
+    assert (summary["traded_wh"], summary["delivered_wh"], summary["energy_mismatch_wh"]) == (950, 900, 0)
+
+
+def test_firm_trades_beyond_the_meters_are_traded_but_not_backed() -> None:
+    summary = results(*week(slots=48, timing="ex_ante", noise=0.5)).summary
+    assert isinstance(summary["delivered_wh"], int)
+    assert isinstance(summary["backed_wh"], int)
+    assert 0 < summary["backed_wh"] < summary["delivered_wh"]
+    assert results(*week(slots=48, timing="ex_ante", noise=0.0)).summary["efficiency_share"] == 1.0
+
+
+def test_void_trades_of_a_failed_slot_count_nowhere(neighbours: Run) -> None:
+    facts, tables = neighbours
+    trades = tables["trades"].to_pylist()
+    void = trades[0] | {
+        "trade_id": "v",
+        "slot": FIRST_SLOT + 1,
+        "delivered_wh": 0,
+        "sell_amount_nano": 0,
+        "buy_amount_nano": 0,
+    }
+    more = facts_of(["ann", "bob"], ["Ann", "Bob"], 2, failed={FIRST_SLOT + 1: "why"}, gas_by_transaction={})
+    tables = tables | {"trades": pa.Table.from_pylist([*trades, void], schema=tables["trades"].schema)}
+    before, after = results(replace(facts, gas_by_transaction={}), neighbours[1]).summary, results(more, tables).summary
+    assert {k for k in before if before[k] != after[k]} == {"slots", "failed_slots", "gas_source"}
 
 
 def test_trades_with_the_pool_count_once(neighbours: Run) -> None:

@@ -120,6 +120,29 @@ class Books:
         return columns
 
     @cached_property
+    def agreed_wh(self) -> Ints:
+        """Energy of every row of trades; 0 in a failed slot, whose trades are void."""
+        void = np.isin(numbers(self.tables["trades"], "slot"), list(self.facts.failed))
+        return np.where(void, 0, numbers(self.tables["trades"], "energy_wh"))
+
+    @cached_property
+    def backed_wh(self) -> Ints:
+        """What of every row of trades, as settled, both meters showed; all of it in `ex_post` and under the rule `delivered`.
+
+        In proportion to what its seller exported of all it sold and its buyer imported of all it bought in the slot, the smaller of
+        the two, rounded down.
+        """
+        backed = settled = numbers(self.tables["trades"], "delivered_wh")
+        for side, register in (("seller", self.meters.export_wh), ("buyer", self.meters.import_wh)):
+            cell = self.cell_rows("trades", side)
+            if not self.cells:
+                continue
+            total = self.per_cell(cell, settled)[cell]
+            share = settled * np.minimum(register[cell], total) // np.maximum(total, 1)
+            backed = np.where(cell >= 0, np.minimum(backed, share), backed)
+        return backed
+
+    @cached_property
     def losses_wh(self) -> Ints:
         """Losses by slot."""
         at = self.slot_rows("slots")

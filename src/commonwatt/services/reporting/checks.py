@@ -32,7 +32,7 @@ def energy_mismatch_wh(books: Books) -> int:
 
 def _peer_difference(books: Books, legs_wh: Ints, side: str) -> int:
     table = books.tables["trades"]
-    traded = books.per_cell(books.cell_rows("trades", side), numbers(table, books.facts.settled_column))
+    traded = books.per_cell(books.cell_rows("trades", side), numbers(table, "delivered_wh"))
     return _off(legs_wh - traded)
 
 
@@ -45,7 +45,7 @@ def _strays(books: Books) -> int:
     for side in ("seller", "buyer"):
         named = np.asarray(pc.is_valid(trades.column(side)).to_numpy(), bool)
         lost = named & (books.cell_rows("trades", side) < 0)
-        off += int(numbers(trades, books.facts.settled_column)[lost].sum())
+        off += int(numbers(trades, "delivered_wh")[lost].sum())
     return off
 
 

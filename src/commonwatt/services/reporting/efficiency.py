@@ -28,14 +28,17 @@ def clearing_efficiency_share(books: Books) -> float:
     fills = _trades(
         codes(trades, "sell_order", ids.to_pylist()),
         codes(trades, "buy_order", ids.to_pylist()),
-        numbers(trades, "energy_wh"),
+        books.agreed_wh,
     )
     return _share(int(welfare_nano(book, fills)), _optimum(slot, book))
 
 
 def efficiency_share(books: Books) -> float:
-    """Welfare of what was delivered, at the members' true limits, over the optimum of their metered positions; an optimum of 0 gives 1.0."""
-    wishes, trades = books.tables["wishes"], books.tables["trades"]
+    """Welfare, at the members' true limits, of what was traded and metered, over the optimum of their metered positions.
+
+    An optimum of 0 gives 1.0.
+    """
+    wishes = books.tables["wishes"]
     seller, buyer = books.cell_rows("trades", "seller"), books.cell_rows("trades", "buyer")
     cell = books.cell_rows("wishes")
     rows = np.arange(len(seller))
@@ -49,8 +52,7 @@ def efficiency_share(books: Books) -> float:
         limit_micro_per_kwh=np.concatenate(sides),
     )
     book = _energy_only(books, np.tile(books.slot_rows("trades"), 2), traded)
-    delivered = numbers(trades, "delivered_wh")
-    fills = _trades(np.where(seller >= 0, rows, -1), np.where(buyer >= 0, rows + len(rows), -1), delivered)
+    fills = _trades(np.where(seller >= 0, rows, -1), np.where(buyer >= 0, rows + len(rows), -1), books.backed_wh)
     slot, true_book = true_positions(books)
     return _share(int(welfare_nano(book, fills)), _optimum(slot, true_book))
 

@@ -17,9 +17,6 @@ discharge_wh, storage_wh), `wishes` (slot, member, net_wh, buy_limit_micro_per_k
 limits), `slots` (slot, failed, reason, losses_wh, verdict), `balances` (account, free_nano, pending_nano, deposit_nano: read from the
 ledger at the end)."""
 
-SHRINKING_RULES = ("delivered",)
-"""Settlement rules under which a peer leg is what was delivered of a trade; under every other rule trades are firm."""
-
 
 @dataclass(frozen=True)
 class RunFacts:
@@ -63,11 +60,6 @@ class RunFacts:
     ledger_verified: bool | None
     """The run audited its own `public/`; None: it did not."""
     proofs_verified: int
-
-    @property
-    def settled_column(self) -> str:
-        """The column of `trades` that peer legs settle."""
-        return "delivered_wh" if self.settlement in SHRINKING_RULES else "energy_wh"
 
     @property
     def is_ex_ante(self) -> bool:

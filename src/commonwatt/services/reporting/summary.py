@@ -82,8 +82,9 @@ def _energy(books: Books, figures: MemberFigures) -> Summary:
     taken = books.legs("energy_wh", "supplier_buy", "imbalance_short", "correction_short")
     given = books.legs("energy_wh", "supplier_sell", "imbalance_long", "correction_long")
     return {
-        "traded_wh": int(numbers(trades, "energy_wh")[sold].sum()),
+        "traded_wh": int(books.agreed_wh[sold].sum()),
         "delivered_wh": int(numbers(trades, "delivered_wh")[sold].sum()),
+        "backed_wh": int(books.backed_wh[sold].sum()),
         "imported_wh": imported,
         "exported_wh": exported,
         "losses_wh": losses,
@@ -103,10 +104,10 @@ def _prices(books: Books) -> Summary:
     """What buyers paid a neighbour per kWh, fees left out; the mean is weighted by energy and rounded half up."""
     trades = books.tables["trades"]
     bought = np.asarray(pc.is_valid(trades.column("buyer")).to_numpy(), bool)
-    energy = numbers(trades, "energy_wh")[bought]
-    price = numbers(trades, "buy_price_micro_per_kwh")[bought]
+    bought &= books.agreed_wh > 0
+    energy, price = books.agreed_wh[bought], numbers(trades, "buy_price_micro_per_kwh")[bought]
     names = [f"price_{which}_micro_per_kwh" for which in ("mean", "min", "max")]
-    if not int(energy.sum()):
+    if not len(energy):
         return dict.fromkeys(names)
     mean = (2 * int((energy * price).sum()) + int(energy.sum())) // (2 * int(energy.sum()))
     return dict(zip(names, (mean, int(price.min()), int(price.max())), strict=True))
