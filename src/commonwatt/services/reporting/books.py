@@ -8,12 +8,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from commonwatt.core.records import Leg
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Flags, Ints
 from commonwatt.services.reporting.facts import RunFacts, RunTables
+
+LEG_NAMES = tuple(leg.name.lower() for leg in Leg)
+"""As statements write them."""
 
 
 def numbers(table: pa.Table, column: str, empty: int = 0) -> Ints:
@@ -62,6 +67,7 @@ class Books:
         self.members = len(self.pseudonyms)
         self.slots = facts.slots
         self.cells = self.slots * self.members
+        self._cell_rows: dict[tuple[str, str], Ints] = {}
 
     @property
     def ids(self) -> list[str]:
@@ -78,9 +84,11 @@ class Books:
 
     def cell_rows(self, table: str, column: str = "member") -> Ints:
         """The cell of every row of a table; -1 where the row has no member or no slot of this run."""
-        slot, member = self.slot_rows(table), self.member_rows(table, column)
-        known = (member >= 0) & (slot >= 0) & (slot < self.slots)
-        return np.where(known, slot * self.members + member, -1)
+        if (table, column) not in self._cell_rows:
+            slot, member = self.slot_rows(table), self.member_rows(table, column)
+            known = (member >= 0) & (slot >= 0) & (slot < self.slots)
+            self._cell_rows[table, column] = np.where(known, slot * self.members + member, -1)
+        return self._cell_rows[table, column]
 
     def per_cell(self, cells: Ints, values: Ints, rows: Flags | None = None) -> Ints:
         """Sums by cell over the rows that have one (and are in `rows`)."""
@@ -151,9 +159,9 @@ class Books:
     def legs(self, column: str, *names: str) -> Ints:
         """Sums over the statement's rows of these legs by cell; revisions are differences, so all of them count."""
         table = self.tables["statements"]
-        leg = codes(table, "leg", names)
-        return self.per_cell(self._statement_cells, numbers(table, column), leg >= 0)
+        wanted = np.isin(self._leg_rows, [LEG_NAMES.index(name) for name in names])
+        return self.per_cell(self.cell_rows("statements"), numbers(table, column), wanted)
 
     @cached_property
-    def _statement_cells(self) -> Ints:
-        return self.cell_rows("statements")
+    def _leg_rows(self) -> npt.NDArray[np.int8]:
+        return codes(self.tables["statements"], "leg", LEG_NAMES).astype(np.int8)

@@ -7,11 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from commonwatt.core.accounts import Account, account_names
-from commonwatt.core.records import LEG_ENERGY_SIGN, Leg
+from commonwatt.core.records import LEG_ENERGY_SIGN
 from commonwatt.core.units import Ints
-from commonwatt.services.reporting.books import Books, codes, numbers, summed
-
-LEG_NAMES = tuple(leg.name.lower() for leg in Leg)
+from commonwatt.services.reporting.books import LEG_NAMES, Books, codes, numbers
 
 
 def energy_mismatch_wh(books: Books) -> int:
@@ -59,28 +57,23 @@ def money_mismatch_nano(books: Books) -> int:
 
 
 def _statements_against_postings(books: Books) -> int:
+    """Slot, revision and member as one key; what belongs to no member and slot of the run counts in full."""
     statements, postings = books.tables["statements"], books.tables["postings"]
     names = account_names(books.pseudonyms)
     first = len(names) - books.members
-    rows = [(numbers(statements, "slot"), numbers(statements, "revision"), books.member_rows("statements"))]
-    amounts = [-numbers(statements, "amount_nano")]
+    columns = [("statements", books.cell_rows("statements"), -numbers(statements, "amount_nano"))]
     for side, sign in (("credit", 1), ("debit", -1)):
-        account = codes(postings, side, names)
-        member = np.where(account >= first, account - first, -1)
-        kept = (account < 0) | (member >= 0)  # an account without a name must not vanish from the check
-        rows.append((numbers(postings, "slot")[kept], numbers(postings, "revision")[kept], member[kept]))
-        amounts.append(sign * numbers(postings, "amount_nano")[kept])
-    slot, revision, member = (np.concatenate(column) for column in zip(*rows, strict=True))
-    return _off(_grouped(slot, revision, member, np.concatenate(amounts), books.members))
-
-
-def _grouped(slot: Ints, revision: Ints, member: Ints, values: Ints, members: int) -> Ints:
-    if not len(slot):
-        return values
-    revisions = int(revision.max()) + 1
-    key = ((slot - slot.min()) * revisions + revision) * (members + 1) + member + 1
-    _, group = np.unique(key, return_inverse=True)
-    return summed(group, values, int(group.max()) + 1)
+        account, slot = codes(postings, side, names), books.slot_rows("postings")
+        within = (account >= first) & (slot >= 0) & (slot < books.slots)
+        cell = np.where(within, slot * books.members + account - first, -1)
+        system = (account >= 0) & (account < first)
+        columns.append(("postings", cell, np.where(system, 0, sign * numbers(postings, "amount_nano"))))
+    revisions = {name: numbers(books.tables[name], "revision") for name in ("statements", "postings")}
+    off = sum(_off(amounts[cell < 0]) for _, cell, amounts in columns)
+    for revision in np.unique(np.concatenate([np.unique(column) for column in revisions.values()])):
+        parts = [books.per_cell(cell, amounts, revisions[name] == revision) for name, cell, amounts in columns]
+        off += _off(sum(parts, np.zeros(books.cells, np.int64)))
+    return off
 
 
 def _postings_against_balances(books: Books) -> int:

@@ -66,7 +66,7 @@ def matched_wh(book: OrderBook) -> int:
     bids, wanted = _curve(book, ~book.is_sell, -1)
     if not len(offers) or not len(bids):
         return 0
-    volumes = np.union1d(offered, wanted)
+    volumes = np.concatenate([offered, wanted])
     volumes = volumes[volumes <= min(offered[-1], wanted[-1])]
     crossed = offers[np.searchsorted(offered, volumes)] <= bids[np.searchsorted(wanted, volumes)]
     return int(volumes[crossed].max(initial=0))
