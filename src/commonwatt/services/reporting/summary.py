@@ -38,6 +38,20 @@ class Results:
         """The facts the results were computed from."""
         return self.books.facts
 
+    def whole(self, key: str) -> int:
+        """A figure of the summary that is a whole number."""
+        value = self.summary[key]
+        if not isinstance(value, int):
+            raise TypeError(f"expected {key} to be a whole number, was {value!r}")
+        return value
+
+    def share(self, key: str) -> float:
+        """A figure of the summary that is a share."""
+        value = self.summary[key]
+        if not isinstance(value, float):
+            raise TypeError(f"expected {key} to be a share, was {value!r}")
+        return value
+
 
 def results(facts: RunFacts, tables: RunTables) -> Results:
     """Compute every figure of a finished run."""
