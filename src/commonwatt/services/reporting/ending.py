@@ -1,0 +1,36 @@
+"""The ending in the terminal: ten lines at most, the answer first, then what to type next."""
+
+from __future__ import annotations
+
+from commonwatt.services.reporting.answer import answer, saved, title
+from commonwatt.services.reporting.summary import Results
+from commonwatt.services.reporting.words import energy, money, percent, price, several, slot_word
+
+
+def ending(results: Results, folder: str) -> list[str]:
+    """At most ten plain lines; `folder` is where the run lies, as the user would type it."""
+    told, facts = answer(results), results.facts
+    figures, currency = results.members, facts.currency
+    cost, baseline = (money(int(column.sum()), currency) for column in (figures.cost_nano, figures.baseline_nano))
+    other = "community" if facts.design == "p2pet" else "p2pet"
+    mean, rates = results.summary["price_mean_micro_per_kwh"], results.books.rates
+    local, worse = percent(results.share("self_sufficiency_share")), int((figures.saving_nano < 0).sum())
+    who = told.who if not worse else f"{told.who} {told.worse_off.split(':')[0]}."
+    lines = [
+        f"{title(results)}: {several(results.books.members, 'member')}, {several(facts.slots, slot_word(facts))}",
+        f"Bills     {cost} instead of {baseline} without the market: {saved(results)}",
+        f"          {who}",
+        f"Local     {local} of the electricity used, {energy(results.whole('traded_wh'))} traded between neighbours",
+    ]
+    if isinstance(mean, int):
+        grid = f"{price(int(rates['all_in'].max()))} from the grid, {price(int(rates['feed_in'].min()))} for feeding in"
+        lines.append(f"Price     {price(mean)} {currency}/kWh on average between neighbours ({grid})")
+    if results.forecast is not None:
+        cost = money(max(results.forecast.cost_nano, 0), currency)
+        lines.append(f"Forecasts cost the members {cost}, against trading after delivery")
+    failed = f"; {several(len(facts.failed), slot_word(facts))} failed, see the report" if facts.failed else ""
+    lines.append(f"Books     {told.books}{failed}")
+    lines.append(f"Report    {folder}/report.html")
+    lines.append(f"Next      commonwatt audit {folder}")
+    lines.append(f"          commonwatt run --preset {other} --out out/{other}")
+    return [line.replace("\u00a0", " ").replace("\u2212", "-") for line in lines]

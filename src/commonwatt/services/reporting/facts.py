@@ -1,0 +1,67 @@
+"""What a report is made of: the tables of a finished run, and the facts that are no table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from commonwatt.core.tariff import Rates
+
+RunTables: TypeAlias = Mapping[str, pa.Table]
+"""Tables by name. Public, with the columns of `records.md`: members, orders, trades, readings, statements, postings, receipts; `member`
+is the pseudonym, an empty side is null, names are lower case. Private (the operator's): `flows` (slot, member, load_wh, pv_wh, charge_wh,
+discharge_wh, storage_wh), `wishes` (slot, member, net_wh, buy_limit_micro_per_kwh, sell_limit_micro_per_kwh: metered position, true
+limits), `slots` (slot, failed, reason, losses_wh, verdict), `balances` (account, free_nano, pending_nano, deposit_nano: read from the
+ledger at the end)."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Everything about a run that is not a table."""
+
+    name: str
+    currency: str
+    time_zone: str
+    """For display; slots are UTC."""
+    slot_s: int
+    first_slot: int
+    slots: int
+    seed: int
+    design: str
+    timing: str
+    """`ex_post` or `ex_ante`."""
+    venue: str
+    clearing: str
+    pricing: str
+    settlement: str
+    residual: str
+    forecasting: str
+    metering: str
+    chain: str
+    executor: str
+    rates: Mapping[int, Rates]
+    """By slot; every slot of the run."""
+    member_ids: Mapping[str, str]
+    """Pseudonym -> the id the community uses; report.html and the bills belong to the operator and the member."""
+    origins: Mapping[str, str]
+    """Pseudonym -> where its profile comes from: measured, resampled or simulated."""
+    failed: Mapping[int, str]
+    """Slot -> why it failed."""
+    notices: tuple[str, ...]
+    """Sentences for the reader: "3 gaps substituted"."""
+    not_built: tuple[str, ...]
+    gas_by_transaction: Mapping[str, int]
+    """Transaction hash -> gas. Where only some slots were replayed, the others count at the mean of their kind (`gas_source` says so)."""
+    gas_source: str
+    """"py-evm replay of k slots", "model" or "none"."""
+    ledger_verified: bool | None
+    """The run audited its own `public/`; None: it did not."""
+    proofs_verified: int
+
+    @property
+    def is_ex_ante(self) -> bool:
+        """Whether orders were made from forecasts, before delivery."""
+        return self.timing == "ex_ante"

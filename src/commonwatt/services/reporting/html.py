@@ -1,0 +1,77 @@
+"""Pieces of HTML: escaped text, tables that scroll and can be reached from the keyboard, sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text; the first column heads its row. `numeric` counts columns that are numbers, from the right."""
+
+    caption: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    texts: int = 1
+    """So many columns on the left are words, the others numbers."""
+    foot: Sequence[str] = field(default_factory=tuple)
+
+    def html(self) -> str:
+        """The table in a frame that scrolls sideways on a narrow screen."""
+        head = "".join(f"<th scope=col{self._align(at)}>{escape(text)}</th>" for at, text in enumerate(self.heads))
+        body = "".join(self._row(row) for row in self.rows)
+        foot = f"<tfoot>{self._row(self.foot)}</tfoot>" if self.foot else ""
+        label = escape(self.caption, quote=True)
+        return (
+            f'<div class="table" role="region" tabindex="0" aria-label="{label}">'
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>{foot}</table></div>"
+        )
+
+    def _row(self, cells: Sequence[str]) -> str:
+        first = f"<th scope=row>{escape(cells[0])}</th>"
+        rest = "".join(f"<td{self._align(at, text)}>{escape(text)}</td>" for at, text in enumerate(cells[1:], 1))
+        return f"<tr>{first}{rest}</tr>"
+
+    def _align(self, at: int, text: str = "") -> str:
+        if at >= self.texts:
+            return ' class="n"'
+        return ' class="wide"' if len(text) > 40 else ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with an anchor, and what stands under it (HTML)."""
+
+    anchor: str
+    heading: str
+    body: str
+
+    def html(self) -> str:
+        """The section."""
+        return f'<section id="{self.anchor}"><h2>{escape(self.heading)}</h2>\n{self.body}</section>'
+
+    def link(self) -> str:
+        """Its line in the contents."""
+        return f'<li><a href="#{self.anchor}">{escape(self.heading)}</a></li>'
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """A paragraph, or nothing where there is nothing to say."""
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<p{attribute}>{escape(text)}</p>\n" if text else ""
+
+
+def items(texts: Sequence[str]) -> str:
+    """A list."""
+    return '<ul class="plain">' + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
+
+
+def plot(name: str, label: str) -> str:
+    """The place of a figure; without scripts it says where the numbers are."""
+    fallback = "The picture needs JavaScript; its figures are in the table of days and the table of members below."
+    return (
+        f'<div class="plot" id="plot-{name}" role="img" aria-label="{escape(label, quote=True)}">'
+        f"<noscript><p>{fallback}</p></noscript></div>\n"
+    )

@@ -1,0 +1,42 @@
+"""What the run asked of the ledger: transactions and gas, by kind and by slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from commonwatt.services.reporting.books import Books
+
+KINDS = ("open", "clear", "settle")
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One transaction as the receipts name it."""
+
+    slot: int
+    kind: str
+    gas: float | None
+    """Measured, or the mean of its kind where only some slots were replayed; None where its kind was never measured."""
+
+
+def transactions(books: Books) -> list[Transaction]:
+    """The run's transactions in the order of the receipts; receipts that share one transaction count once."""
+    table, gas = books.tables["receipts"], books.facts.gas_by_transaction
+    seen: dict[str, tuple[int, str]] = {}
+    for slot, kind, name in zip(*(table.column(c).to_pylist() for c in ("slot", "kind", "transaction")), strict=True):
+        if name:
+            seen.setdefault(name, (slot, kind))
+    measured: dict[str, list[int]] = {}
+    for name, (_, kind) in seen.items():
+        if name in gas:
+            measured.setdefault(kind, []).append(gas[name])
+    means = {kind: sum(values) / len(values) for kind, values in measured.items()}
+    return [Transaction(slot, kind, gas.get(name, means.get(kind))) for name, (slot, kind) in seen.items()]
+
+
+def gas_per_trade(used: list[Transaction], trades: int) -> float | None:
+    """Gas of all transactions over the rows of trades; None without trades, or where some gas is not known."""
+    known = [t.gas for t in used if t.gas is not None]
+    if not trades or not known or len(known) < len(used):
+        return None
+    return sum(known) / trades

@@ -1,0 +1,67 @@
+"""What every member used, paid and saved, and the sums over the community."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from commonwatt.core.units import Ints
+from commonwatt.services.reporting.books import Books, numbers
+
+
+@dataclass(frozen=True)
+class MemberFigures:
+    """One row a member, in order of index; Wh and nano-currency."""
+
+    load_wh: Ints
+    pv_wh: Ints
+    import_wh: Ints
+    export_wh: Ints
+    bought_wh: Ints
+    """From neighbours, as billed."""
+    sold_wh: Ints
+    cost_nano: Ints
+    """What the statements add up to, paid = positive."""
+    baseline_nano: Ints
+    """What the same meters would have cost without a market: import x (retail + grid fee + tax) - export x feed-in."""
+
+    @property
+    def saving_nano(self) -> Ints:
+        """Positive: better off than without a market."""
+        return self.baseline_nano - self.cost_nano
+
+
+def member_figures(books: Books) -> MemberFigures:
+    """Figures of every member from readings, statements, flows and rates."""
+    meters, rates = books.meters, books.rates
+    flows, cell = books.tables["flows"], books.cell_rows("flows")
+    slot = np.repeat(np.arange(books.slots), books.members)
+    baseline = meters.import_wh * rates["all_in"][slot] - meters.export_wh * rates["feed_in"][slot]
+    amounts = books.per_cell(books.cell_rows("statements"), numbers(books.tables["statements"], "amount_nano"))
+    return MemberFigures(
+        load_wh=books.by_member(books.per_cell(cell, numbers(flows, "load_wh"))),
+        pv_wh=books.by_member(books.per_cell(cell, numbers(flows, "pv_wh"))),
+        import_wh=books.by_member(meters.import_wh),
+        export_wh=books.by_member(meters.export_wh),
+        bought_wh=books.by_member(books.legs("energy_wh", "peer_buy")),
+        sold_wh=books.by_member(books.legs("energy_wh", "peer_sell")),
+        cost_nano=-books.by_member(amounts),
+        baseline_nano=books.by_member(baseline),
+    )
+
+
+def cost_saving_share(figures: MemberFigures) -> float:
+    """1 - cost / baseline over the members whose baseline is a cost; 0 when there are none."""
+    payers = figures.baseline_nano > 0
+    return 1 - _share(figures.cost_nano, figures.baseline_nano, payers) if payers.any() else 0.0
+
+
+def revenue_gain_share(figures: MemberFigures) -> float:
+    """Revenue / baseline revenue - 1 over the members who earn without a market; 0 when there are none."""
+    earners = figures.baseline_nano < 0
+    return _share(figures.cost_nano, figures.baseline_nano, earners) - 1 if earners.any() else 0.0
+
+
+def _share(part: Ints, whole: Ints, rows: np.ndarray) -> float:
+    return int(part[rows].sum()) / int(whole[rows].sum())

@@ -1,0 +1,35 @@
+"use strict";
+// Draws the figures in the colours of the page, again whenever those change: light, dark, or on paper.
+(() => {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const touch = matchMedia("(pointer: coarse)").matches;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const config = {
+    responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover", scrollZoom: false,
+    modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+  };
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const inks = () => {
+    const axis = { gridcolor: colour("--grid"), zerolinecolor: colour("--quiet"), linecolor: colour("--line") };
+    return {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: touch ? false : "zoom",
+      font: { color: colour("--ink"), size: 13, family: "system-ui, sans-serif" },
+      hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--line"), font: { color: colour("--ink") } },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--quiet"), activecolor: colour("--ink") },
+      transition: { duration: still ? 0 : 200 }, axis,
+    };
+  };
+  const draw = () => {
+    const { axis, ...ink } = inks();
+    for (const [name, figure] of Object.entries(figures)) {
+      const place = document.getElementById("plot-" + name);
+      if (!place) continue;
+      const layout = { ...figure.layout, ...ink, xaxis: { ...figure.layout.xaxis, ...axis }, yaxis: { ...figure.layout.yaxis, ...axis } };
+      if (place.clientWidth < 480) layout.margin = { ...layout.margin, l: 44, r: 8 };
+      Plotly.react(place, figure.data, layout, config);
+    }
+  };
+  draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  matchMedia("print").addEventListener("change", draw);
+})();

@@ -1,0 +1,76 @@
+"""report.html: one page that needs no network; the answer first, then plots, tables, and what to know before relying on them."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from html import escape
+from importlib.resources import files
+from string import Template
+
+from commonwatt.services.reporting.answer import Answer, answer, title
+from commonwatt.services.reporting.html import paragraph
+from commonwatt.services.reporting.plots import figures
+from commonwatt.services.reporting.sections import sections
+from commonwatt.services.reporting.summary import Results
+from commonwatt.services.reporting.timeline import timeline
+from commonwatt.services.reporting.words import money, percent, price, several, slot_word
+
+
+def page(results: Results) -> str:
+    """The whole page as HTML (about 5 MB, nearly all of it plotly.js); the same results give the same bytes."""
+    from plotly.offline import get_plotlyjs
+
+    told, line = answer(results), timeline(results.books)
+    parts = sections(results, line, told)
+    drawn = json.dumps(figures(results, line), separators=(",", ":"), allow_nan=False)
+    members, slots = several(results.books.members, "member"), several(results.facts.slots, slot_word(results.facts))
+    return Template(_text("page.html")).substitute(
+        title=escape(title(results)),
+        where=escape(f"{title(results)} \u00b7 {members} \u00b7 {slots}"),
+        css=_text("page.css"),
+        answer=_answer(results, told),
+        contents="".join(part.link() for part in parts),
+        sections="\n".join(part.html() for part in parts),
+        figures=drawn.replace("<", "\\u003c"),  # no text of a member can end the element
+        library=get_plotlyjs(),
+        script=_text("page.js"),
+    )
+
+
+@cache
+def _text(name: str) -> str:
+    return files("commonwatt.services.reporting").joinpath(name).read_text(encoding="utf-8")
+
+
+def _answer(results: Results, told: Answer) -> str:
+    html = f"<h1>{escape(told.headline)}</h1>\n"
+    if not told.is_sound:
+        html += paragraph(f"Do not rely on this page: the books do not agree. {told.books}.", "alarm")
+    html += paragraph(told.who) + paragraph(told.worse_off) + _cards(results, told)
+    html += paragraph(told.local) + paragraph(told.price) + paragraph(told.forecasts, "note") + paragraph(told.failed)
+    return html
+
+
+def _cards(results: Results, told: Answer) -> str:
+    currency, saving = results.facts.currency, int(results.members.saving_nano.sum())
+    worse = int((results.members.saving_nano < 0).sum())
+    cards = [(money(saving, currency), "saved together" if saving >= 0 else "more paid together", saving < 0)]
+    cards.append((percent(results.share("self_sufficiency_share")), "of the electricity used was local", False))
+    mean, rates = results.summary["price_mean_micro_per_kwh"], results.books.rates
+    if isinstance(mean, int):
+        against = f"{currency} per kWh between neighbours; {price(int(rates['all_in'].max()))} from the grid"
+        cards.append((price(mean), against, False))
+    cards.append(
+        (
+            str(worse),
+            f"of {several(results.books.members, 'member')} {'pays' if worse == 1 else 'pay'} more than without",
+            worse > 0,
+        )
+    )
+    cards.append(("Books balance" if told.is_sound else "Books do not agree", told.books, not told.is_sound))
+    listed = "".join(
+        f"<li{' class=wrong' if wrong else ''}><b>{escape(value)}</b><span>{escape(text)}</span></li>"
+        for value, text, wrong in cards
+    )
+    return f'<ul class="cards">{listed}</ul>\n'

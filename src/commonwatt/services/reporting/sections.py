@@ -1,0 +1,185 @@
+"""The sections of the page, in reading order: plots, then tables, then what to know before relying on them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from commonwatt.services.reporting.answer import Answer
+from commonwatt.services.reporting.caveats import caveats
+from commonwatt.services.reporting.html import Section, Table, items, paragraph, plot
+from commonwatt.services.reporting.summary import Results
+from commonwatt.services.reporting.timeline import Timeline, days
+from commonwatt.services.reporting.words import count, energy, kwh, money, percent, price, several, slot_word
+
+
+def sections(results: Results, line: Timeline, told: Answer) -> list[Section]:
+    """Every section of the page."""
+    by_day = len(line.slots) and int(line.slots.max()) > 1
+    per = "day" if by_day else slot_word(results.facts)
+    parts = [
+        Section(
+            "prices",
+            "Prices",
+            paragraph(
+                f"What neighbours paid each other in every {per}, between what the grid pays for a kWh and what it costs. No dot: nothing was traded."
+            )
+            + plot("prices", "Prices over time. " + told.price),
+        ),
+        Section(
+            "energy",
+            "Where the electricity came from",
+            paragraph(
+                f"What the members used in every {per}, by source; the dotted line is what they sent to the grid. The market does not change these flows, it changes who is paid for them."
+            )
+            + plot("energy", "Energy by source over time. " + told.local),
+        ),
+        Section(
+            "savings",
+            "Who saved what",
+            paragraph(f"{told.who} {told.worse_off}") + plot("savings", "What each member saved. " + told.who),
+        ),
+        Section("imbalance", "Forecasts and imbalance", _imbalance(results, told)),
+        Section("ledger", "Use of the ledger", _ledger(results)),
+        Section("members", "Members", _members(results)),
+        Section("days", "Day by day", _days(results)),
+        Section("failed", f"Failed {slot_word(results.facts)}s", _failed(results)),
+        Section("settings", "Settings", _settings(results)),
+        Section("caveats", "What is real here, and what is not", items(caveats(results))),
+    ]
+    return [part for part in parts if part.body]
+
+
+def _imbalance(results: Results, told: Answer) -> str:
+    cost, currency = results.forecast, results.facts.currency
+    if cost is None:
+        return paragraph(
+            "There is none, by construction: this market trades after delivery, on what the meters showed, so nothing that was sold can be missing and no forecast is needed."
+        )
+    text = paragraph(told.forecasts, "note")
+    for amount, said in (
+        (cost.penalty_nano, "Penalties for what was promised and did not come"),
+        (cost.reward_nano, "Rewards for honest forecasts"),
+        (cost.imbalance_nano, "Net price of the imbalance itself, paid to the supplier"),
+    ):
+        text += paragraph(f"{said}: {money(amount, currency)}.") if amount else ""
+    return text + plot("imbalance", told.forecasts)
+
+
+def _ledger(results: Results) -> str:
+    used = results.transactions
+    if not used:
+        return paragraph("No transaction was made.")
+    text = f"{several(len(used), 'transaction')}: opening, clearing and settling every {slot_word(results.facts)}. "
+    known = [t.gas for t in used if t.gas is not None]
+    if len(known) == len(used):
+        text += f"Together {sum(known) / 1e6:,.1f} million gas (the measure of work on such a ledger)"
+        each = results.summary["gas_per_trade"]
+        text += f", {count(float(each))} for each trade." if isinstance(each, float) else "."
+        traded = results.whole("delivered_wh")
+        text += f" That is {count(1000 * sum(known) / traded)} gas for each kWh traded." if traded else ""
+    else:
+        text += "Gas was not measured."
+    return paragraph(text) + plot("ledger", text)
+
+
+def _members(results: Results) -> str:
+    f, ids, origins = results.members, results.books.ids, results.facts.origins
+    currency, saving = results.facts.currency, results.members.saving_nano
+    rows = []
+    for m in np.argsort(-saving, kind="stable").tolist():
+        origin = origins.get(results.books.pseudonyms[m]) or "unknown"
+        amounts = [money(int(c[m]), currency).split("\u00a0")[0] for c in (f.baseline_nano, f.cost_nano, saving)]
+        part = percent(int(saving[m]) / int(f.baseline_nano[m])) if f.baseline_nano[m] > 0 else "earns"
+        wh = (f.load_wh, f.pv_wh, f.import_wh, f.export_wh, f.bought_wh, f.sold_wh)
+        rows.append([ids[m], origin, *(kwh(int(c[m])) for c in wh), *amounts, part])
+    wh = (f.load_wh, f.pv_wh, f.import_wh, f.export_wh, f.bought_wh, f.sold_wh)
+    totals = [money(int(c.sum()), currency).split("\u00a0")[0] for c in (f.baseline_nano, f.cost_nano, saving)]
+    baseline = int(f.baseline_nano.sum())
+    foot = [
+        "Together",
+        "",
+        *(kwh(int(c.sum())) for c in wh),
+        *totals,
+        percent(int(saving.sum()) / baseline) if baseline > 0 else "",
+    ]
+    heads = [
+        "Member",
+        "Profile",
+        "Used kWh",
+        "Generated kWh",
+        "Meter in kWh",
+        "Meter out kWh",
+        "From neighbours kWh",
+        "To neighbours kWh",
+    ]
+    heads += [f"Without market {currency}", f"With market {currency}", f"Saves {currency}", "Saves"]
+    text = paragraph(
+        "Without market: the same meters, all bought from the grid with fees and taxes, all surplus sold to it. A minus sign: the member is paid. \u201cearns\u201d: it is paid even without a market."
+    )
+    return text + Table("Members", heads, rows, texts=2, foot=foot).html()
+
+
+def _days(results: Results) -> str:
+    line, currency = days(results.books), results.facts.currency
+    if not line.starts:
+        return ""
+    ex_ante = results.facts.is_ex_ante
+    heads = [
+        "Day",
+        "Used kWh",
+        "Own roof",
+        "Own battery",
+        "Neighbours",
+        "Grid",
+        "Sent to grid",
+        f"Price {currency}/kWh",
+    ]
+    heads += ["Short kWh", "Long kWh"] if ex_ante else []
+    columns = (line.load_wh, line.own_wh, line.battery_wh, line.neighbours_wh, line.grid_wh, line.sent_wh)
+    rows = []
+    for at, (start, mean) in enumerate(zip(line.starts, line.price_micro_per_kwh(), strict=True)):
+        cells = [start, *(kwh(int(c[at])) for c in columns), "\u2013" if mean is None else price(round(mean))]
+        rows.append(cells + ([kwh(int(line.short_wh[at])), kwh(int(line.long_wh[at]))] if ex_ante else []))
+    table = Table("Day by day", heads, rows).html()
+    text = paragraph("The figures of the plots, summed over each day.")
+    return text + (table if len(rows) <= 31 else f"<details><summary>{len(rows)} days</summary>{table}</details>")
+
+
+def _failed(results: Results) -> str:
+    facts = results.facts
+    if not facts.failed:
+        return ""
+    from commonwatt.services.reporting.words import local_start
+
+    rows = [
+        [local_start(facts, slot - facts.first_slot).strftime("%Y-%m-%d %H:%M"), str(slot), why]
+        for slot, why in sorted(facts.failed.items())
+    ]
+    return (
+        paragraph("Their trades are void; all energy was settled with the supplier.")
+        + Table("Failed slots", ["Begins", "Slot", "Why"], rows, texts=3).html()
+    )
+
+
+def _settings(results: Results) -> str:
+    f, currency = results.facts, results.facts.currency
+    timing = {
+        "ex_post": "after delivery, on metered energy (ex_post)",
+        "ex_ante": "before delivery, on forecasts (ex_ante)",
+    }
+    pairs = [
+        ("Design", f.design), ("Trading", timing.get(f.timing, f.timing)), ("Venue", f.venue), ("Clearing", f.clearing), ("Pricing", f.pricing),
+        ("Settlement", f"{f.settlement}, residual {f.residual}"), ("Forecasts", f.forecasting if f.is_ex_ante else "not needed"),
+        ("Metering", f.metering), ("Ledger", f"{f.chain}, executed by {f.executor}"), ("Slots", f"{count(f.slots)} of {f.slot_s // 60} minutes, from number {f.first_slot}"),
+        ("Time zone", f.time_zone), ("Seed", str(f.seed)),
+    ]  # fmt: skip
+    for name, rates in results.books.rates.items():
+        if len(rates) and name != "all_in":
+            low, high = int(rates.min()), int(rates.max())
+            said = price(low) if low == high else f"{price(low)} to {price(high)}"
+            pairs.append((f"Tariff: {name.replace('_', ' ')}", f"{said} {currency}/kWh"))
+    physical = f"{energy(results.whole('imported_wh'))} in, {energy(results.whole('exported_wh'))} out, {energy(results.whole('losses_wh'))} lost"
+    pairs.append(("Through the feeder", physical))
+    reached = f"{percent(results.share('clearing_efficiency_share'))} of what the orders allowed, {percent(results.share('efficiency_share'))} of what the members' true wishes allowed"
+    pairs.append(("Gain reached", reached))
+    return Table("Settings", ["Setting", "Value"], [list(pair) for pair in pairs], texts=2).html()

@@ -1,0 +1,143 @@
+"""summary.json: the figures of a run under the names that `records.md` promises, each from its own definition."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow.compute as pc
+
+from commonwatt.core.units import Ints
+from commonwatt.services.reporting.books import Books, numbers
+from commonwatt.services.reporting.checks import energy_mismatch_wh, money_mismatch_nano
+from commonwatt.services.reporting.efficiency import clearing_efficiency_share, efficiency_share
+from commonwatt.services.reporting.facts import RunFacts, RunTables
+from commonwatt.services.reporting.forecasts import ForecastCost, forecast_cost
+from commonwatt.services.reporting.ledger_use import Transaction, gas_per_trade, transactions
+from commonwatt.services.reporting.members import MemberFigures, cost_saving_share, member_figures, revenue_gain_share
+
+Summary: TypeAlias = dict[str, int | float | str | bool | list[str] | None]
+"""Energy in Wh, money in nano-currency, prices in micro-currency per kWh, shares as fractions of 1; null: there is no such figure."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that was computed from a run, once, for the summary, the page, the terminal and the bills."""
+
+    books: Books
+    summary: Summary
+    members: MemberFigures
+    transactions: list[Transaction]
+    forecast: ForecastCost | None
+    """None in an `ex_post` run."""
+
+    @property
+    def facts(self) -> RunFacts:
+        """The facts the results were computed from."""
+        return self.books.facts
+
+    def whole(self, key: str) -> int:
+        """A figure of the summary that is a whole number."""
+        value = self.summary[key]
+        if not isinstance(value, int):
+            raise TypeError(f"expected {key} to be a whole number, was {value!r}")
+        return value
+
+    def share(self, key: str) -> float:
+        """A figure of the summary that is a share."""
+        value = self.summary[key]
+        if not isinstance(value, float):
+            raise TypeError(f"expected {key} to be a share, was {value!r}")
+        return value
+
+
+def results(facts: RunFacts, tables: RunTables) -> Results:
+    """Compute every figure of a finished run."""
+    books = Books(facts, tables)
+    figures = member_figures(books)
+    used = transactions(books)
+    forecast = forecast_cost(books, figures) if facts.is_ex_ante else None
+    summary: Summary = {
+        "slots": facts.slots,
+        "failed_slots": len(facts.failed),
+        "members": books.members,
+        **_energy(books, figures),
+        "clearing_efficiency_share": _share(clearing_efficiency_share(books)),
+        "efficiency_share": _share(efficiency_share(books)),
+        **_prices(books),
+        **_money(figures),
+        "imbalance_wh": int(books.legs("energy_wh", "imbalance_short", "imbalance_long").sum()),
+        "forecast_cost_nano": forecast.cost_nano if forecast else None,
+        "money_mismatch_nano": money_mismatch_nano(books),
+        "energy_mismatch_wh": energy_mismatch_wh(books),
+        "transactions": len(used),
+        "gas_per_trade": _share(gas_per_trade(used, tables["trades"].num_rows)),
+        "gas_source": facts.gas_source,
+        "proofs_verified": facts.proofs_verified,
+        "ledger_verified": facts.ledger_verified,
+        "not_built": list(facts.not_built),
+    }
+    return Results(books, summary, figures, used, forecast)
+
+
+def summary_json(summary: Summary) -> str:
+    """The file: keys in the order above, one a line."""
+    return json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _energy(books: Books, figures: MemberFigures) -> Summary:
+    meters, trades = books.meters, books.tables["trades"]
+    drawn = books.by_slot(meters.import_wh - meters.export_wh) + books.losses_wh
+    imported, exported = int(drawn[drawn > 0].sum()), -int(drawn[drawn < 0].sum())
+    losses = int(books.losses_wh.sum())
+    sold = np.asarray(pc.is_valid(trades.column("seller")).to_numpy(), bool)
+    taken = books.legs("energy_wh", "supplier_buy", "imbalance_short", "correction_short")
+    given = books.legs("energy_wh", "supplier_sell", "imbalance_long", "correction_long")
+    return {
+        "traded_wh": int(books.agreed_wh[sold].sum()),
+        "delivered_wh": int(numbers(trades, "delivered_wh")[sold].sum()),
+        "backed_wh": int(books.backed_wh[sold].sum()),
+        "imported_wh": imported,
+        "exported_wh": exported,
+        "losses_wh": losses,
+        "supplier_sold_wh": int(taken.sum()),
+        "supplier_bought_wh": int(given.sum()),
+        "self_sufficiency_share": _kept(imported, int(figures.load_wh.sum()) + losses),
+        "self_consumption_share": _kept(exported, int(figures.pv_wh.sum())),
+    }
+
+
+def _kept(crossed_wh: int, whole_wh: int) -> float:
+    """The part of `whole_wh` that did not cross the feeder; 0 where there is none (a battery filled from the grid may outweigh it)."""
+    return round(max(0.0, 1 - crossed_wh / whole_wh), 9) if whole_wh else 0.0
+
+
+def _prices(books: Books) -> Summary:
+    """What buyers paid a neighbour per kWh, fees left out; the mean is weighted by energy and rounded half up."""
+    trades = books.tables["trades"]
+    bought = np.asarray(pc.is_valid(trades.column("buyer")).to_numpy(), bool)
+    bought &= books.agreed_wh > 0
+    energy, price = books.agreed_wh[bought], numbers(trades, "buy_price_micro_per_kwh")[bought]
+    names = [f"price_{which}_micro_per_kwh" for which in ("mean", "min", "max")]
+    if not len(energy):
+        return dict.fromkeys(names)
+    mean = (2 * int((energy * price).sum()) + int(energy.sum())) // (2 * int(energy.sum()))
+    return dict(zip(names, (mean, int(price.min()), int(price.max())), strict=True))
+
+
+def _money(figures: MemberFigures) -> Summary:
+    worse: Ints = np.flatnonzero(figures.saving_nano < 0)
+    return {
+        "baseline_nano": int(figures.baseline_nano.sum()),
+        "cost_nano": int(figures.cost_nano.sum()),
+        "cost_saving_share": _share(cost_saving_share(figures)),
+        "revenue_gain_share": _share(revenue_gain_share(figures)),
+        "members_worse_off": len(worse),
+    }
+
+
+def _share(value: float | None) -> float | None:
+    """Nine decimals: the same on every machine."""
+    return None if value is None else round(value, 9)
