@@ -47,7 +47,9 @@ def community_findings(file: Path, design: str | None = None, overrides: Sequenc
     return _checked(file, design, overrides)[2]
 
 
-def _checked(file: Path, design: str | None, overrides: Sequence[str]) -> tuple[Draft, ProfileFeed | None, list[Finding]]:
+def _checked(
+    file: Path, design: str | None, overrides: Sequence[str]
+) -> tuple[Draft, ProfileFeed | None, list[Finding]]:
     from commonwatt.adapters.feeds.profiles import checked_profiles
 
     half_read = draft(file, design, overrides)

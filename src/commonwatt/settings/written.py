@@ -46,7 +46,8 @@ def community_toml(given: Mapping[str, Mapping[str, Any]], intro: str = "") -> s
             active = key in given.get(name, {})
             lines += ["", *_comment(doc), ("" if active else "# ") + f"{key} = {_toml_value(value)}"]
         if name == "tariff":
-            lines += ["", *_WINDOW]
+            windows = given.get(name, {}).get("windows", [])
+            lines += [""] + [line for window in windows for line in _window(window)] if windows else ["", *_WINDOW]
     return "\n".join(lines) + "\n"
 
 
@@ -115,6 +116,10 @@ def _entries(section: str, given: Mapping[str, Any], base: Mapping[str, Any]) ->
         for key, value in parameter_defaults(registry, name).items():
             entries.append((key, f"Of {name}: {docs[key]}", given.get(key, base.get(key, value))))
     return entries
+
+
+def _window(window: Mapping[str, Any]) -> list[str]:
+    return ["[[tariff.windows]]", *(f"{key} = {_toml_value(value)}" for key, value in window.items())]
 
 
 def _comment(text: str) -> list[str]:
