@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import difflib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +26,7 @@ _TYPES = {
     "missing": "a value",
     "string_too_short": "text that is not empty",
 }
+_UNIT = "_micro_per_kwh"
 _OFFSET_SAMPLES_S = (1_704_067_200, 1_719_792_000)
 """January and July 2024: the offsets a zone has over a year."""
 
@@ -62,6 +65,14 @@ def tariff_findings(values: Mapping[str, Any], slot_s: int, zone: ZoneInfo, wher
     return found
 
 
+def period_findings(values: Mapping[str, Any], where: Where) -> list[Finding]:
+    """A period of [data] that ends after it begins."""
+    first, end = (str(values.get(key, "")) for key in ("from", "to"))
+    if first and end and end <= first:
+        return [Finding(where("data", "to"), f"a day after {first}", end)]
+    return []
+
+
 def _window_findings(table: Mapping[str, Any], slot_s: int, zone: ZoneInfo, where: Any) -> list[Finding]:
     found = []
     for key in ("from", "to"):
@@ -77,8 +88,6 @@ def _window_findings(table: Mapping[str, Any], slot_s: int, zone: ZoneInfo, wher
 
 
 def _offsets_s(zone: ZoneInfo) -> set[int]:
-    import datetime as dt
-
     instants = (dt.datetime.fromtimestamp(s, zone) for s in _OFFSET_SAMPLES_S)
     return {int(offset.total_seconds()) for t in instants if (offset := t.utcoffset()) is not None}
 
@@ -90,7 +99,7 @@ def _finding(section: str, model: type[Section], error: dict[str, Any], where: W
     if kind == "extra_forbidden":
         owner = Window if len(loc) > 1 else model
         name = "a window" if len(loc) > 1 else f"[{section}]"
-        return Finding(place, f"a key of {name}: {one_of(str(loc[-1]), keys_of(owner))}", found)
+        return Finding(place, f"a key of {name}: {_nearest(str(loc[-1]), keys_of(owner))}", found)
     if kind == "literal_error":
         return Finding(place, one_of(str(error["input"]), re.findall(r"'([^']*)'", context["expected"])), found)
     if kind == "value_error":
@@ -102,6 +111,13 @@ def _finding(section: str, model: type[Section], error: dict[str, Any], where: W
         readable = "hours or days such as 6h or 1d" if "hd" in context["pattern"] else "text without control characters"
         return Finding(place, readable, found)
     return Finding(place, _TYPES.get(kind, error["msg"]), found)
+
+
+def _nearest(name: str, keys: list[str]) -> str:
+    """As `one_of`, but a price is also known by its name without the unit."""
+    listed = one_of(name, keys)
+    stem = difflib.get_close_matches(name, [key.removesuffix(_UNIT) for key in keys], n=1, cutoff=0.5)
+    return listed if "did you mean" in listed or not stem else one_of(stem[0] + _UNIT, keys)
 
 
 def _path(loc: tuple[str | int, ...]) -> str:

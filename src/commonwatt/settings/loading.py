@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from commonwatt.core.findings import Finding, one_of, require
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.settings import sections as s
-from commonwatt.settings.faults import tariff_findings, validated
+from commonwatt.settings.faults import period_findings, tariff_findings, validated
 from commonwatt.settings.layers import Layers, overrides, parsed, preset, preset_names, sections_of
 from commonwatt.settings.member_rows import MemberRow, Members, MemberTerms, csv_rows, members_of, toml_rows
 from commonwatt.settings.model import Settings, all_in_micro_per_kwh
@@ -23,6 +24,8 @@ from commonwatt.settings.rooms import ROOMS, matrix_findings, name_finding, room
 
 FILE_NAME = "community.toml"
 MEMBERS_NAME = "members.csv"
+KEY_FILE_VARIABLE = "COMMONWATT_KEY_FILE"
+"""The one environment variable: where the secrets lie."""
 
 
 @dataclass
@@ -42,7 +45,13 @@ class Draft:
 
         """
         require(self.findings)
-        return Settings(file=self.file, members=tuple(self.members.members), **self.sections)  # type: ignore[arg-type]
+        key_file = os.environ.get(KEY_FILE_VARIABLE)
+        return Settings(
+            file=self.file,
+            members=tuple(self.members.members),
+            environment_key_file=Path(key_file) if key_file else None,
+            **self.sections,  # type: ignore[arg-type]
+        )
 
 
 def load(
@@ -118,6 +127,7 @@ def _between_sections(layers: Layers, sections: Mapping[str, s.Section]) -> list
     if isinstance(community, s.Community):
         slot_s, zone = community.slot_s, ZoneInfo(community.time_zone)
     found = tariff_findings(layers.values["tariff"], slot_s, zone, layers.where)
+    found += period_findings(layers.values["data"], layers.where)
     names = {}
     for section, registries in ROOMS.items():
         for registry in registries:

@@ -23,6 +23,27 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "preference": ("any", "renewable"),
     "origin": ("", "measured", "resampled", "simulated"),
 }
+MEANINGS: Final[Mapping[str, str]] = {
+    "id": "Name of the member; on no ledger and in no public file. Required.",
+    "role": "`prosumer` or `consumer` (which has no PV).",
+    "bus": "Node of the feeder.",
+    "microgrid": "Part of the community it belongs to.",
+    "pv_w": "Nominal power of its PV, W.",
+    "battery_wh": "Capacity of its battery, Wh.",
+    "battery_w": "Power of its battery, W; more than 0 for a battery.",
+    "battery_min_wh": "Charge that is never drawn, Wh; at most the capacity.",
+    "battery_initial_wh": "Charge before the first slot, Wh; from the minimum to the capacity. Empty: the minimum.",
+    "inverter_w": "Power of its inverter, W; 0: as large as PV and battery need.",
+    "strategy": "How it bids: an answer of the room `bidding`.",
+    "buy_limit_micro_per_kwh": "Most it pays, all-in. The column is required; empty: the highest all-in price of the tariff.",
+    "sell_limit_micro_per_kwh": "Least it takes. The column is required; empty: the lowest feed-in price of the tariff.",
+    "connection_w": "What its connection carries, W; at least 1.",
+    "source": "What it offers: `pv`, `wind`, `fuel`, `battery`, `ev` or nothing.",
+    "preference": "`any` or `renewable`: what it buys first.",
+    "origin": "Where its profile comes from: `measured`, `resampled`, `simulated` or nothing; shown in the report.",
+}
+"""What each column means."""
+
 _NUMBERS: Final = tuple(f.name for f in dataclasses.fields(Member) if f.name.endswith(("_w", "_wh", "_kwh")))
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +46,7 @@ class Settings:
     data: s.Data
     members: tuple[Member, ...]
     """In the order of the file, which is the order of the dense index."""
+    environment_key_file: Path | None = field(default=None, compare=False)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -76,6 +78,16 @@ class Settings:
                 chosen[registry.room] = choice(registry, name, model.model_extra or {})
         return chosen
 
+    def parameters(self, room: str) -> dict[str, Any]:
+        """The parameters that were given for the answer of a room (`clearing`, `venues`, ...)."""
+        return dict(self.choices[room].parameters)
+
+    @cached_property
+    def period(self) -> tuple[dt.date | None, dt.date | None]:
+        """First local day of a run and the day after its last, where the file says."""
+        first, end = (dt.date.fromisoformat(day) if day else None for day in (self.data.from_, self.data.to))
+        return first, end
+
     @cached_property
     def profiles_path(self) -> Path:
         """The file of metered data."""
@@ -88,8 +100,8 @@ class Settings:
 
     @cached_property
     def key_path(self) -> Path:
-        """The file of secrets; it need not exist yet."""
-        return self.file.parent / self.ledger.key_file
+        """The file of secrets; it need not exist yet. The environment's COMMONWATT_KEY_FILE takes the place of the setting."""
+        return self.environment_key_file or self.file.parent / self.ledger.key_file
 
     @cached_property
     def audit_period_s(self) -> int:

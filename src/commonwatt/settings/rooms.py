@@ -55,6 +55,19 @@ def parameter_defaults(registry: Registry[Any], name: str) -> dict[str, Any]:
     return {f.name: None if f.default is dataclasses.MISSING else f.default for f in dataclasses.fields(cls)}
 
 
+def parameter_docs(registry: Registry[Any], name: str) -> dict[str, str]:
+    """What each parameter of an answer means: its text, unit and range or choices."""
+    docs = {}
+    for field in dataclasses.fields(cls) if (cls := _answer(registry, name)) else ():
+        meta = field.metadata
+        bounds = (
+            " or ".join(map(str, meta["choices"])) if meta.get("choices") else _range(meta.get("low"), meta.get("high"))
+        )
+        extra = ", ".join(part for part in (meta.get("unit", ""), bounds) if part)
+        docs[field.name] = f"{meta.get('doc', '')}" + (f" ({extra})." if extra else ".")
+    return docs
+
+
 def choice(registry: Registry[Any], name: str, extras: Mapping[str, Any]) -> Choice:
     """The answer `name` with those of a section's other keys that are its parameters."""
     known = parameter_defaults(registry, name)
@@ -159,6 +172,12 @@ def _answer(registry: Registry[Any], name: str) -> Any:
         return registry.answer(name)
     except MissingExtra:
         return None
+
+
+def _range(low: Any, high: Any) -> str:
+    if low is None or high is None:
+        return "" if low is high else f"at least {low}" if high is None else f"at most {high}"
+    return f"{low} to {high}"
 
 
 def _plain(value: Any) -> Any:

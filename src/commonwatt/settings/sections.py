@@ -26,13 +26,6 @@ def _zone(name: str) -> str:
     return name
 
 
-def _date(text: str) -> str:
-    try:
-        return text and dt.date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise ValueError("a date, YYYY-MM-DD") from None
-
-
 def _slot_s(value: int) -> int:
     if value <= 0 or 3600 % value:
         raise ValueError("a divisor of 3600 s, such as 900 or 3600")
@@ -79,12 +72,22 @@ def _names(value: Any) -> Any:
     return tuple(value)
 
 
+def _day(value: Any) -> Any:
+    # A TOML date is a date, a `--set` of one may be text.
+    if type(value) is dt.date:
+        return value.isoformat()
+    try:
+        return value if value == "" else dt.date.fromisoformat(value).isoformat()
+    except (ValueError, TypeError):
+        raise ValueError("a local day such as 2017-05-08") from None
+
+
 Price = Annotated[int, Field(ge=-_PRICE_TOP, le=_PRICE_TOP)]
 Charge = Annotated[int, Field(ge=0, le=_PRICE_TOP)]
 Amount = Annotated[int, Field(ge=0, le=MAX_NANO)]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 OptionalText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-DateText = Annotated[str, AfterValidator(_date)]
+Day = Annotated[str, BeforeValidator(_day)]
 Zone = Annotated[str, AfterValidator(_zone)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 
@@ -261,13 +264,11 @@ class Data(Section):
     """The metered data of a run."""
 
     profiles: Text = Field("profiles.parquet", description="CSV or Parquet: start, member, load_wh, pv_wh.")
-    from_: DateText = Field(
-        "",
-        alias="from",
-        description="First local day of a run, YYYY-MM-DD; empty: the first with data. --from overrides it.",
-    )
-    to: DateText = Field("", description="Local day after a run's last; empty: the last with data. --to overrides it.")
     corrections: OptionalText = Field("", description="Late readings: the same columns and `received`; empty: none.")
+    from_: Day = Field(
+        "", alias="from", description="First local day of a run; empty: the first of the data. --from wins."
+    )
+    to: Day = Field("", description="Local day after the last of a run; empty: all of the data. --to wins.")
     max_gap_h: int = Field(
         24, ge=0, le=8784, description="Longest gap of a meter that is substituted, h; a longer one is refused."
     )

@@ -1,0 +1,99 @@
+"""A whole community: settings, members and data checked together, before a run and by `commonwatt check`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from commonwatt.core.findings import Finding, require
+from commonwatt.core.members import Member
+from commonwatt.core.units import slot_energy_wh
+from commonwatt.settings import sections as s
+from commonwatt.settings.loading import Draft, draft
+from commonwatt.settings.model import Settings
+
+if TYPE_CHECKING:
+    from commonwatt.adapters.feeds.profiles import ProfileFiles, ProfileFeed
+
+
+@dataclass(frozen=True)
+class OpenCommunity:
+    """A community that may run: its settings and its data, both without a finding."""
+
+    settings: Settings
+    feed: ProfileFeed
+
+
+def open_community(file: Path, design: str | None = None, overrides: Sequence[str] = ()) -> OpenCommunity:
+    """Read settings, members and data.
+
+    Raises:
+        InvalidInput: with every finding of all three.
+
+    """
+    half_read, feed, found = _checked(file, design, overrides)
+    require(found)
+    assert feed is not None, "a feed without findings"
+    return OpenCommunity(half_read.settings(), feed)
+
+
+def community_findings(file: Path, design: str | None = None, overrides: Sequence[str] = ()) -> list[Finding]:
+    """Every fault of a community at once: settings, members and data; empty when it may run."""
+    return _checked(file, design, overrides)[2]
+
+
+def _checked(
+    file: Path, design: str | None, overrides: Sequence[str]
+) -> tuple[Draft, ProfileFeed | None, list[Finding]]:
+    from commonwatt.adapters.feeds.profiles import checked_profiles
+
+    half_read = draft(file, design, overrides)
+    found = list(half_read.findings)
+    files = _profile_files(half_read)
+    if files is None:
+        return half_read, None, found
+    members = half_read.members.members
+    storage = frozenset(m.id for m in members if m.battery_wh)
+    feed, faults = checked_profiles(files, half_read.members.ids, storage)
+    found += faults
+    if feed is not None and len(members) == len(half_read.members.ids):
+        found += _connection_findings(members, feed, files.slot_s)
+    return half_read, feed, found
+
+
+def _profile_files(half_read: Draft) -> ProfileFiles | None:
+    """Where the data lie; None while [community] or [data] is not valid or nobody is a member."""
+    from commonwatt.adapters.feeds.profiles import ProfileFiles
+
+    community, data = half_read.sections.get("community"), half_read.sections.get("data")
+    if not isinstance(community, s.Community) or not isinstance(data, s.Data) or not half_read.members.ids:
+        return None
+    folder = half_read.file.parent
+    return ProfileFiles(
+        profiles=folder / data.profiles,
+        corrections=folder / data.corrections if data.corrections else None,
+        slot_s=community.slot_s,
+        zone=ZoneInfo(community.time_zone),
+        naive_zone=ZoneInfo(data.time_zone) if data.time_zone else None,
+        max_gap_h=data.max_gap_h,
+        substitute=data.substitute,
+    )
+
+
+def _connection_findings(members: Sequence[Member], feed: ProfileFeed, slot_s: int) -> list[Finding]:
+    """Members whose meter saw more than their connection carries: the ledger would refuse their settlement."""
+    most_wh = np.abs(feed.pv_wh - feed.load_wh).max(axis=0)
+    return [
+        Finding(
+            f"member {member.id} connection_w",
+            f"a connection that carries the data: {int(most) * 3600 // slot_s} W in its strongest slot",
+            str(member.connection_w),
+        )
+        for member, most in zip(members, most_wh, strict=True)
+        if most > slot_energy_wh(member.connection_w, slot_s)
+    ]
