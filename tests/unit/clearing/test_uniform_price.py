@@ -29,6 +29,11 @@ def test_limits_that_do_not_trade_narrow_the_prices() -> None:
     assert cleared(book) == ([5, 5, 0, 0], 21, ["FILLED", "FILLED", "PRICE", "PRICE"])
 
 
+def test_an_order_without_energy_moves_no_price() -> None:
+    book = book_of(("sell", 5, 10), ("buy", 5, 31), ("sell", 0, 12), ("buy", 0, 29))
+    assert cleared(book)[1] == 20
+
+
 def test_sellers_at_the_price_share_what_is_left_in_proportion() -> None:
     book = book_of(("sell", 4, 5), ("sell", 6, 10), ("sell", 3, 10), ("sell", 9, 12), ("buy", 10, 20))
     # 6 Wh are left for 6 + 3 at the limit 10: 4 and 2.
