@@ -24,7 +24,7 @@ def check(
     ] = None,
 ) -> None:
     """Check settings, members and data of a community; list everything that is wrong, or say what it holds."""
-    from commonwatt.wiring.checking import checked_community
+    from commonwatt.wiring.checking import check_lines
 
-    for line in checked_community(file, preset, tuple(set_ or ())):
+    for line in check_lines(file, preset, tuple(set_ or ())):
         typer.echo(line)

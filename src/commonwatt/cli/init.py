@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")]) -> None:
     """Write a community to start from: community.toml, members.csv and profiles.parquet, filled from an example."""
-    from commonwatt.wiring.starting import start_community
+    from commonwatt.wiring.starting import start_lines
 
-    for line in start_community(directory):
+    for line in start_lines(directory):
         typer.echo(line)

@@ -18,7 +18,7 @@ from commonwatt.settings.loading import Draft, draft
 from commonwatt.settings.model import Settings
 
 if TYPE_CHECKING:
-    from commonwatt.adapters.feeds.profiles import ProfileFiles, ProfileFeed
+    from commonwatt.adapters.feeds.profiles import ProfileFeed, ProfileFiles
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,26 @@
-"""Checking: settings, members and data of a community together, every fault at once."""
+"""Checking: what `commonwatt check` says of a community without faults."""
 
-from dataclasses import dataclass
+from pathlib import Path
 
-from commonwatt.adapters.feeds import ProfileFeed
-from commonwatt.settings import Settings
+from commonwatt.settings.checking import open_community
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A community without faults."""
+def check_lines(file: Path, preset: str | None, overrides: tuple[str, ...]) -> list[str]:
+    """What a community holds, in words.
 
-    settings: Settings
-    feed: ProfileFeed
+    Raises:
+        InvalidInput: with every fault of settings, members and data.
+
+    """
+    community = open_community(file, preset, overrides)
+    settings, feed = community.settings, community.feed
+    slots = feed.slots()
+    first, last = (settings.slots.local_start(slot, settings.zone).date() for slot in (slots.start, slots.stop - 1))
+    chosen = ", ".join(f"{room} {choice.name}" for room, choice in settings.choices.items())
+    return [
+        f"{settings.community.name}: no faults found.",
+        f"{len(settings.members)} members, {len(slots)} slots of {settings.community.slot_s} s with data, {first} to {last}.",
+        f"Design {settings.community.design}, {settings.market.timing}: {chosen}.",
+        *feed.notices(),
+        f"Next: commonwatt run {file}",
+    ]

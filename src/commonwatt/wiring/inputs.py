@@ -10,7 +10,7 @@ from importlib.metadata import version
 import commonwatt
 from commonwatt.core.encoding import encode
 from commonwatt.core.findings import Finding, require
-from commonwatt.wiring.checking import Checked
+from commonwatt.settings.checking import OpenCommunity
 
 LIBRARIES = ("numpy", "pyarrow")
 """Packages whose version may change a byte of the results."""
@@ -21,7 +21,7 @@ def folder_name(community: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", community.lower()).strip("-") or "community"
 
 
-def slots_of(community: Checked, first: str | None, end: str | None) -> range:
+def slots_of(community: OpenCommunity, first: str | None, end: str | None) -> range:
     """The slots of the local days from `first` until before `end`; by default those of `[data]`, else all that have data.
 
     Raises:
@@ -54,7 +54,7 @@ def slots_of(community: Checked, first: str | None, end: str | None) -> range:
     return range(start, stop)
 
 
-def input_hash(community: Checked, slots: range) -> bytes:
+def input_hash(community: OpenCommunity, slots: range) -> bytes:
     """SHA3-256 over settings, members, data and dates: what a run was computed from, the key file aside."""
     parts = [
         community.settings.effective_toml().encode(),
@@ -65,7 +65,7 @@ def input_hash(community: Checked, slots: range) -> bytes:
     return hashlib.sha3_256(b"".join(hashlib.sha3_256(part).digest() for part in parts)).digest()
 
 
-def inputs_json(community: Checked, slots: range) -> str:
+def inputs_json(community: OpenCommunity, slots: range) -> str:
     """`inputs.json`: data hashes, seed, slots and versions, with which the run can be made again."""
     inputs = {
         "data_sha256": community.feed.file_hashes(),

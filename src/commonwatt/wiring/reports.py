@@ -7,13 +7,17 @@ import pyarrow.compute as pc
 
 from commonwatt.adapters.store.run_folder import RunFolder, write_bytes, write_csv, write_json, write_text
 from commonwatt.services.market import Market
-from commonwatt.services.reporting import Bills, Results, RunFacts, Summary, ending, page, results, summary_json
-from commonwatt.wiring.checking import Checked
+from commonwatt.services.reporting import RunFacts
+from commonwatt.services.reporting.bills import Bills
+from commonwatt.services.reporting.ending import ending
+from commonwatt.services.reporting.page import page
+from commonwatt.services.reporting.summary import Summary, results, summary_json
+from commonwatt.settings.checking import OpenCommunity
 
 PSEUDONYMS = "pseudonyms.json"
 
 
-def facts_of(community: Checked, market: Market, slots: range, tables: Mapping[str, pa.Table]) -> RunFacts:
+def facts_of(community: OpenCommunity, market: Market, slots: range, tables: Mapping[str, pa.Table]) -> RunFacts:
     """Everything about a run that is no table."""
     settings, choices = community.settings, community.settings.choices
     failed = tables["slots"].filter(tables["slots"]["failed"])
@@ -42,7 +46,7 @@ def facts_of(community: Checked, market: Market, slots: range, tables: Mapping[s
         member_ids={name: member.id for name, member in pseudonyms.items()},
         origins={name: member.origin or "measured" for name, member in pseudonyms.items()},
         failed=dict(zip(failed["slot"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
-        notices=tuple(community.notices),
+        notices=tuple(community.feed.notices()),
         not_built=(),
         gas_by_transaction=gas_by_transaction,
         gas_source=gas_source,
@@ -64,7 +68,7 @@ def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str,
 
 def write_reports(folder: RunFolder, facts: RunFacts, tables: Mapping[str, pa.Table]) -> tuple[Summary, list[str]]:
     """The summary, the page and the bills; returns the summary and the last lines for the terminal."""
-    computed: Results = results(facts, tables)
+    computed = results(facts, tables)
     bills = Bills(computed.books)
     for index, member_id in enumerate(facts.member_ids.values()):
         write_bytes(folder.members / member_id / "bill.csv", bills.csv(index))

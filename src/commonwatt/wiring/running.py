@@ -14,9 +14,9 @@ from commonwatt.adapters.store.sqlite_journal import SqliteJournal
 from commonwatt.services.market import Market
 from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
 from commonwatt.services.tables import TableBuilder
+from commonwatt.settings.checking import OpenCommunity, open_community
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.building import market_of, terms_of
-from commonwatt.wiring.checking import Checked, checked
 from commonwatt.wiring.inputs import folder_name, input_hash, inputs_json, slots_of
 from commonwatt.wiring.reports import facts_of, write_member_folders, write_reports
 from commonwatt.wiring.timing import Stopwatch
@@ -68,7 +68,7 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
 
     """
     watch = Stopwatch()
-    community = checked(request.file, request.preset, request.overrides)
+    community = open_community(request.file, request.preset, request.overrides)
     settings = community.settings
     slots = slots_of(community, request.first, request.end)
     folder = RunFolder(request.out or Path("out") / folder_name(settings.community.name))
@@ -115,7 +115,7 @@ def _telling(watcher: Watcher) -> Callable[[Progress], None]:
 
 
 def _close(
-    folder: RunFolder, community: Checked, market: Market, journal: SqliteJournal, slots: range, csv: bool
+    folder: RunFolder, community: OpenCommunity, market: Market, journal: SqliteJournal, slots: range, csv: bool
 ) -> dict[str, pa.Table]:
     """Write the public tables, anchor their root as the run's last transaction, publish the chain and the manifest."""
     builder = TableBuilder(market)

@@ -1,0 +1,20 @@
+"""Starting: a new community folder, and what to do with it."""
+
+from pathlib import Path
+
+from commonwatt.settings.written import start_community
+
+
+def start_lines(directory: Path) -> list[str]:
+    """Write the folder and say what is in it.
+
+    Raises:
+        InvalidInput: the folder is not empty, or cannot be written; nothing was written.
+
+    """
+    written = start_community(directory)
+    return [
+        f"A community in {directory}: {', '.join(path.name for path in written)}.",
+        "community.toml explains every key; members.csv has a line a member; profiles.parquet is a year of example data.",
+        f"Next: commonwatt check {directory}, then commonwatt run {directory}",
+    ]
