@@ -98,7 +98,8 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
         "report", write_reports, folder, replace(facts, ledger_verified=audit.passed), tables
     )
     write_json(folder.root / "timing.json", watch.to_json(progress.resumed, progress.executed))
-    return RunResult(folder, summary, ending, audit.passed)
+    balanced = not summary["energy_mismatch_wh"] and not summary["money_mismatch_nano"]
+    return RunResult(folder, summary, ending, audit.passed and balanced)
 
 
 def _telling(watcher: Watcher) -> Callable[[Progress], None]:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from commonwatt.core.accounts import Account, account_names
+from commonwatt.core.accounts import Account, Kind, account_names
 from commonwatt.core.records import LEG_ENERGY_SIGN
 from commonwatt.core.units import Ints
 from commonwatt.services.reporting.books import LEG_NAMES, Books, codes, numbers
@@ -77,7 +77,10 @@ def _statements_against_postings(books: Books) -> int:
 
 
 def _postings_against_balances(books: Books) -> int:
-    postings, balances = books.tables["postings"], books.tables["balances"]
+    balances = books.tables["balances"]
+    # What the supplier settles with the outside world is in the books only.
+    postings = books.tables["postings"]
+    postings = postings.filter(pc.not_equal(postings.column("kind"), Kind.WHOLESALE.name.lower()))
     named: list[str] = balances.column("account").cast(pa.string()).to_pylist()
     names = sorted({*account_names(books.pseudonyms), *named})
     net = np.zeros(
