@@ -146,9 +146,12 @@ class Books:
         _require(bool(np.all(sides < FIRST_MEMBER)), "market: members on both sides")
 
     def _nets(self, postings: Postings) -> Ints:
-        sides = np.concatenate([postings.debit, postings.credit])
-        _require(not len(sides) or int(sides.max()) < len(self._money), "market: unknown account")
-        _require(not np.any(postings.debit == postings.credit), "market: self trade")
+        # Lines are read in order, those with energy first: the first bad one gives the reason.
+        lines = Postings.joined([postings.take(postings.energy_wh != 0), postings.take(postings.energy_wh == 0)])
+        is_unknown = np.maximum(lines.debit, lines.credit) >= len(self._money)
+        bad = np.flatnonzero(is_unknown | (lines.debit == lines.credit))
+        if len(bad):
+            raise RevertedError("market: unknown account" if is_unknown[bad[0]] else "market: self trade")
         nets = balances_nano(postings, len(self._money))
         # With a negative price the side that gave the energy pays for it, and so is the debit.
         seller = np.where(postings.price_micro_per_kwh < 0, postings.debit, postings.credit)

@@ -14,6 +14,7 @@ from commonwatt.adapters.chain.blocks import describe_revert
 from commonwatt.adapters.chain.errors import ExecutorUnavailableError
 from commonwatt.adapters.chain.executors import Executor, Outcome, open_executor
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT, state_digest
+from commonwatt.crypto.keccak import keccak256
 
 NAMES = ["pyrevm", "py-evm"] if find_spec("pyrevm") else ["py-evm"]
 
@@ -117,6 +118,18 @@ def test_a_creation_that_fails_leaves_no_contract(probe: Probe) -> None:
         probe.nonce += 1
         assert (outcome.succeeded, outcome.contract, outcome.return_data) == (False, None, b"")
     assert set(probe.executor.accounts()) == {probe.contract}
+
+
+def test_storage_and_code_can_be_read_as_they_are(probe: Probe) -> None:
+    before = probe.executor.code(probe.contract)
+    assert keccak256(before) == probe.created.return_data
+    probe.executor.begin_block(3, 777)
+    probe.call("stamp()")
+    assert sorted(probe.executor.words(probe.contract, 0, 4)) == [0, 0, 3, 777]
+    assert probe.executor.code(b"\x09" * 20) == b""
+    if callable(compact := getattr(probe.executor, "compact", None)):
+        compact()
+        assert probe.executor.code(probe.contract) == before
 
 
 def test_an_unknown_executor_or_fork_is_refused_by_name() -> None:

@@ -1,0 +1,101 @@
+"""A small community's terms, and calls for its ledger."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from commonwatt.core.accounts import FIRST_MEMBER, Account, Kind, Postings, amount_postings, energy_postings
+from commonwatt.crypto.keccak import keccak256
+from commonwatt.crypto.secp256k1 import address_of_secret
+from commonwatt.services.ports import ClearCall, Ledger, LedgerMember, LedgerTerms, OpenCall, SettleCall
+
+OPERATOR_KEY: Final = bytes(31) + b"\x05"
+SLOT_S: Final = 3600
+WINDOW_SLOTS: Final = 4
+WINDOW_S: Final = SLOT_S * WINDOW_SLOTS
+FIRST_SLOT: Final = 120_000 * WINDOW_SLOTS
+MEMBERS: Final = 4
+CONNECTION_W: Final = 10_000
+PRICE_CAP: Final = 2_000_000
+DEPOSIT_NANO: Final = 3 * 10**9
+SUPPLIER_DEPOSIT_NANO: Final = 50 * 10**9
+NO_PRIOR: Final = bytes(32)
+
+
+def digest(*name: object) -> bytes:
+    """32 bytes for a name."""
+    return keccak256(repr(name).encode())
+
+
+def terms(community: str = "test street", deposit_nano: int = DEPOSIT_NANO) -> LedgerTerms:
+    """Four members with prepayments, a supplier with a deposit."""
+    members = tuple(
+        LedgerMember(
+            f"{i:016x}",
+            address_of_secret(digest("wallet", i)),
+            address_of_secret(digest("meter", i)),
+            CONNECTION_W,
+            deposit_nano,
+        )
+        for i in range(MEMBERS)
+    )
+    return LedgerTerms(community, SLOT_S, WINDOW_SLOTS, PRICE_CAP, SUPPLIER_DEPOSIT_NANO, members)
+
+
+def slot_end_s(slot: int) -> int:
+    """When a slot is over."""
+    return (slot + 1) * SLOT_S
+
+
+def opened(slot: int) -> OpenCall:
+    """Opens a slot."""
+    return OpenCall(slot, digest("book", slot), 3)
+
+
+def cleared(slot: int) -> ClearCall:
+    """Clears a slot."""
+    return ClearCall(slot, digest("orders", slot), digest("trades", slot))
+
+
+def trade(seller: int, buyer: int, energy_wh: int, price_micro_per_kwh: int) -> Postings:
+    """Energy from one account to another; account numbers, members from FIRST_MEMBER."""
+    columns = [np.array([value]) for value in (seller, buyer, energy_wh, price_micro_per_kwh)]
+    return energy_postings(columns[0], columns[1], columns[2], columns[3], Kind.TRADE)
+
+
+def payment(payer: int, receiver: int, amount_nano: int) -> Postings:
+    """A plain amount from one account to another."""
+    return amount_postings(np.array([payer]), np.array([receiver]), np.array([amount_nano]), Kind.FEE)
+
+
+def settle(
+    slot: int, *postings: Postings, revision: int = 0, part: int = 0, parts: int = 1, prior: bytes = NO_PRIOR
+) -> SettleCall:
+    """Settles a part of a slot."""
+    return SettleCall(slot, revision, part, parts, prior, Postings.joined(postings))
+
+
+def some_settlement(slot: int) -> SettleCall:
+    """Trades through the pool and between members, a supplier leg and a fee."""
+    ann, bob, cleo, dan = range(FIRST_MEMBER, FIRST_MEMBER + MEMBERS)
+    return settle(
+        slot,
+        trade(ann, bob, 700, 150_000),
+        trade(cleo, Account.POOL, 300, 140_000),
+        trade(Account.POOL, dan, 300, 140_000),
+        trade(Account.SUPPLIER, dan, 900, 300_000),
+        payment(bob, Account.GRID, 12_345),
+    )
+
+
+def found(ledger: Ledger) -> None:
+    """Found a ledger on the usual terms, an hour before the first slot."""
+    ledger.found(terms(), (FIRST_SLOT - 1) * SLOT_S)
+
+
+def settle_slot(ledger: Ledger, call: SettleCall) -> None:
+    """Open, clear and settle a slot when it is over, and insist that it was accepted."""
+    receipts = ledger.post(ledger.sign([opened(call.slot), cleared(call.slot), call]), slot_end_s(call.slot))
+    assert [receipt.reason for receipt in receipts] == ["", "", ""]

@@ -1,0 +1,93 @@
+"""Two ledgers, one behaviour: whatever is posted, contracts and plain Python give the same receipts and balances."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.fakes.ledgers import (
+    FIRST_SLOT,
+    MEMBERS,
+    NO_PRIOR,
+    OPERATOR_KEY,
+    PRICE_CAP,
+    SLOT_S,
+    cleared,
+    digest,
+    found,
+    opened,
+    payment,
+    settle,
+    trade,
+)
+
+from commonwatt.adapters.ledger import open_ledger
+from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings
+from commonwatt.services.ports import AnchorCall, Call
+
+MEMBER_ACCOUNTS = range(FIRST_MEMBER, FIRST_MEMBER + MEMBERS)
+# Four of five are members or the supplier; one account does not exist.
+ACCOUNTS = st.sampled_from(
+    [*MEMBER_ACCOUNTS, *MEMBER_ACCOUNTS, *MEMBER_ACCOUNTS, 0, 0, 0, 0, 1, 3, 6, MEMBER_ACCOUNTS.stop]
+)
+AMOUNTS = st.sampled_from([1, 77, 10**9, 3 * 10**9, 10_000 * PRICE_CAP, 10_000 * PRICE_CAP + 1, 60 * 10**9])
+PAYMENTS = st.builds(payment, ACCOUNTS, ACCOUNTS, AMOUNTS)
+TRADES = st.builds(trade, ACCOUNTS, ACCOUNTS, st.integers(1, 20_000), st.integers(-PRICE_CAP, PRICE_CAP))
+
+RUN_DOWN = st.just(payment(Account.SUPPLIER, Account.GRID, 30 * 10**9))  # twice is more than the supplier has
+
+
+@st.composite
+def pooled(draw: st.DrawFn) -> Postings:
+    """Energy into the pool and out of it, at one price."""
+    price, energy_wh = draw(st.integers(1, 300_000)), draw(st.integers(1, 5000))
+    one, two = draw(st.sampled_from([(8, 9), (9, 10), (11, 8)]))
+    return Postings.joined([trade(one, Account.POOL, energy_wh, price), trade(Account.POOL, two, energy_wh, price)])
+
+
+BATCHES = st.builds(Postings.joined, st.lists(st.one_of(PAYMENTS, TRADES, pooled(), RUN_DOWN), max_size=3))
+SLOTS = st.integers(FIRST_SLOT, FIRST_SLOT + 2)
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> tuple[int, str, int, int, int, int, Postings]:
+    """Slots that pass, and a call: kind, slot, revision, part, parts and what it settles."""
+    kind = draw(st.sampled_from(["settle"] * 6 + ["begin", "anchor"]))
+    revision = draw(st.sampled_from([0, 0, 0, 1, 1, 2]))
+    part, parts = draw(st.sampled_from([(0, 1)] * 5 + [(0, 2), (1, 2), (2, 2)]))
+    return draw(st.sampled_from([0, 0, 1, 9])), kind, draw(SLOTS), revision, part, parts, draw(BATCHES)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(steps(), max_size=12))
+def test_contracts_and_plain_python_agree_on_any_history(
+    history: list[tuple[int, str, int, int, int, int, Postings]],
+) -> None:
+    ledgers = [open_ledger(name, None, "test street", OPERATOR_KEY) for name in ("embedded", "memory")]
+    for ledger in ledgers:
+        found(ledger)
+        # Two of the three slots are begun, one of them is over: most settlements have a chance.
+        begun: list[Call] = [opened(FIRST_SLOT), cleared(FIRST_SLOT), opened(FIRST_SLOT + 1), cleared(FIRST_SLOT + 1)]
+        ledger.post(ledger.sign(begun), (FIRST_SLOT + 1) * SLOT_S)
+    time_s, newest = (FIRST_SLOT + 1) * SLOT_S, dict[tuple[int, int], bytes]()
+    for passed, kind, slot, revision, part, parts, postings in history:
+        time_s += passed * SLOT_S
+        calls: list[Call] = [AnchorCall(slot, revision, digest("root", part))]
+        if kind == "begin":
+            calls = [opened(slot), cleared(slot)]
+        elif kind == "settle":
+            prior = newest.get((slot, revision - 1), NO_PRIOR)
+            calls = [settle(slot, postings, revision=revision, part=part, parts=parts, prior=prior)]
+        answers = []
+        for ledger in ledgers:
+            receipts = ledger.post(ledger.sign(calls), time_s)
+            answers.append([(r.kind, r.slot, r.status, r.reason, r.content_hash) for r in receipts])
+        assert answers[0] == answers[1]
+        if kind == "settle" and part == 0 and answers[0][0][2]:
+            newest[slot, revision] = ledgers[0].content_hash(calls[0])
+        for later_s in (0, 5 * SLOT_S, 100 * SLOT_S):
+            chain, plain = (ledger.balances(time_s + later_s) for ledger in ledgers)
+            assert np.array_equal(chain.free_nano, plain.free_nano)
+            assert np.array_equal(chain.pending_nano, plain.pending_nano)
+    for ledger in ledgers:
+        ledger.close()
