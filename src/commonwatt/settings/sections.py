@@ -142,7 +142,7 @@ class Prices(Section):
 
 
 PRICE_KEYS: Final = tuple(Prices.model_fields)
-SIGNED_PRICES: Final = tuple(key for key in PRICE_KEYS if "fee" not in key and "tax" not in key)
+SIGNED_PRICES: Final = tuple(key for key in PRICE_KEYS if not key.endswith(("fee_micro_per_kwh", "tax_micro_per_kwh")))
 """Prices that may be negative where the tariff allows it; fees and taxes never are."""
 
 
