@@ -19,8 +19,8 @@ def book(*windows: dict[str, object], grid: SlotGrid = HOURLY, **prices: int) ->
     return RateBook(Tariff.model_validate(tariff), grid, ZURICH)
 
 
-def slot_at(*utc: int, grid: SlotGrid = HOURLY) -> int:
-    return grid.slot_of(int(dt.datetime(*utc, tzinfo=dt.UTC).timestamp()))  # type: ignore[arg-type]
+def slot_at(year: int, month: int, day: int, hour: int) -> int:
+    return HOURLY.slot_of(int(dt.datetime(year, month, day, hour, tzinfo=dt.UTC).timestamp()))
 
 
 def retail_of_day(rates: RateBook, day: dt.date) -> list[int]:

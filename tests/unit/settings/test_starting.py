@@ -9,7 +9,6 @@ from tests.fakes.communities import lines_of, told
 from commonwatt.adapters.datasets import example_folder
 from commonwatt.core.errors import InvalidInput
 from commonwatt.settings import load
-from commonwatt.settings import written as written_module
 from commonwatt.settings.faults import keys_of
 from commonwatt.settings.sections import SECTIONS
 from commonwatt.settings.written import community_toml, start_community
@@ -46,7 +45,7 @@ def test_nothing_is_left_when_writing_fails(tmp_path: Path, monkeypatch: pytest.
     def full(_source: Path, _target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(written_module.shutil, "copyfile", full)
+    monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(InvalidInput, match="no space left on device"):
         start_community(tmp_path / "mine")
     assert list(tmp_path.iterdir()) == []
