@@ -32,6 +32,8 @@ def require(findings: Iterable[Finding]) -> None:
 def one_of(name: str, choices: Iterable[str]) -> str:
     """Say which names exist, the nearest right one first: `one of fixed, midpoint (did you mean midpoint?)`."""
     known = sorted(choices)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    # A name cut short (without its unit, say) is nearer than one of similar letters.
+    longer = [choice for choice in known if len(name) > 2 and choice.startswith(name)]
+    near = longer or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     listed = "one of " + ", ".join(known) if known else "nothing (there is no choice)"
     return f"{listed} (did you mean {near[0]}?)" if near else listed

@@ -44,10 +44,7 @@ def _section_table(model: type[s.Section]) -> str:
     rows = []
     for name, field in model.model_fields.items():
         key = field.alias or name
-        if field.is_required():
-            default = "required"
-        else:
-            default = "" if field.default is None else f"`{_shown(field.default)}`"
+        default = "required" if field.is_required() else "" if field.default is None else f"`{_shown(field.default)}`"
         rows.append(f"| `{key}` | {_shape(shapes[key])} | {default} | {field.description} |")
     return "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
 

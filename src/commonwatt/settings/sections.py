@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import available_timezones
 
@@ -19,9 +20,14 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {"weekdays": DAYS[:5], "weekends": DAYS[5:], "all": DAYS}
 
 
+@cache
+def _zones() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones()))  # walks folders: once is enough
+
+
 def _zone(name: str) -> str:
-    if name not in available_timezones():
-        near = difflib.get_close_matches(name, sorted(available_timezones()), n=1, cutoff=0.6)
+    if name not in _zones():
+        near = difflib.get_close_matches(name, _zones(), n=1, cutoff=0.6)
         raise ValueError("an IANA time zone" + (f" (did you mean {near[0]}?)" if near else " such as Europe/Zurich"))
     return name
 
@@ -142,7 +148,7 @@ class Prices(Section):
 
 
 PRICE_KEYS: Final = tuple(Prices.model_fields)
-SIGNED_PRICES: Final = tuple(key for key in PRICE_KEYS if "fee" not in key and "tax" not in key)
+SIGNED_PRICES: Final = tuple(key for key in PRICE_KEYS if not key.endswith(("fee_micro_per_kwh", "tax_micro_per_kwh")))
 """Prices that may be negative where the tariff allows it; fees and taxes never are."""
 
 

@@ -79,7 +79,7 @@ def _mix(file: DataFile, column: str, codes: Ints, stamps: list[_Stamp], zones: 
         return [
             Finding(file.place(other, column), expected, f"{file.cell(other, column)} without one (a time zone mix)")
         ]
-    offsets = {stamps[c].offset_s for c in zoned}
+    offsets = {stamps[c].offset_s for c in zoned if not stamps[c].fault}
     zone = zones.naive or zones.local
     for code in zoned if len(offsets) > 1 else ():
         stamp = stamps[code]

@@ -110,12 +110,12 @@ def checked_profiles(
     rows, faults = _rows(file, files, ids)
     found += faults + _storage_findings(file, storage)
     found += _duplicates(file, rows, rows.slot)
-    if not rows.good.any() or not ids:
+    if not rows.placed.any() or not ids:
         return None, found
-    good = rows.slot[rows.good]
-    span = range(int(good.min()), int(good.max()) + 1)
+    slots = rows.slot[rows.placed]
+    span = range(int(slots.min()), int(slots.max()) + 1)
     grid = SlotGrid(files.slot_s)
-    present = [np.unique(good[rows.member[rows.good] == i]) for i in range(len(ids))]
+    present = [np.unique(slots[rows.member[rows.placed] == i]) for i in range(len(ids))]
     found += gap_findings(file.name, tuple(ids), present, span, grid, files.max_gap_h)
     late: dict[int, tuple[LateReading, ...]] = {}
     notices: list[str] = []
@@ -136,8 +136,8 @@ class _Rows:
     member: Ints
     load_wh: Ints
     pv_wh: Ints
-    good: Flags
-    """Rows without a fault."""
+    placed: Flags
+    """Rows of a known member and slot, whatever their energy."""
 
 
 def _rows(file: DataFile, files: ProfileFiles, ids: Sequence[str]) -> tuple[_Rows, list[Finding]]:
@@ -147,11 +147,10 @@ def _rows(file: DataFile, files: ProfileFiles, ids: Sequence[str]) -> tuple[_Row
     member, named, faults = member_indices(file, ids)
     found += faults
     load, pv = energy_columns(list(file.columns))
-    load_wh, load_good, faults = energies(file, load)
-    pv_wh, pv_good, more = energies(file, pv)
-    good = timed & ~off & named & load_good & pv_good
+    load_wh, faults = energies(file, load)
+    pv_wh, more = energies(file, pv)
     slot = instant_us // (files.slot_s * _MICRO_PER_S)
-    return _Rows(slot, member, load_wh, pv_wh, good), found + faults + more
+    return _Rows(slot, member, load_wh, pv_wh, timed & ~off & named), found + faults + more
 
 
 def _storage_findings(file: DataFile, storage: frozenset[str]) -> list[Finding]:
@@ -164,13 +163,13 @@ def _storage_findings(file: DataFile, storage: frozenset[str]) -> list[Finding]:
 
 def _duplicates(file: DataFile, rows: _Rows, *also: Ints) -> list[Finding]:
     """Rows that repeat the member and the times (`also`) of an earlier one."""
-    index = np.flatnonzero(rows.good)
+    index = np.flatnonzero(rows.placed)
     keys = [column[index] for column in (*also, rows.member)]
     order = np.lexsort((index, *keys))
     same = np.ones(max(len(order) - 1, 0), np.bool_)
     for key in keys:
         same &= key[order][1:] == key[order][:-1]
-    repeated = np.zeros(len(rows.good), np.bool_)
+    repeated = np.zeros(len(rows.placed), np.bool_)
     first: dict[int, int] = {}
     for at in np.flatnonzero(same).tolist():
         row, before = int(index[order[at + 1]]), int(index[order[at]])
@@ -239,9 +238,9 @@ def _corrections(
     received_us, timed, faults = instants(file, "received", Zones(files.zone, files.naive_zone))
     found += faults
     received = received_us // (files.slot_s * _MICRO_PER_S)
-    outside = rows.good & ((rows.slot < span.start) | (rows.slot >= span.stop))
+    outside = rows.placed & ((rows.slot < span.start) | (rows.slot >= span.stop))
     found += file.listed(outside, "start", "a slot for which the profiles have data")
-    early = rows.good & timed & (received <= rows.slot)
+    early = rows.placed & timed & (received <= rows.slot)
     found += file.listed(early, "received", "a time after the slot has ended")
     found += _duplicates(file, rows, rows.slot, received)
     in_time = (received - rows.slot) * files.slot_s <= files.final_days * 24 * SECONDS_PER_HOUR

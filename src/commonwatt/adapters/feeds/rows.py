@@ -87,8 +87,8 @@ def energy_columns(header: Sequence[str]) -> tuple[str, str]:
     return NET if any(name in header for name in NET) and not any(name in header for name in GROSS) else GROSS
 
 
-def energies(file: DataFile, column: str) -> tuple[Ints, Flags, list[Finding]]:
-    """A column of Wh, which rows of it are good, and a finding for the others."""
+def energies(file: DataFile, column: str) -> tuple[Ints, list[Finding]]:
+    """A column of Wh, and what is wrong with it."""
     array = file.columns[column]
     values = np.zeros(len(array), np.int64)
     whole = np.zeros(len(array), np.bool_)
@@ -106,7 +106,7 @@ def energies(file: DataFile, column: str) -> tuple[Ints, Flags, list[Finding]]:
     found = file.listed(~whole, column, "a whole number of Wh (leave the row out where the meter was silent)")
     outside = whole & ((values < 0) | (values >= ENERGY_LIMIT_WH))
     found += file.listed(outside, column, f"0..{ENERGY_LIMIT_WH - 1} Wh")
-    return values, whole & ~outside, found
+    return values, found
 
 
 def member_indices(file: DataFile, ids: Sequence[str]) -> tuple[Ints, Flags, list[Finding]]:
