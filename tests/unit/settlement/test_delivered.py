@@ -62,6 +62,16 @@ def test_overlapping_trades_share_what_each_side_has_left_in_rounds() -> None:
             [2, 3, 2, 0],
             id="through-the-pool",
         ),
+        # Round 1 offers 5 Wh as 1.8, 3.2 and wants 4 as 1.45, 2.55: 2, 3 against 1, 3.
+        pytest.param(((0, 1, 4, 0, 0), (0, 1, 7, 0, 0)), (5, 0), (0, 4), [1, 3], id="larger-remainder-first"),
+        # Nobody takes from the pool: the 2 Wh are shared over the seller's two other trades, 1.4 and 0.6.
+        pytest.param(
+            ((-1, 1, 4, 0, 0), (0, 3, 7, 0, 0), (0, -1, 4, 0, 0), (0, 3, 3, 0, 0)),
+            (2, 0, 0, 0),
+            (0, 0, 5, 2),
+            [0, 1, 0, 1],
+            id="a-pool-without-takers-is-not-open",
+        ),
     ],
 )
 def test_what_rounding_leaves_open_moves_in_order_of_trades(
