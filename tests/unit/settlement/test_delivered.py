@@ -141,3 +141,45 @@ def test_the_books_arrays_are_left_as_they_were() -> None:
     RULE.settle(ONE_SELLER, TO_TWO, metered, context(3))
 
     assert np.array_equal(before, np.concatenate([metered.export_wh, metered.import_wh, TO_TWO.trades.energy_wh]))
+
+
+@pytest.mark.parametrize(
+    ("deals", "exported", "imported"),
+    [
+        pytest.param(
+            ((0, 2, 2, 0, 0), (1, 2, 7, 0, 0), (0, 2, 6, 0, 0), (-1, 2, 7, 0, 0), (0, -1, 6, 0, 0), (0, -1, 1, 0, 0)),
+            (3, 4, 0),
+            (0, 0, 5),
+            id="import",
+        ),
+        pytest.param(
+            (
+                (0, 3, 4, 0, 0),
+                (0, 2, 2, 0, 0),
+                (0, 1, 3, 0, 0),
+                (0, 3, 2, 0, 0),
+                (-1, 3, 1, 0, 0),
+                (0, -1, 5, 0, 0),
+                (0, 3, 6, 0, 0),
+                (-1, 2, 4, 0, 0),
+            ),
+            (2, 0, 0, 0),
+            (0, 2, 0, 3),
+            id="export",
+        ),
+    ],
+)
+def test_what_one_trade_took_of_a_register_the_next_cannot_take(
+    deals: tuple[Deal, ...], exported: tuple[int, ...], imported: tuple[int, ...]
+) -> None:
+    """After the rounds several trades of one member are open and its last Wh may move once."""
+    members = len(exported)
+    orders = book(*((m, "sell" if exported[m] else "buy", 100) for m in range(members)))
+    metered = readings(*zip(exported, imported, strict=True))
+    statement = RULE.settle(orders, agreement(orders, *deals), metered, context(members))
+
+    sold = [sum(w for d, w in zip(deals, statement.delivered_wh, strict=True) if d[0] == m) for m in range(members)]
+    bought = [sum(w for d, w in zip(deals, statement.delivered_wh, strict=True) if d[1] == m) for m in range(members)]
+    assert all(s <= e for s, e in zip(sold, exported, strict=True))
+    assert all(b <= i for b, i in zip(bought, imported, strict=True))
+    assert sold[0] == exported[0]
