@@ -61,22 +61,25 @@ class _Work:
 
     def finish_pairs(self) -> None:
         """The greedy pass over trades between two members, by trade id: only those are visited that rounding left open."""
-        for row in np.flatnonzero(self.open_trades() & ~self.into_pool & ~self.from_pool):
-            seller, buyer = self.seller[row], self.buyer[row]
-            energy = min(self.left_wh[row], self.give_wh[seller], self.take_wh[buyer])
-            self.left_wh[row] -= energy
-            self.give_wh[seller] -= energy
-            self.take_wh[buyer] -= energy
+        for row in np.flatnonzero(self.open_trades() & ~self.into_pool & ~self.from_pool).tolist():
+            self._exchange(row, row)
 
     def finish_pool(self) -> None:
-        """The same through the pool: as much as both its sides still have, in order of trade id."""
+        """The same across the pool: every sale to it that is still open with every purchase from it, by trade id."""
         is_open = self.open_trades()
-        into, out = np.flatnonzero(is_open & self.into_pool), np.flatnonzero(is_open & self.from_pool)
-        offered = _greedy(self.give_wh, self.left_wh[into], self.seller[into])
-        wanted = _greedy(self.take_wh, self.left_wh[out], self.buyer[out])
-        passed = min(int(offered.sum()), int(wanted.sum()))
-        self._move(into, _first(offered, passed))
-        self._move(out, _first(wanted, passed))
+        bought = np.flatnonzero(is_open & self.from_pool).tolist()
+        for sale in np.flatnonzero(is_open & self.into_pool).tolist():
+            for purchase in bought:
+                self._exchange(sale, purchase)
+
+    def _exchange(self, sale: int, purchase: int) -> None:
+        """Move what two rows (one and the same between two members) and both registers still have."""
+        seller, buyer = self.seller[sale], self.buyer[purchase]
+        energy = min(self.left_wh[sale], self.left_wh[purchase], self.give_wh[seller], self.take_wh[buyer])
+        for row in {sale, purchase}:
+            self.left_wh[row] -= energy
+        self.give_wh[seller] -= energy
+        self.take_wh[buyer] -= energy
 
     def _move(self, rows: Ints, energy_wh: Ints) -> None:
         self.left_wh[rows] -= energy_wh
@@ -103,22 +106,3 @@ def _shares(available_wh: Ints, wanted_wh: Ints, member: Ints) -> Ints:
     quotient[by_remainder[rank < spare[ranked]]] += 1
     shares[scarce] = quotient
     return shares
-
-
-def _greedy(available_wh: Ints, wanted_wh: Ints, member: Ints) -> Ints:
-    """What each row gets when rows help themselves in order."""
-    order = np.argsort(member, kind="stable")
-    owner, wanted = member[order], wanted_wh[order]
-    before = np.cumsum(wanted) - wanted
-    # Searching a member's first row gives what other members took before it.
-    before -= before[np.searchsorted(owner, owner)]
-    taken = np.empty_like(wanted)
-    taken[order] = np.clip(available_wh[owner] - before, 0, wanted)
-    return taken
-
-
-def _first(energy_wh: Ints, total_wh: int) -> Ints:
-    """As much of each row as `total_wh` covers in order."""
-    before = np.cumsum(energy_wh) - energy_wh
-    covered: Ints = np.clip(total_wh - before, 0, energy_wh)
-    return covered

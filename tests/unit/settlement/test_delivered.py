@@ -62,6 +62,16 @@ def test_overlapping_trades_share_what_each_side_has_left_in_rounds() -> None:
             [2, 3, 2, 0],
             id="through-the-pool",
         ),
+        # Round 1 offers 5 Wh as 1.8, 3.2 and wants 4 as 1.45, 2.55: 2, 3 against 1, 3.
+        pytest.param(((0, 1, 4, 0, 0), (0, 1, 7, 0, 0)), (5, 0), (0, 4), [1, 3], id="larger-remainder-first"),
+        # Nobody takes from the pool: the 2 Wh are shared over the seller's two other trades, 1.4 and 0.6.
+        pytest.param(
+            ((-1, 1, 4, 0, 0), (0, 3, 7, 0, 0), (0, -1, 4, 0, 0), (0, 3, 3, 0, 0)),
+            (2, 0, 0, 0),
+            (0, 0, 5, 2),
+            [0, 1, 0, 1],
+            id="a-pool-without-takers-is-not-open",
+        ),
     ],
 )
 def test_what_rounding_leaves_open_moves_in_order_of_trades(
@@ -131,3 +141,45 @@ def test_the_books_arrays_are_left_as_they_were() -> None:
     RULE.settle(ONE_SELLER, TO_TWO, metered, context(3))
 
     assert np.array_equal(before, np.concatenate([metered.export_wh, metered.import_wh, TO_TWO.trades.energy_wh]))
+
+
+@pytest.mark.parametrize(
+    ("deals", "exported", "imported"),
+    [
+        pytest.param(
+            ((0, 2, 2, 0, 0), (1, 2, 7, 0, 0), (0, 2, 6, 0, 0), (-1, 2, 7, 0, 0), (0, -1, 6, 0, 0), (0, -1, 1, 0, 0)),
+            (3, 4, 0),
+            (0, 0, 5),
+            id="import",
+        ),
+        pytest.param(
+            (
+                (0, 3, 4, 0, 0),
+                (0, 2, 2, 0, 0),
+                (0, 1, 3, 0, 0),
+                (0, 3, 2, 0, 0),
+                (-1, 3, 1, 0, 0),
+                (0, -1, 5, 0, 0),
+                (0, 3, 6, 0, 0),
+                (-1, 2, 4, 0, 0),
+            ),
+            (2, 0, 0, 0),
+            (0, 2, 0, 3),
+            id="export",
+        ),
+    ],
+)
+def test_what_one_trade_took_of_a_register_the_next_cannot_take(
+    deals: tuple[Deal, ...], exported: tuple[int, ...], imported: tuple[int, ...]
+) -> None:
+    """After the rounds several trades of one member are open and its last Wh may move once."""
+    members = len(exported)
+    orders = book(*((m, "sell" if exported[m] else "buy", 100) for m in range(members)))
+    metered = readings(*zip(exported, imported, strict=True))
+    statement = RULE.settle(orders, agreement(orders, *deals), metered, context(members))
+
+    sold = [sum(w for d, w in zip(deals, statement.delivered_wh, strict=True) if d[0] == m) for m in range(members)]
+    bought = [sum(w for d, w in zip(deals, statement.delivered_wh, strict=True) if d[1] == m) for m in range(members)]
+    assert all(s <= e for s, e in zip(sold, exported, strict=True))
+    assert all(b <= i for b, i in zip(bought, imported, strict=True))
+    assert sold[0] == exported[0]
