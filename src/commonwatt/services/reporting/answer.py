@@ -161,10 +161,10 @@ def _forecasts(results: Results) -> str:
     if cost is None:
         return ""
     text = "This market trades before delivery, on forecasts. "
-    text += f"The same meters traded after delivery would have saved {money(cost.attainable_saving_nano, currency)}; "
+    text += f"The same meters, traded after delivery, would have saved the members {money(cost.attainable_saving_nano, currency)}; "
     actual = shown_total_nano(results.members)
     outcome = f"saved {money(actual, currency)}" if actual >= 0 else f"paid {money(-actual, currency)} more"
-    text += f"this way the members {outcome}. "
+    text += f"this way they {outcome}. "
     if cost.cost_nano > 0:
         lost = shown_saving_nano(cost.attainable_saving_nano, actual)
         text += f"So trading on forecasts cost them {money(lost, currency)}. "

@@ -73,6 +73,10 @@ def _imbalance(results: Results, told: Answer) -> str:
         (cost.imbalance_nano, "Net price of the imbalance itself, paid to the supplier"),
     ):
         text += paragraph(f"{said}: {money(amount, currency)}.") if amount else ""
+    text += paragraph(
+        "What forecasts cost holds everything that kept the market from the best trades of these meters: forecasts that were off, rules "
+        "that made them binding, and what the auction left unmatched."
+    )
     return text + plot("imbalance", told.forecasts)
 
 
