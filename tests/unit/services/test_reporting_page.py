@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +13,6 @@ import pytest
 from tests.fakes.run_tables import FIRST_SLOT, Rows, changed, facts_of, week
 
 from commonwatt.core.units import NANO_PER_UNIT
-from commonwatt.services.reporting import report
 from commonwatt.services.reporting.answer import answer
 from commonwatt.services.reporting.bills import Bills
 from commonwatt.services.reporting.ending import ending
@@ -217,21 +215,8 @@ def test_a_bill_tells_the_two_hours_apart_when_the_clock_goes_back() -> None:
     assert lines[1]["running_total_USD"] == "-0.000000010"
 
 
-def test_report_writes_every_file_of_its_promise(tmp_path: Path) -> None:
-    facts, tables = week(**SMALL)
-    report(facts, tables, tmp_path)
-    names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
-    assert names == sorted(
-        ["report.html", "summary.json", *(f"members/{name}/bill.csv" for name in facts.member_ids.values())]
-    )
-    assert json.loads((tmp_path / "summary.json").read_text())["members"] == len(facts.member_ids)
-
-
 def test_numbers_are_rounded_for_people() -> None:
-    assert (
-        money(-12_345_000_000, "USD") == "\u221212.35\u00a0USD"
-        or money(-12_345_000_000, "USD") == "\u221212.34\u00a0USD"
-    )
+    assert [money(a, "USD") for a in (12_345_000_000, -12_344_000_000)] == ["12.35\u00a0USD", "\u221212.34\u00a0USD"]
     assert money(-1, "USD") == "0.00\u00a0USD"
     assert energy(285_573) == "285.6\u00a0kWh"
     assert energy(123_456_789) == "123.5\u00a0MWh"
@@ -250,7 +235,7 @@ def test_a_saving_is_the_difference_of_the_two_amounts_beside_it() -> None:
     assert baseline - cost == saved
 
 
-def test_a_table_of_dictionaries_reads_the_same(tmp_path: Path) -> None:
+def test_a_table_of_dictionaries_reads_the_same() -> None:
     facts, tables = week(**SMALL)
     statements = tables["statements"]
     at = statements.schema.get_field_index("leg")
