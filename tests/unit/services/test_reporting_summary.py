@@ -41,7 +41,7 @@ def neighbours() -> Run:
     rows.add("postings", FIRST_SLOT, 1, "supplier", "member:ann", 8_000_000, "correction")
     rows.add("postings", FIRST_SLOT, 0, "supplier", "wholesale", 40_000_000, "wholesale")
     balances = [
-        ("supplier", 1_132_000_000, 0, 1_000_000_000),
+        ("supplier", 1_172_000_000, 0, 1_000_000_000),
         ("grid", 9_000_000, 0, 0),
         ("member:ann", 180, 187_999_820, 0),
     ]

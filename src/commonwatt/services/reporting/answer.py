@@ -6,9 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from commonwatt.core.units import NANO_PER_UNIT
+from commonwatt.services.reporting.members import shown_savings_nano, shown_total_nano
 from commonwatt.services.reporting.summary import Results
-from commonwatt.services.reporting.words import energy, listed, money, percent, period, price, several, slot_word
+from commonwatt.services.reporting.words import (
+    energy,
+    listed,
+    money,
+    percent,
+    period,
+    price,
+    several,
+    shown_saving_nano,
+    slot_word,
+)
 
 NAMED = 12
 """How many members a sentence names; the table has all of them."""
@@ -52,7 +62,7 @@ def _faults(results: Results) -> bool:
 
 def saved(results: Results) -> str:
     """What the members saved together, as a clause."""
-    currency, saving = results.facts.currency, int(results.members.saving_nano.sum())
+    currency, saving = results.facts.currency, shown_total_nano(results.members)
     baseline = int(results.members.baseline_nano.sum())
     part = f" ({percent(abs(saving) / baseline)})" if baseline > 0 and saving else ""
     if not saving:
@@ -71,7 +81,7 @@ def _who(results: Results) -> str:
     saving, ids, currency = results.members.saving_nano, results.books.ids, results.facts.currency
     if not len(saving) or not saving.any():
         return "The market made no difference to anybody."
-    order = np.argsort(-saving, kind="stable")
+    order, shown = np.argsort(-saving, kind="stable"), shown_savings_nano(results.members)
     best, last = int(order[0]), int(order[-1])
     gained = int((saving > 0).sum())
     text = (
@@ -80,8 +90,8 @@ def _who(results: Results) -> str:
         else f"{gained} of {several(len(saving), 'neighbour')} {'is' if gained == 1 else 'are'} better off."
     )
     if gained:
-        text += f" {ids[best]} gains most, {money(int(saving[best]), currency)}"
-        text += f"; {ids[last]} least, {money(int(saving[last]), currency)}." if gained == len(saving) > 1 else "."
+        text += f" {ids[best]} gains most, {money(shown[best], currency)}"
+        text += f"; {ids[last]} least, {money(shown[last], currency)}." if gained == len(saving) > 1 else "."
     return text
 
 
@@ -90,7 +100,8 @@ def _worse_off(results: Results) -> str:
     worse = [int(m) for m in np.argsort(saving, kind="stable") if saving[m] < 0]
     if not worse:
         return "Nobody pays more than without the market."
-    named = [f"{ids[m]} ({_more(-int(saving[m]), currency)})" for m in worse[:NAMED]]
+    shown = shown_savings_nano(results.members)
+    named = [f"{ids[m]} ({_more(-shown[m], currency)})" for m in worse[:NAMED]]
     if len(worse) > NAMED:
         named.append(f"{len(worse) - NAMED} more in the table below")
     verb = "pays" if len(worse) == 1 else "pay"
@@ -98,8 +109,7 @@ def _worse_off(results: Results) -> str:
 
 
 def _more(amount_nano: int, currency: str) -> str:
-    less_than_a_cent = amount_nano < NANO_PER_UNIT // 100
-    return f"less than 0.01\u00a0{currency}" if less_than_a_cent else money(amount_nano, currency)
+    return money(amount_nano, currency) if amount_nano > 0 else f"less than 0.01\u00a0{currency}"
 
 
 def _local(results: Results) -> str:
@@ -151,12 +161,13 @@ def _forecasts(results: Results) -> str:
     if cost is None:
         return ""
     text = "This market trades before delivery, on forecasts. "
-    text += f"The same meters traded after delivery would have saved {money(cost.attainable_saving_nano, currency)}; "
-    actual = int(results.members.saving_nano.sum())
+    text += f"The same meters, traded after delivery, would have saved the members {money(cost.attainable_saving_nano, currency)}; "
+    actual = shown_total_nano(results.members)
     outcome = f"saved {money(actual, currency)}" if actual >= 0 else f"paid {money(-actual, currency)} more"
-    text += f"this way the members {outcome}. "
+    text += f"this way they {outcome}. "
     if cost.cost_nano > 0:
-        text += f"So trading on forecasts cost them {money(cost.cost_nano, currency)}. "
+        lost = shown_saving_nano(cost.attainable_saving_nano, actual)
+        text += f"So trading on forecasts cost them {money(lost, currency)}. "
     else:
         text += "So trading on forecasts cost them nothing. "
     text += f"{energy(cost.short_wh)} came short of what was promised, {energy(cost.long_wh)} were bought and not used."

@@ -17,6 +17,11 @@ ORIGINS = {
     "simulated": "simulated by a model",
 }
 
+COMPARISON = (
+    "The comparison is with no market at all: the same meters, everything bought from and sold to the supplier. What panels and "
+    "batteries cost is not counted."
+)
+
 
 def caveats(results: Results) -> list[str]:
     """Sentences, the weightiest first."""
@@ -29,8 +34,7 @@ def caveats(results: Results) -> list[str]:
         *(f"{notice[:1].upper()}{notice[1:].rstrip('.')}." for notice in facts.notices),
         *_grid(results),
         *_ledger(results),
-        "The comparison is with no market at all: the same meters, everything bought from and sold to the supplier. What panels and "
-        "batteries cost is not counted.",
+        COMPARISON,
         *([f"Not built yet in this version: {listed(list(facts.not_built))}."] if facts.not_built else []),
     ]
 
@@ -65,10 +69,8 @@ def _readings(results: Results) -> list[str]:
     if not substituted + corrected:
         return ["Every reading is as the meters gave it: none was substituted."]
     verb = "was" if substituted == 1 else "were"
-    return [
-        f"{several(substituted, 'reading')} {verb} missing and substituted by rule; {several(corrected, 'reading')} corrected afterwards, "
-        "between that member and its supplier alone. The bills mark them."
-    ]
+    text = f"{several(substituted, 'reading')} {verb} missing and substituted by rule; {several(corrected, 'reading')} corrected "
+    return [text + "afterwards, between that member and its supplier alone. The bills mark them."]
 
 
 def _grid(results: Results) -> list[str]:

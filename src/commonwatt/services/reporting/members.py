@@ -8,6 +8,7 @@ import numpy as np
 
 from commonwatt.core.units import Ints
 from commonwatt.services.reporting.books import Books, numbers
+from commonwatt.services.reporting.words import shown_saving_nano
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,17 @@ class MemberFigures:
     def saving_nano(self) -> Ints:
         """Positive: better off than without a market."""
         return self.baseline_nano - self.cost_nano
+
+
+def shown_savings_nano(figures: MemberFigures) -> list[int]:
+    """Every member's saving as its two rounded amounts say it."""
+    pairs = zip(figures.baseline_nano.tolist(), figures.cost_nano.tolist(), strict=True)
+    return [shown_saving_nano(baseline, cost) for baseline, cost in pairs]
+
+
+def shown_total_nano(figures: MemberFigures) -> int:
+    """The saving of all as the two rounded sums say it."""
+    return shown_saving_nano(int(figures.baseline_nano.sum()), int(figures.cost_nano.sum()))
 
 
 def member_figures(books: Books) -> MemberFigures:

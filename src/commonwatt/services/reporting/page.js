@@ -1,11 +1,13 @@
 "use strict";
 // Draws the figures in the colours of the page, again whenever those change: light, dark, or on paper.
 (() => {
-  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const text = document.getElementById("figures").textContent;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const print = matchMedia("print");
   const touch = matchMedia("(pointer: coarse)").matches;
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const config = {
-    responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover", scrollZoom: false,
+    responsive: true, displaylogo: false, displayModeBar: touch || innerWidth < 640 ? false : "hover", scrollZoom: false,
     modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
   };
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -21,6 +23,8 @@
   };
   const draw = () => {
     const { axis, ...ink } = inks();
+    // The dark blue of the palette is too dark on a dark ground.
+    const figures = JSON.parse(dark.matches && !print.matches ? text.replaceAll("#0072B2", "#56B4E9") : text);
     for (const [name, figure] of Object.entries(figures)) {
       const place = document.getElementById("plot-" + name);
       if (!place) continue;
@@ -30,6 +34,6 @@
     }
   };
   draw();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  matchMedia("print").addEventListener("change", draw);
+  dark.addEventListener("change", draw);
+  print.addEventListener("change", draw);
 })();

@@ -10,6 +10,7 @@ from string import Template
 
 from commonwatt.services.reporting.answer import Answer, answer, title
 from commonwatt.services.reporting.html import paragraph
+from commonwatt.services.reporting.members import shown_total_nano
 from commonwatt.services.reporting.plots import figures
 from commonwatt.services.reporting.sections import sections
 from commonwatt.services.reporting.summary import Results
@@ -47,13 +48,13 @@ def _answer(results: Results, told: Answer) -> str:
     html = f"<h1>{escape(told.headline)}</h1>\n"
     if not told.is_sound:
         html += paragraph(f"Do not rely on this page: the books do not agree. {told.books}.", "alarm")
-    html += paragraph(told.who) + paragraph(told.worse_off) + _cards(results, told)
+    html += paragraph(f"{told.who} {told.worse_off}") + _cards(results, told)
     html += paragraph(told.local) + paragraph(told.price) + paragraph(told.forecasts, "note") + paragraph(told.failed)
     return html
 
 
 def _cards(results: Results, told: Answer) -> str:
-    currency, saving = results.facts.currency, int(results.members.saving_nano.sum())
+    currency, saving = results.facts.currency, shown_total_nano(results.members)
     worse = int((results.members.saving_nano < 0).sum())
     cards = [(money(saving, currency), "saved together" if saving >= 0 else "more paid together", saving < 0)]
     cards.append((percent(results.share("self_sufficiency_share")), "of the electricity used was local", False))

@@ -50,7 +50,7 @@ def prices(results: Results, line: Timeline) -> Figure:
     agreed = [None if value is None else round(value / MICRO_PER_UNIT, 6) for value in line.price_micro_per_kwh()]
     between = _line(line, np.zeros(0), "between neighbours", BLUE, hover=hover)
     traces.append(between | {"y": agreed, "mode": "lines+markers", "marker": {"size": 5}, "connectgaps": False})
-    return _figure(traces, yaxis={"title": {"text": per_kwh}, "rangemode": "tozero"})
+    return _figure(traces, yaxis={"title": {"text": per_kwh}, "rangemode": "tozero", "tickformat": ".2f"})
 
 
 def energy_by_source(line: Timeline) -> Figure:
@@ -106,6 +106,7 @@ def savings(results: Results) -> Figure:
         "hovermode": "closest",
         "bargap": 0.3,
     }
+    figure["layout"]["margin"] |= {"t": 34}
     return figure
 
 
@@ -137,7 +138,7 @@ def ledger_use(results: Results) -> Figure:
     known = all(t.gas is not None for t in used)
     names = sorted({local_start(results.facts, t.slot - first).date().isoformat() for t in used})
     traces = []
-    for kind, colour, pattern in zip(KINDS, (SKY, ORANGE, BLUE), ("", "/", "x"), strict=True):
+    for kind, colour, pattern in zip(KINDS, (SKY, ORANGE, GREEN), ("", "/", "x"), strict=True):
         total: dict[str, float] = dict.fromkeys(names, 0.0)
         number = dict.fromkeys(names, 0)
         for transaction in (t for t in used if t.kind == kind):
@@ -171,7 +172,7 @@ def _figure(traces: list[Figure], *, xaxis: Figure | None = None, yaxis: Figure 
     """Colours of text and lines are the page's, set when it is drawn: light, dark or printed."""
     layout = {
         "height": 360,
-        "margin": {"l": 60, "r": 12, "t": 12, "b": 40},
+        "margin": {"l": 60, "r": 26, "t": 12, "b": 40},
         "hovermode": "x unified",
         "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
         "xaxis": xaxis or {},

@@ -9,7 +9,18 @@ from commonwatt.services.reporting.caveats import caveats
 from commonwatt.services.reporting.html import Section, Table, items, paragraph, plot
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.timeline import Timeline, days
-from commonwatt.services.reporting.words import count, energy, kwh, money, percent, price, several, slot_word
+from commonwatt.services.reporting.words import (
+    count,
+    energy,
+    kwh,
+    local_start,
+    money,
+    percent,
+    price,
+    several,
+    shown_saving_nano,
+    slot_word,
+)
 
 
 def sections(results: Results, line: Timeline, told: Answer) -> list[Section]:
@@ -62,6 +73,10 @@ def _imbalance(results: Results, told: Answer) -> str:
         (cost.imbalance_nano, "Net price of the imbalance itself, paid to the supplier"),
     ):
         text += paragraph(f"{said}: {money(amount, currency)}.") if amount else ""
+    text += paragraph(
+        "What forecasts cost holds everything that kept the market from the best trades of these meters: forecasts that were off, rules "
+        "that made them binding, and what the auction left unmatched."
+    )
     return text + plot("imbalance", told.forecasts)
 
 
@@ -83,40 +98,35 @@ def _ledger(results: Results) -> str:
 
 
 def _members(results: Results) -> str:
-    f, ids, origins = results.members, results.books.ids, results.facts.origins
-    currency, saving = results.facts.currency, results.members.saving_nano
-    rows = []
-    for m in np.argsort(-saving, kind="stable").tolist():
-        origin = origins.get(results.books.pseudonyms[m]) or "unknown"
-        amounts = [money(int(c[m]), currency).split("\u00a0")[0] for c in (f.baseline_nano, f.cost_nano, saving)]
-        part = percent(int(saving[m]) / int(f.baseline_nano[m])) if f.baseline_nano[m] > 0 else "earns"
-        wh = (f.load_wh, f.pv_wh, f.import_wh, f.export_wh, f.bought_wh, f.sold_wh)
-        rows.append([ids[m], origin, *(kwh(int(c[m])) for c in wh), *amounts, part])
-    wh = (f.load_wh, f.pv_wh, f.import_wh, f.export_wh, f.bought_wh, f.sold_wh)
-    totals = [money(int(c.sum()), currency).split("\u00a0")[0] for c in (f.baseline_nano, f.cost_nano, saving)]
-    baseline = int(f.baseline_nano.sum())
-    foot = [
-        "Together",
-        "",
-        *(kwh(int(c.sum())) for c in wh),
-        *totals,
-        percent(int(saving.sum()) / baseline) if baseline > 0 else "",
-    ]
+    f, books, currency = results.members, results.books, results.facts.currency
+    amounts = (f.cost_nano, f.baseline_nano)
+    volumes = (f.load_wh, f.pv_wh, f.bought_wh, f.sold_wh)
+
+    def row(name: str, rows: list[int], origin: str) -> list[str]:
+        nano = [int(column[rows].sum()) for column in amounts]
+        share = percent(1 - nano[0] / nano[1]) if nano[1] > 0 else "earns"
+        saved, *plain = (money(amount, "").strip() for amount in (shown_saving_nano(nano[1], nano[0]), *nano))
+        return [name, origin, saved, share, *plain, *(kwh(int(column[rows].sum())) for column in volumes)]
+
+    ranked = np.argsort(-f.saving_nano, kind="stable").tolist()
+    origins = [results.facts.origins.get(name) or "unknown" for name in books.pseudonyms]
+    body = [row(books.ids[m], [m], origins[m]) for m in ranked]
     heads = [
         "Member",
         "Profile",
+        f"Saves {currency}",
+        "Saves",
+        f"With market {currency}",
+        f"Without {currency}",
         "Used kWh",
         "Generated kWh",
-        "Meter in kWh",
-        "Meter out kWh",
-        "From neighbours kWh",
-        "To neighbours kWh",
     ]
-    heads += [f"Without market {currency}", f"With market {currency}", f"Saves {currency}", "Saves"]
+    heads += ["From neighbours kWh", "To neighbours kWh"]
     text = paragraph(
-        "Without market: the same meters, all bought from the grid with fees and taxes, all surplus sold to it. A minus sign: the member is paid. \u201cearns\u201d: it is paid even without a market."
+        "Without: the same meters, all bought from the grid with fees and taxes, all surplus sold to it. A minus sign means that the "
+        "member is paid; \u201cearns\u201d, that it is paid even without a market."
     )
-    return text + Table("Members", heads, rows, texts=2, foot=foot).html()
+    return text + Table("Members", heads, body, texts=2, foot=row("Together", ranked, "")).html()
 
 
 def _days(results: Results) -> str:
@@ -149,8 +159,6 @@ def _failed(results: Results) -> str:
     facts = results.facts
     if not facts.failed:
         return ""
-    from commonwatt.services.reporting.words import local_start
-
     rows = [
         [local_start(facts, slot - facts.first_slot).strftime("%Y-%m-%d %H:%M"), str(slot), why]
         for slot, why in sorted(facts.failed.items())

@@ -28,7 +28,17 @@ MONTHS = [
 
 def money(amount_nano: int, currency: str) -> str:
     """`12.34 USD`; a minus sign that lines up and does not break."""
-    return f"{_signed(amount_nano / NANO_PER_UNIT, 2)}\u00a0{currency}"
+    return f"{_signed(_to_cents(amount_nano) / NANO_PER_UNIT, 2)}\u00a0{currency}"
+
+
+def shown_saving_nano(baseline_nano: int, cost_nano: int) -> int:
+    """Saving as a reader of the two rounded amounts works it out, so that no page says 10.00 - 5.67 = 4.34."""
+    return _to_cents(baseline_nano) - _to_cents(cost_nano)
+
+
+def _to_cents(amount_nano: int) -> int:
+    cent = NANO_PER_UNIT // 100
+    return (2 * amount_nano + cent) // (2 * cent) * cent
 
 
 def price(price_micro_per_kwh: int) -> str:
