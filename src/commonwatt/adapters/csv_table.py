@@ -67,17 +67,20 @@ def read_csv(data: bytes, file: str) -> tuple[TextTable | None, list[Finding]]:
 
 
 def column_findings(
-    file: str, header: Sequence[str], required: Sequence[str], known: Sequence[str] = ()
+    place: str, header: Sequence[str], required: Sequence[str], known: Sequence[str] = ()
 ) -> list[Finding]:
-    """Columns that are missing, and (when `known` is given) columns nobody knows, each with the nearest right name."""
+    """Columns that are missing, and (when `known` is given) columns nobody knows, each with the nearest right name.
+
+    `place` is where the header stands: `members.csv:1`, or a Parquet file's name.
+    """
     found = []
     spare = [name for name in header if name not in required and name not in known]
     for name in required:
         if name not in header:
             near = difflib.get_close_matches(name, spare, n=1, cutoff=0.5)
-            found.append(Finding(f"{file}:1 {name}", "a column of this name", f"{near[0]!r}" if near else "none"))
+            found.append(Finding(f"{place} {name}", "a column of this name", f"{near[0]!r}" if near else "none"))
     for name in spare if known else ():
-        found.append(Finding(f"{file}:1 {name}", f"a known column: {one_of(name, known)}", repr(name)))
+        found.append(Finding(f"{place} {name}", f"a known column: {one_of(name, known)}", repr(name)))
     return found
 
 

@@ -83,7 +83,7 @@ class MemberTerms:
 
 def csv_rows(table: TextTable) -> tuple[list[MemberRow], list[Finding]]:
     """The rows of a CSV file, and what is wrong with its columns."""
-    found = column_findings(table.file, list(table.columns), REQUIRED, FIELDS)
+    found = column_findings(f"{table.file}:1", list(table.columns), REQUIRED, FIELDS)
     rows = []
     for line, cells in table.rows():
         given = {key: text for key, text in cells.items() if text != "" and key in FIELDS}

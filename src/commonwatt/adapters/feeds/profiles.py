@@ -158,7 +158,13 @@ def _storage_findings(file: DataFile, storage: frozenset[str]) -> list[Finding]:
         return []
     names = ", ".join(sorted(storage)[:5]) + (", ..." if len(storage) > 5 else "")
     expected = "load_wh and pv_wh, for members with a battery: what a net meter saw includes what a battery did"
-    return [Finding(f"{file.name}:1", expected, f"import_wh and export_wh, and a battery at {names}")]
+    return [
+        Finding(
+            f"{file.name}:1" if file.is_text else file.name,
+            expected,
+            f"import_wh and export_wh, and a battery at {names}",
+        )
+    ]
 
 
 def _duplicates(file: DataFile, rows: _Rows, *also: Ints) -> list[Finding]:

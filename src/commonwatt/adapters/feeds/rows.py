@@ -71,9 +71,10 @@ def read_data(path: Path, more: Sequence[str] = ()) -> tuple[DataFile | None, li
     if columns is None or lines is None:
         return None, found
     pair = energy_columns(list(columns))
-    missing = column_findings(name, list(columns), ("start", "member", *pair, *more))
+    header = f"{name}:1" if is_text else name
+    missing = column_findings(header, list(columns), ("start", "member", *pair, *more))
     if {*GROSS, *NET} <= set(columns):
-        missing.append(Finding(f"{name}:1", "load_wh and pv_wh, or import_wh and export_wh", "all four"))
+        missing.append(Finding(header, "load_wh and pv_wh, or import_wh and export_wh", "all four"))
     if missing:
         return None, found + missing
     if not len(lines):

@@ -109,6 +109,15 @@ def test_faults_of_parquet_name_the_row(tmp_path: Path) -> None:
     ]
 
 
+def test_a_missing_column_of_parquet_is_named_without_a_line(tmp_path: Path) -> None:
+    pq.write_table(
+        table_of(profile_lines()).rename_columns(["start", "member", "load", "pv_wh"]), tmp_path / "p.parquet"
+    )
+    with pytest.raises(InvalidInput) as caught:
+        read_profiles(files(tmp_path / "p.parquet"), IDS)
+    assert lines_of(caught.value) == ["p.parquet load_wh: expected a column of this name, found 'load'"]
+
+
 def test_a_file_that_only_calls_itself_parquet_is_told(tmp_path: Path) -> None:
     (tmp_path / "p.parquet").write_bytes(b"PAR1 nonsense")
     with pytest.raises(InvalidInput, match=r"p\.parquet: expected a Parquet file"):
