@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,10 +48,11 @@ def opened_at(path: Path | None) -> EmbeddedLedger:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> EmbeddedLedger:
+def ledger(tmp_path: Path) -> Iterator[EmbeddedLedger]:
     founded = opened_at(tmp_path / "chain.sqlite")
     found(founded)
-    return founded
+    yield founded
+    founded.close()
 
 
 def test_communities_have_chain_ids_of_their_own() -> None:
@@ -121,6 +124,7 @@ def test_a_foundation_that_was_cut_short_is_completed(tmp_path: Path, done: int)
         found(ledger)
     assert cut.head() == whole.head()
     cut.close()
+    whole.close()
 
 
 def test_a_chain_with_other_contracts_is_not_read_as_a_ledger(tmp_path: Path) -> None:
@@ -132,8 +136,11 @@ def test_a_chain_with_other_contracts_is_not_read_as_a_ledger(tmp_path: Path) ->
         ]
         assert all(receipt.succeeded for receipt in chain.append(raws, 0).receipts)
         chain.export(tmp_path / "export.sqlite")
-    with pytest.raises(LedgerError, match="the package's `token` contract"):
-        open_export(tmp_path / "export.sqlite").balances(0)
+    with (
+        closing(open_export(tmp_path / "export.sqlite")) as read,
+        pytest.raises(LedgerError, match="the package's `token` contract"),
+    ):
+        read.balances(0)
 
 
 def test_an_exported_amount_that_was_changed_is_found(ledger: EmbeddedLedger, tmp_path: Path) -> None:
@@ -147,9 +154,10 @@ def test_an_exported_amount_that_was_changed_is_found(ledger: EmbeddedLedger, tm
     connection.execute("UPDATE transactions SET raw = ? WHERE sequence = ?", (changed, sequence))
     connection.commit()
     connection.close()
-    for reference in (False, True):
-        findings = open_export(export).verify(reference).findings
-        assert "does not have the hash" in findings[0].found
+    with closing(open_export(export)) as read:
+        for reference in (False, True):
+            findings = read.verify(reference).findings
+            assert "does not have the hash" in findings[0].found
 
 
 def test_a_forged_memory_export_is_found(tmp_path: Path) -> None:
