@@ -151,6 +151,13 @@ def test_an_ex_post_run_says_that_there_is_no_imbalance_and_an_ex_ante_run_what_
     assert re.search(r"trading on forecasts cost them [\d.]+ USD", html)
 
 
+def test_the_ending_and_the_page_say_the_same_cost_of_forecasts() -> None:
+    found = made(timing="ex_ante", slots=40)
+    said = re.search(r"cost them ([\d.]+)", answer(found).forecasts)
+    assert said
+    assert any(line.startswith(f"Forecasts cost the members {said[1]} USD") for line in ending(found, "out/x"))
+
+
 def test_a_failed_slot_is_shown_with_its_reason() -> None:
     html = without_scripts(page(made(failed=(20,))))
     assert "1 hour of 30 failed and was settled with the supplier" in html

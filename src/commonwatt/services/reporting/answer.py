@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from commonwatt.services.reporting.forecasts import ForecastCost
 from commonwatt.services.reporting.members import shown_savings_nano, shown_total_nano
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import (
@@ -20,7 +21,7 @@ from commonwatt.services.reporting.words import (
     slot_word,
 )
 
-NAMED = 12
+NAMED = 30
 """How many members a sentence names; the table has all of them."""
 
 
@@ -166,8 +167,7 @@ def _forecasts(results: Results) -> str:
     outcome = f"saved {money(actual, currency)}" if actual >= 0 else f"paid {money(-actual, currency)} more"
     text += f"this way they {outcome}. "
     if cost.cost_nano > 0:
-        lost = shown_saving_nano(cost.attainable_saving_nano, actual)
-        text += f"So trading on forecasts cost them {money(lost, currency)}. "
+        text += f"So trading on forecasts cost them {money(shown_forecast_cost_nano(cost, results), currency)}. "
     else:
         text += "So trading on forecasts cost them nothing. "
     text += f"{energy(cost.short_wh)} came short of what was promised, {energy(cost.long_wh)} were bought and not used."
@@ -175,6 +175,11 @@ def _forecasts(results: Results) -> str:
         text += f" {energy(cost.round_trip_wh)} were bought from the supplier and sold back to it within one "
         text += f"{slot_word(results.facts)}, which alone cost {money(cost.round_trip_nano, currency)}."
     return text
+
+
+def shown_forecast_cost_nano(cost: ForecastCost, results: Results) -> int:
+    """What forecasts cost as the two rounded savings say it; 0 where the run beat the attainable saving."""
+    return max(0, shown_saving_nano(cost.attainable_saving_nano, shown_total_nano(results.members)))
 
 
 def _failed(results: Results) -> str:

@@ -92,8 +92,10 @@ def _ledger(results: Results) -> list[str]:
             f"The contracts run on a chain of one validator in this computer (chain {facts.chain}, executed by {facts.executor}): "
             "nobody else holds a copy, unless the operator hands one out."
         )
-    if facts.gas_source != "none":
-        said.append(f"Gas: {facts.gas_source}.")
+    if facts.gas_source == "model":
+        said.append("Gas comes from a model of what the contracts do; it was not measured.")
+    elif facts.gas_source != "none":
+        said.append(f"Gas was measured: {facts.gas_source}.")
     if facts.ledger_verified is None:
         said.append("The ledger has not been audited after this run.")
     elif facts.ledger_verified:

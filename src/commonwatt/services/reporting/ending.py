@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commonwatt.services.reporting.answer import answer, saved, title
+from commonwatt.services.reporting.answer import answer, saved, shown_forecast_cost_nano, title
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import energy, money, percent, price, several, slot_word
 
@@ -26,7 +26,7 @@ def ending(results: Results, folder: str) -> list[str]:
         grid = f"{price(int(rates['all_in'].max()))} from the grid, {price(int(rates['feed_in'].min()))} for feeding in"
         lines.append(f"Price     {price(mean)} {currency}/kWh on average between neighbours ({grid})")
     if results.forecast is not None:
-        cost = money(max(results.forecast.cost_nano, 0), currency)
+        cost = money(shown_forecast_cost_nano(results.forecast, results), currency)
         lines.append(f"Forecasts cost the members {cost}, against trading after delivery")
     failed = f"; {several(len(facts.failed), slot_word(facts))} failed, see the report" if facts.failed else ""
     lines.append(f"Books     {told.books}{failed}")

@@ -56,7 +56,13 @@ def _answer(results: Results, told: Answer) -> str:
 def _cards(results: Results, told: Answer) -> str:
     currency, saving = results.facts.currency, shown_total_nano(results.members)
     worse = int((results.members.saving_nano < 0).sum())
-    cards = [(money(saving, currency), "saved together" if saving >= 0 else "more paid together", saving < 0)]
+    cards = [
+        (
+            money(abs(saving), currency).replace("\u00a0", " "),
+            "saved together" if saving >= 0 else "more paid together",
+            saving < 0,
+        )
+    ]
     cards.append((percent(results.share("self_sufficiency_share")), "of the electricity used was local", False))
     mean, rates = results.summary["price_mean_micro_per_kwh"], results.books.rates
     if isinstance(mean, int):
