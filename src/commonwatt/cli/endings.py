@@ -1,6 +1,8 @@
 """Endings: exit codes, and how a failure is said."""
 
+import shutil
 import sys
+from pathlib import Path
 from typing import Final
 
 from commonwatt.core.errors import CommonwattError, InvalidInput
@@ -9,6 +11,13 @@ DONE: Final = 0
 VERIFICATION_FAILED: Final = 1
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
+
+
+def program_name() -> str:
+    """The command as it can be typed again: by name where it is on the path, else as it was called."""
+    if shutil.which("commonwatt") or not Path(sys.argv[0]).is_file() or Path(sys.argv[0]).name != "commonwatt":
+        return "commonwatt"
+    return sys.argv[0]
 
 
 def say_failure(error: CommonwattError) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED
+from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED, program_name
 
 EXAMPLE = """Example:
 
@@ -40,7 +40,7 @@ def run(
     from commonwatt.cli.progress import StepBar
     from commonwatt.wiring.running import RunRequest, run_community
 
-    request = RunRequest(file, out, preset, tuple(set_ or ()), first, end, resume, csv)
+    request = RunRequest(file, out, preset, tuple(set_ or ()), first, end, resume, csv, program_name())
     console = Console(stderr=True)
     try:
         with StepBar(console) as bar:

@@ -121,12 +121,14 @@ class Settings:
         highest = max(self.highest_all_in_micro_per_kwh, *prices)
         return self.ledger.price_cap_micro_per_kwh or min(max(2 * highest, 1), PRICE_LIMIT_MICRO_PER_KWH - 1)
 
-    def member_deposits_nano(self, load_wh: Ints | None = None) -> tuple[int, ...]:
+    def member_deposits_nano(self, load_wh: Ints | None = None, run_s: int = 0) -> tuple[int, ...]:
         """What each member pays in at the start, nano-currency.
 
-        As set, else 14 days at the highest all-in price. A day's energy is the mean of `load_wh`, Wh, shape (slots, members), rounded up;
-        without it a tenth of what the connection carries.
+        As set, else 14 days at the highest all-in price, or as many days as a run of `run_s` seconds covers: nobody tops up in a run on past
+        data, and a member whose deposit is used up may not order. A day's energy is the mean of `load_wh`, Wh, shape (slots, members),
+        rounded up; without it a tenth of what the connection carries.
         """
+        covered_days = max(DEPOSIT_DAYS, -(-run_s // (24 * SECONDS_PER_HOUR)))
         if self.ledger.member_deposit_nano:
             return (self.ledger.member_deposit_nano,) * len(self.members)
         if load_wh is not None and len(load_wh):
@@ -134,7 +136,7 @@ class Settings:
             days = [-(-int(total) * 24 * SECONDS_PER_HOUR // covered_s) for total in load_wh.sum(axis=0)]
         else:
             days = [m.connection_w * 24 * CONNECTION_USE_PERCENT // 100 for m in self.members]
-        return tuple(amount_nano(day_wh * DEPOSIT_DAYS, self.highest_all_in_micro_per_kwh) for day_wh in days)
+        return tuple(amount_nano(day_wh * covered_days, self.highest_all_in_micro_per_kwh) for day_wh in days)
 
     @cached_property
     def supplier_deposit_nano(self) -> int:

@@ -252,7 +252,7 @@ class Ledger(Section):
     )
     member_deposit_nano: Amount = Field(
         0,
-        description="What each member pays in at the start, nano-currency; 0: 14 days of its load at the highest all-in price.",
+        description="What each member pays in at the start, nano-currency; 0: its mean load of 14 days, or of a longer run, at the highest all-in price.",
     )
     supplier_deposit_nano: Amount = Field(
         0, description="What the supplier pays in, nano-currency; 0: what keeps the gate open for every slot in flight."

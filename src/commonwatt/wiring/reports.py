@@ -66,12 +66,14 @@ def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str,
             write_csv(folder.members / member_id / f"{table}.csv", own)
 
 
-def write_reports(folder: RunFolder, facts: RunFacts, tables: Mapping[str, pa.Table]) -> tuple[Summary, list[str]]:
-    """The summary, the page and the bills; returns the summary and the last lines for the terminal."""
+def write_reports(
+    folder: RunFolder, facts: RunFacts, tables: Mapping[str, pa.Table], program: str
+) -> tuple[Summary, list[str]]:
+    """The summary, the page and the bills; returns the summary and the last lines for the terminal, which name `program`."""
     computed = results(facts, tables)
     bills = Bills(computed.books)
     for index, member_id in enumerate(facts.member_ids.values()):
         write_bytes(folder.members / member_id / "bill.csv", bills.csv(index))
     write_text(folder.root / "summary.json", summary_json(computed.summary))
     write_text(folder.root / "report.html", page(computed))
-    return computed.summary, ending(computed, str(folder.root))
+    return computed.summary, ending(computed, str(folder.root), program)

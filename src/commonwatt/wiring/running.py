@@ -46,6 +46,8 @@ class RunRequest:
     end: str | None = None
     resume: bool = False
     csv: bool = False
+    program: str = "commonwatt"
+    """How the command was typed, for what to type next."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
     folder.prepare(request.resume)
     identity = input_hash(community, slots)
     keys = KeyFile.opened(settings.key_path, settings.community.name, identity)
-    terms = terms_of(settings, keys, settings.member_deposits_nano(community.feed.load_wh))
+    first = slots.start - community.feed.slots().start
+    load_wh = community.feed.load_wh[first : first + len(slots)]
+    deposits = settings.member_deposits_nano(load_wh, len(slots) * settings.community.slot_s)
+    terms = terms_of(settings, keys, deposits)
     journal = SqliteJournal(folder.journal, identity.hex())
     try:
         ledger = open_ledger(
@@ -95,7 +100,7 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
     audit = watch.measured("audit", audit_run, AuditRequest(folder.root))
     watcher.stage("writing the report")
     summary, ending = watch.measured(
-        "report", write_reports, folder, replace(facts, ledger_verified=audit.passed), tables
+        "report", write_reports, folder, replace(facts, ledger_verified=audit.passed), tables, request.program
     )
     write_json(folder.root / "timing.json", watch.to_json(progress.resumed, progress.executed))
     balanced = not summary["energy_mismatch_wh"] and not summary["money_mismatch_nano"]

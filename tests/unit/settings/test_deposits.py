@@ -16,6 +16,13 @@ def test_a_member_pays_in_fourteen_days_of_its_mean_load(tmp_path: Path) -> None
     assert settings.member_deposits_nano(load_wh) == (200 * 24 * 14 * ALL_IN, 12 * 14 * ALL_IN)
 
 
+def test_a_longer_run_is_paid_for_whole(tmp_path: Path) -> None:
+    settings = load(write_community(tmp_path))
+    load_wh = np.full((2, 2), 200, np.int64)
+    assert settings.member_deposits_nano(load_wh, run_s=30 * 86_400 - 1) == (200 * 24 * 30 * ALL_IN,) * 2
+    assert settings.member_deposits_nano(load_wh, run_s=7 * 86_400) == (200 * 24 * 14 * ALL_IN,) * 2
+
+
 def test_without_data_a_tenth_of_the_connection_is_taken(tmp_path: Path) -> None:
     assert load(write_community(tmp_path)).member_deposits_nano() == (24_000 * 14 * ALL_IN,) * 2
 
