@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 JOBS ?= auto
 
-.PHONY: demo test test-all tools check fix docs lock artifacts clean
+.PHONY: demo test test-all tools check fix docs generate lock artifacts clean
 .DEFAULT_GOAL := demo
 
 $(UV):
@@ -51,6 +51,9 @@ docs: $(VENV)/.dev  ## the documentation into site/
 
 artifacts: $(VENV)/.dev  ## compile the contracts into src/commonwatt/contracts/artifacts
 	$(BIN)/python scripts/compile_contracts.py
+
+generate: $(VENV)/.dev  ## what is generated from the code: settings reference, example file
+	$(BIN)/python scripts/generate.py
 
 lock: $(UV)  ## resolve the dependencies again
 	sh scripts/lock.sh

@@ -45,6 +45,9 @@ ZERO_HOURS_LIMIT_SHARE = 0.05
 CONNECTIONS_W = (10_000, 15_000, 20_000, 25_000)
 CONNECTION_MARGIN = 1.25
 
+# Measured, but faulty on their face: PV of 14 and 15, load of 12 and 15 (`docs/explain/data.md`).
+DOUBTFUL_HOMES = (12, 14, 15)
+
 # The batteries are ours, not measured: energy Wh, power W. Homes whose PV and load both look sound got them.
 BATTERIES = {
     2: (6_400, 3_300),
@@ -212,7 +215,7 @@ def member_rows(members: dict[str, tuple[Wh, Wh]]) -> list[dict[str, str | int]]
             connection_w(load_wh, pv_wh, battery_w),
             "pv" if is_home else "",
             "renewable" if draw(member, "preference") < RENEWABLE_SHARE else "any",
-            "measured" if is_home else "resampled",
+            ("doubtful" if number in DOUBTFUL_HOMES else "measured") if is_home else "resampled",
         )
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows

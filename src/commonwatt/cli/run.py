@@ -48,6 +48,8 @@ def run(
     except KeyboardInterrupt:
         console.print("Stopped after a whole step. The same command with --resume goes on from here.")
         raise typer.Exit(INTERRUPTED) from None
+    for note in result.notes:
+        console.print(note, style="yellow")
     for line in result.ending:
         typer.echo(line)
     if not result.verified:

@@ -34,7 +34,7 @@ class Member:
     preference: str = "any"
     """`renewable` or `any`."""
     origin: str = ""
-    """Where its profile comes from: `measured`, `resampled`, `simulated`; shown in the report."""
+    """Where its profile comes from: `measured`, `doubtful` (measured, but faulty on its face), `resampled`, `simulated`; shown in the report."""
 
 
 @dataclass(frozen=True)

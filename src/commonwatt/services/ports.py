@@ -163,6 +163,11 @@ class LedgerReader(Protocol):
         """Gas by transaction hash and where it comes from: `model`, `py-evm replay of k slots`, or ({}, `none`)."""
         ...
 
+    @property
+    def executor(self) -> str:
+        """Who executes: `pyrevm`, `py-evm`, or `memory` for plain books."""
+        ...
+
     def verify(self, reference: bool = False) -> ChainCheck:
         """Check links, signatures and roots and execute everything again; `reference` on py-evm, with exact gas."""
         ...
@@ -174,6 +179,11 @@ class LedgerReader(Protocol):
 
 class Ledger(LedgerReader, Protocol):
     """A settlement ledger. Promises: a content is posted once whatever happens; money sums to zero."""
+
+    @property
+    def note(self) -> str | None:
+        """What people should know about how this ledger runs; None when nothing."""
+        ...
 
     def found(self, terms: LedgerTerms, time_s: int) -> None:
         """Create the contracts, admit the members, take the deposits. On a ledger that was founded on the same terms: nothing.

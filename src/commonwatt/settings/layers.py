@@ -49,7 +49,12 @@ def preset_names() -> list[str]:
 
 def preset(name: str) -> Tables:
     """The sections of a packaged design."""
-    return tomllib.loads((_presets() / f"{name}.toml").read_text(encoding="utf-8"))
+    return {key: table for key, table in _packaged(name).items() if isinstance(table, dict)}
+
+
+def not_built(name: str) -> tuple[str, ...]:
+    """What a packaged design wants from its paper that is not built yet; the run says so."""
+    return tuple(_packaged(name).get("not_built", ()))
 
 
 def parsed(label: str, data: bytes) -> tuple[dict[str, Any], list[Finding]]:
@@ -107,6 +112,10 @@ def _value(text: str) -> Any:
     except (ValueError, RecursionError):
         return text
     return table["value"] if set(table) == {"value"} else text
+
+
+def _packaged(name: str) -> dict[str, Any]:
+    return tomllib.loads((_presets() / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _presets() -> Any:

@@ -21,7 +21,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "role": ("prosumer", "consumer"),
     "source": ("", "pv", "wind", "fuel", "battery", "ev"),
     "preference": ("any", "renewable"),
-    "origin": ("", "measured", "resampled", "simulated"),
+    "origin": ("", "measured", "doubtful", "resampled", "simulated"),
 }
 MEANINGS: Final[Mapping[str, str]] = {
     "id": "Name of the member; on no ledger and in no public file. Required.",
@@ -40,7 +40,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "connection_w": "What its connection carries, W; at least 1.",
     "source": "What it offers: `pv`, `wind`, `fuel`, `battery`, `ev` or nothing.",
     "preference": "`any` or `renewable`: what it buys first.",
-    "origin": "Where its profile comes from: `measured`, `resampled`, `simulated` or nothing; shown in the report.",
+    "origin": "Where its profile comes from: `measured`, `doubtful` (measured, but faulty on its face), `resampled`, `simulated` or nothing; shown in the report.",
 }
 """What each column means."""
 

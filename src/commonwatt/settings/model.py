@@ -16,6 +16,7 @@ from commonwatt.core.slots import SlotGrid
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH, SECONDS_PER_HOUR, Ints, amount_nano, slot_energy_wh
 from commonwatt.settings import sections as s
+from commonwatt.settings.layers import not_built
 from commonwatt.settings.rate_book import RateBook
 from commonwatt.settings.rooms import ROOMS, Choice, choice, parameter_defaults
 
@@ -87,6 +88,11 @@ class Settings:
         """First local day of a run and the day after its last, where the file says."""
         first, end = (dt.date.fromisoformat(day) if day else None for day in (self.data.from_, self.data.to))
         return first, end
+
+    @property
+    def not_built(self) -> tuple[str, ...]:
+        """What the design wants that is not built yet."""
+        return not_built(self.community.design)
 
     @cached_property
     def profiles_path(self) -> Path:

@@ -58,6 +58,8 @@ class RunResult:
     summary: dict[str, Any]
     ending: list[str]
     verified: bool
+    notes: tuple[str, ...] = ()
+    """What should be said aloud beside the ending."""
 
 
 def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
@@ -91,6 +93,7 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
             progress = trade_days(market, journal, slots, _telling(watcher))
             watcher.stage("closing the books")
             tables = watch.measured("close", _close, folder, community, market, journal, slots, request.csv)
+            notes = (market.ledger.note,) if market.ledger.note else ()
             facts = facts_of(community, market, slots, tables)
         finally:
             ledger.close()
@@ -104,7 +107,7 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
     )
     write_json(folder.root / "timing.json", watch.to_json(progress.resumed, progress.executed))
     balanced = not summary["energy_mismatch_wh"] and not summary["money_mismatch_nano"]
-    return RunResult(folder, summary, ending, audit.passed and balanced)
+    return RunResult(folder, summary, ending, audit.passed and balanced, notes)
 
 
 def _telling(watcher: Watcher) -> Callable[[Progress], None]:

@@ -49,6 +49,11 @@ class MemoryLedger:
         self._head = bytes(32)
         self._expected_head: bytes | None = None
 
+    @property
+    def executor(self) -> str:
+        """Plain Python."""
+        return "memory"
+
     @classmethod
     def open(cls, operator_key: bytes) -> Self:
         """An empty ledger of the operator with this 32-byte key."""

@@ -59,6 +59,11 @@ class ContractReader:
             int.from_bytes(self._view(addresses["vault"], "vault", "window_s()"), "big"),
         )
 
+    @property
+    def executor(self) -> str:
+        """Who runs the contracts: `pyrevm` or `py-evm`."""
+        return self.chain.executor_name
+
     def balances(self, time_s: int) -> Balances:
         """Every account at an instant, from the packed words of the vault; pending credits become free with time."""
         epoch = time_s // self.deployment.window_s

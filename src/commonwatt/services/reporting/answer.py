@@ -79,7 +79,7 @@ def _headline(results: Results) -> str:
 
 
 def _who(results: Results) -> str:
-    saving, ids, currency = results.members.saving_nano, results.books.ids, results.facts.currency
+    saving, currency = results.members.saving_nano, results.facts.currency
     if not len(saving) or not saving.any():
         return "The market made no difference to anybody."
     order, shown = np.argsort(-saving, kind="stable"), shown_savings_nano(results.members)
@@ -91,9 +91,17 @@ def _who(results: Results) -> str:
         else f"{gained} of {several(len(saving), 'neighbour')} {'is' if gained == 1 else 'are'} better off."
     )
     if gained:
-        text += f" {ids[best]} gains most, {money(shown[best], currency)}"
-        text += f"; {ids[last]} least, {money(shown[last], currency)}." if gained == len(saving) > 1 else "."
+        text += f" {_named(results, best)} gains most, {money(shown[best], currency)}"
+        text += (
+            f"; {_named(results, last)} least, {money(shown[last], currency)}." if gained == len(saving) > 1 else "."
+        )
     return text
+
+
+def _named(results: Results, member: int) -> str:
+    """A member by id, with a warning where its data look faulty."""
+    doubtful = results.facts.origins.get(results.books.pseudonyms[member]) == "doubtful"
+    return results.books.ids[member] + (" (whose data look faulty)" if doubtful else "")
 
 
 def _worse_off(results: Results) -> str:

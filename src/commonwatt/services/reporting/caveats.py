@@ -13,6 +13,7 @@ from commonwatt.services.reporting.words import listed, several, slot_word
 
 ORIGINS = {
     "measured": "measured in real homes",
+    "doubtful": "measured in real homes but look faulty, so no conclusion about these homes holds",
     "resampled": "resampled: put together from days of the measured homes, so they are no real homes",
     "simulated": "simulated by a model",
 }
