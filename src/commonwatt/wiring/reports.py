@@ -52,7 +52,16 @@ def facts_of(community: OpenCommunity, market: Market, slots: range, tables: Map
         gas_source=gas_source,
         ledger_verified=None,
         proofs_verified=0,
+        anchors=_anchors(market, slots),
     )
+
+
+def _anchors(market: Market, slots: range) -> tuple[tuple[int, str], ...]:
+    """Every anchor with the last slot of its period."""
+    rules = market.rules
+    anchors = (receipt for receipt in market.ledger.receipts() if receipt.kind == "anchor")
+    ends = ((rules.slots.slot_of((a.slot + 1) * rules.audit_period_s) - 1, a.transaction) for a in anchors)
+    return tuple((min(slot, slots[-1]), transaction) for slot, transaction in ends)
 
 
 def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str, pa.Table]) -> None:

@@ -234,6 +234,14 @@ def test_the_gas_of_slots_that_were_not_replayed_is_the_mean_of_their_kind(neigh
     assert results(without, tables).summary["gas_per_trade"] is None
 
 
+def test_anchors_are_transactions_of_the_run(neighbours: Run) -> None:
+    facts, tables = neighbours
+    gas = {**facts.gas_by_transaction, "0xanchor": 500}
+    anchored = replace(facts, anchors=((facts.first_slot, "0xanchor"),), gas_by_transaction=gas)
+    summary = results(anchored, tables).summary
+    assert (summary["transactions"], summary["gas_per_trade"]) == (4, 1500.0)
+
+
 def test_the_file_is_json_and_the_same_twice() -> None:
     first, second = (summary_json(results(*week(slots=24)).summary) for _ in range(2))
     assert first == second

@@ -94,7 +94,9 @@ def _ledger(results: Results) -> list[str]:
             "nobody else holds a copy, unless the operator hands one out."
         )
     if facts.gas_source == "model":
-        said.append("Gas comes from a model of what the contracts do; it was not measured.")
+        said.append(
+            "Gas comes from a model fitted to the run's first slots, which py-evm executed again; `commonwatt audit --reference` gives the exact figures."
+        )
     elif facts.gas_source != "none":
         said.append(f"Gas was measured: {facts.gas_source}.")
     if facts.ledger_verified is None:

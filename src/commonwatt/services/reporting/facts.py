@@ -60,6 +60,8 @@ class RunFacts:
     ledger_verified: bool | None
     """The run audited its own `public/`; None: it did not."""
     proofs_verified: int
+    anchors: tuple[tuple[int, str], ...] = ()
+    """(slot, transaction hash) of every anchor, the run's last included; they are in no public table."""
 
     @property
     def is_ex_ante(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from commonwatt.services.reporting.books import Books
 
-KINDS = ("open", "clear", "settle")
+KINDS = ("open", "clear", "settle", "anchor")
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,14 @@ class Transaction:
 
 
 def transactions(books: Books) -> list[Transaction]:
-    """The run's transactions in the order of the receipts; receipts that share one transaction count once."""
+    """The run's transactions: those of the receipts in their order (one that several share counts once), then the anchors."""
     table, gas = books.tables["receipts"], books.facts.gas_by_transaction
     seen: dict[str, tuple[int, str]] = {}
     for slot, kind, name in zip(*(table.column(c).to_pylist() for c in ("slot", "kind", "transaction")), strict=True):
         if name:
             seen.setdefault(name, (slot, kind))
+    for slot, name in books.facts.anchors:
+        seen.setdefault(name, (slot, "anchor"))
     measured: dict[str, list[int]] = {}
     for name, (_, kind) in seen.items():
         if name in gas:
