@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from commonwatt.core.encoding import decode, encode
 from commonwatt.core.errors import JournalError
 from commonwatt.services.delivering import delivered_s
-from commonwatt.services.halves import DELIVERY, END, GATE, DeliveryHalf, EndHalf, GateHalf
+from commonwatt.services.halves import DELIVERY, END, GATE, DeliveryHalf, EndHalf, GateHalf, Half
 from commonwatt.services.market import Market
 from commonwatt.services.planning import gate_s
 from commonwatt.services.ports import AnchorCall, Journal
@@ -15,7 +15,6 @@ from commonwatt.services.rules import EX_ANTE, Rules
 from commonwatt.services.state import State
 from commonwatt.services.trading_day import deliver, gate
 
-Half = GateHalf | DeliveryHalf
 RUN_ANCHOR = 1
 """`AnchorCall.kind` of a run's public files."""
 
