@@ -72,7 +72,7 @@ class FakeFeed:
         """Sun by day for the first two members, load for all, drawn from a fixed stream."""
         draw, shape = stream(11, "street"), (PAST + hours, members)
         hour = (np.arange(shape[0])[:, None] + 8) % 24
-        sun = np.clip(np.sin((hour - 5) / 14 * np.pi), 0, None)
+        sun = np.clip(np.sin((hour - 3) / 17 * np.pi), 0, None)
         pv = np.where(np.arange(members) < 2, sun * draw.uniform(2000, 5000, shape), 0).astype(np.int64)
         load = (draw.uniform(100, 1500, shape)).astype(np.int64)
         return cls(load, pv, np.zeros(shape, np.int64))

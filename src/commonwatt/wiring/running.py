@@ -91,7 +91,7 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
             progress = trade_days(market, journal, slots, _telling(watcher))
             watcher.stage("closing the books")
             tables = watch.measured("close", _close, folder, community, market, journal, slots, request.csv)
-            facts = facts_of(community, market, slots, tables)
+            facts = facts_of(community, market, slots, tables, progress.waiting)
         finally:
             ledger.close()
     finally:
