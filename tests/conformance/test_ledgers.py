@@ -352,3 +352,12 @@ def test_an_unknown_role_founds_no_ledger() -> None:
     strange = replace(terms(), members=(replace(terms().members[0], role="king"),))
     with pytest.raises(LedgerError, match="role"):
         opened_ledger("embedded").found(strange, 0)
+
+
+def test_what_is_in_an_older_block_is_recognised_whatever_came_after_it(ledger: Ledger) -> None:
+    old = ledger.sign([opened(FIRST_SLOT), cleared(FIRST_SLOT)])
+    first = ledger.post(old, slot_end_s(FIRST_SLOT))
+    settle_slot(ledger, some_settlement(FIRST_SLOT + 1))
+    head = ledger.head()
+    assert ledger.post(old, slot_end_s(FIRST_SLOT)) == first
+    assert ledger.head() == head

@@ -71,14 +71,14 @@ def spoilt(timing: str, room: str) -> Market:
         "overfilling": lambda: Spoilt(rules.clearing, "clear", in_bad_slot, overfilled),
         "venue": lambda: Spoilt(rules.venue, "meet", in_bad_slot, raising),
         "settlement": lambda: Spoilt(
-            rules.settlement, "settle", lambda b, a, r, c: c.slot == BAD and len(a.trades), raising
+            rules.settlement, "settle", lambda *of: of[3].slot == BAD and len(of[1].trades) > 0, raising
         ),
     }
     if room in in_rules:
         name = {"overfilling": "clearing"}.get(room, room)
         return replace(usual, rules=replace(rules, **{name: in_rules[room]()}))
     in_market: dict[str, Callable[[], Any]] = {
-        "forecasting": lambda: Spoilt(usual.forecasting, "forecast", lambda o, s: o.slot == BAD, raising),
+        "forecasting": lambda: Spoilt(usual.forecasting, "forecast", lambda observed, _: observed.slot == BAD, raising),
         "grid": lambda: Spoilt(usual.grid, "check", in_bad_slot, raising),
         "grid infeasible": lambda: Spoilt(usual.grid, "check", in_bad_slot, infeasible),
         "grid adding": lambda: Spoilt(usual.grid, "check", in_bad_slot, lopsided),
@@ -140,7 +140,8 @@ def test_the_grid_may_cut_trades_at_the_gate() -> None:
         return GridVerdict(Verdict.CURTAILED, curtailed_wh=((0, int(agreement.trades.energy_wh[0])), (1, 7)))
 
     usual = markets.market(EX_ANTE, hours=HOURS)
-    market = replace(usual, grid=Spoilt(usual.grid, "check", in_bad_slot, cut))
+    spoilt_grid: Any = Spoilt(usual.grid, "check", in_bad_slot, cut)
+    market = replace(usual, grid=spoilt_grid)
     whole = rows(markets.run(markets.market(EX_ANTE, hours=HOURS), HOURS).tables["trades"], slot=BAD)
     ran = markets.run(market, HOURS)
     left = rows(ran.tables["trades"], slot=BAD)
@@ -203,7 +204,7 @@ def test_books_that_do_not_balance_stop_the_run_which_can_be_resumed(timing: str
 
 def test_a_rule_that_cannot_even_settle_readings_stops_the_run_and_says_why() -> None:
     honest = markets.rules()
-    rule = Complaining(honest.settlement, ValueError("no tariff"))
+    rule: Any = Complaining(honest.settlement, ValueError("no tariff"))
     market = markets.market(hours=HOURS, design=replace(honest, settlement=rule))
     with pytest.raises(VerificationFailed, match=f"slot {BAD}.*no tariff"):
         markets.run(market, HOURS)

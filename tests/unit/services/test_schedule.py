@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.fakes import markets
 from tests.fakes.markets import FIRST, PAST, FakeFeed
 
+from commonwatt.clearing import CLEARINGS
 from commonwatt.core.determinism import merkle_root, stream
 from commonwatt.core.encoding import encode
 from commonwatt.core.records import Forecasts, Observed
@@ -47,7 +48,7 @@ class Peeking:
 
     seen: list[tuple[int, int]] = field(default_factory=list)
 
-    def forecast(self, observed: Observed, slot: int) -> Forecasts:
+    def forecast(self, observed: Observed, _slot: int) -> Forecasts:
         history = observed.history
         self.seen.append((observed.slot, history.first_slot + len(history) - 1))
         return Forecasts(history.load_wh[-1], history.pv_wh[-1])
@@ -70,8 +71,6 @@ def changed_from(hour: int, seed: int) -> FakeFeed:
 
 
 def gates_of(feed: FakeFeed, model: str, design: str) -> list[GateHalf]:
-    from commonwatt.clearing import CLEARINGS
-
     rules = markets.rules(EX_ANTE, clearing=CLEARINGS.make(design))
     market = markets.market(EX_ANTE, feed=feed, design=rules, forecasting=FORECASTINGS.make(model))
     return [half for half in markets.run(market, 6).halves if isinstance(half, GateHalf)]
@@ -153,7 +152,7 @@ def test_every_period_ends_with_an_election_and_the_root_of_what_was_posted_in_i
 def test_history_cannot_be_written() -> None:
     @dataclass
     class Writing:
-        def forecast(self, observed: Observed, slot: int) -> Forecasts:
+        def forecast(self, observed: Observed, _slot: int) -> Forecasts:
             observed.history.load_wh[0] = 0
             return Forecasts.of(len(markets.MEMBERS))
 
