@@ -35,6 +35,7 @@ from tests.fakes.ledgers import (
 from commonwatt.adapters.ledger import LEDGERS, open_export, open_ledger
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings
 from commonwatt.core.errors import LedgerError
+from commonwatt.crypto.keccak import keccak256
 from commonwatt.services.ports import AnchorCall, Call, Ledger
 
 ANN, BOB, CLEO, DAN = range(FIRST_MEMBER, FIRST_MEMBER + MEMBERS)
@@ -338,3 +339,25 @@ def test_something_else_is_no_export(tmp_path: Path, content: bytes) -> None:
 def test_an_unknown_ledger_is_refused_by_name() -> None:
     with pytest.raises(LedgerError, match="embedded, memory, was 'besu'"):
         open_ledger("besu", None, "test street", OPERATOR_KEY)
+
+
+def test_the_registry_holds_each_member_as_the_terms_say(ledger: Ledger) -> None:
+    told = [(keccak256(m.pseudonym.encode()), m.wallet, m.meter_key, m.role, m.connection_w) for m in terms().members]
+    assert [(r.pseudonym_root, r.wallet, r.meter_key, r.role, r.connection_w) for r in ledger.members()] == told
+    assert {r.role for r in ledger.members()} == {"prosumer", "consumer"}
+    assert len({r.connection_w for r in ledger.members()}) == MEMBERS
+
+
+def test_an_unknown_role_founds_no_ledger() -> None:
+    strange = replace(terms(), members=(replace(terms().members[0], role="king"),))
+    with pytest.raises(LedgerError, match="role"):
+        opened_ledger("embedded").found(strange, 0)
+
+
+def test_what_is_in_an_older_block_is_recognised_whatever_came_after_it(ledger: Ledger) -> None:
+    old = ledger.sign([opened(FIRST_SLOT), cleared(FIRST_SLOT)])
+    first = ledger.post(old, slot_end_s(FIRST_SLOT))
+    settle_slot(ledger, some_settlement(FIRST_SLOT + 1))
+    head = ledger.head()
+    assert ledger.post(old, slot_end_s(FIRST_SLOT)) == first
+    assert ledger.head() == head

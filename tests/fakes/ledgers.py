@@ -36,8 +36,9 @@ def terms(community: str = "test street", deposit_nano: int = DEPOSIT_NANO) -> L
             f"{i:016x}",
             address_of_secret(digest("wallet", i)),
             address_of_secret(digest("meter", i)),
-            CONNECTION_W,
+            CONNECTION_W + i,
             deposit_nano,
+            "consumer" if i % 2 else "prosumer",
         )
         for i in range(MEMBERS)
     )

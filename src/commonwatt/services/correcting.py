@@ -31,6 +31,18 @@ def due_corrections(market: Market, state: State, readings: Readings, slot: int)
     return tuple(corrections)
 
 
+def waiting_notices(waiting: tuple[LateReading, ...]) -> tuple[str, ...]:
+    """What to say of late readings that a run ended too early to settle; nothing when there are none."""
+    if not waiting:
+        return ()
+    many = len(waiting) != 1
+    return (
+        f"{len(waiting)} late reading{'s are' if many else ' is'} not settled in this run: the settlement of the "
+        f"slot{'s they correct' if many else ' it corrects'} did not become final before its end (or is too old to correct), so the "
+        "bills still show the substitutes",
+    )
+
+
 def _is_final(market: Market, state: State, slot: int, now_s: int) -> bool:
     settled = state.settled.get(slot)
     return settled is not None and now_s // market.rules.window_s >= settled.posted_s // market.rules.window_s + 2

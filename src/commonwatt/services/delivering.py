@@ -4,13 +4,14 @@ import numpy as np
 
 from commonwatt.assets import Flows
 from commonwatt.core.errors import ConservationBroken, VerificationFailed
-from commonwatt.core.records import Agreement, AssetState, Election, Quality, Readings, Reason, Statement
+from commonwatt.core.records import Agreement, AssetState, Election, Quality, Readings, Reason, Scores, Statement
 from commonwatt.core.units import Ints
+from commonwatt.services.failing import attempted
 from commonwatt.services.halves import Trading
 from commonwatt.services.market import Market
 from commonwatt.services.state import State
-from commonwatt.services.trading import ROOM_FAILURES
 from commonwatt.settlement import statement_findings
+from commonwatt.trust import TrustContext
 from commonwatt.validators import ElectionContext
 
 
@@ -60,25 +61,40 @@ def verified(market: Market, slot: int, raw: Readings, last_counter: Ints) -> Re
     return readings
 
 
-def settle(market: Market, state: State, trading: Trading, readings: Readings, slot: int) -> tuple[Statement, str]:
-    """The statement of a slot, and why its trades were void when the rule could not settle them.
+def settle(
+    market: Market, state: State, trading: Trading, readings: Readings, slot: int, void: str = ""
+) -> tuple[Statement, str]:
+    """The statement of a slot, and why its trades were void: `void`, or that the rule could not settle them.
 
     Raises:
-        ConservationBroken: energy or money of the statement does not balance; nothing goes on from there.
+        VerificationFailed: energy or money of the statement does not balance, or not even readings without trades could be settled;
+            nothing goes on from there.
 
     """
     context = market.rules.settlement_context(slot, len(market.members), state.rewards_nano)
-    agreement, failed = trading.agreement, ""
-    try:
-        statement = market.rules.settlement.settle(trading.book, agreement, readings, context)
-    except ROOM_FAILURES as error:
-        failed = f"{type(error).__name__}: {error}"
-        agreement = Agreement.nothing(len(trading.book), Reason.SLOT_FAILED)
-        statement = market.rules.settlement.settle(trading.book, agreement, readings, context)
-    findings = statement_findings(statement, trading.book, agreement, readings, context)
+    rule, book = market.rules.settlement, trading.book
+    nothing = Agreement.nothing(len(book), Reason.SLOT_FAILED)
+
+    def settled(agreement: Agreement) -> tuple[Agreement, Statement] | None:
+        return agreement, rule.settle(book, agreement, readings, context)
+
+    done, failed = (None, void) if void else attempted(lambda: settled(trading.agreement), None)
+    fault = ""
+    if done is None:
+        done, fault = attempted(lambda: settled(nothing), None)
+    if done is None:
+        raise VerificationFailed(f"slot {slot}: expected the rule to settle readings without trades, {fault}")
+    agreement, statement = done
+    findings = statement_findings(statement, book, agreement, readings, context)
     if findings:
         raise ConservationBroken(f"slot {slot}: " + "; ".join(str(f) for f in findings))
     return statement, failed
+
+
+def score(market: Market, state: State, readings: Readings, statement: Statement) -> tuple[Scores, str]:
+    """Trust after the slot; the scores before it, and why, where it cannot be told."""
+    context = TrustContext(statement.slot, readings, statement)
+    return attempted(lambda: market.trust.update(state.scores, context), state.scores)
 
 
 def elect(market: Market, state: State, slot: int) -> Election | None:

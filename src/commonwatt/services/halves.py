@@ -87,6 +87,9 @@ class DeliveryHalf:
         return (self.statement, *(correction.statement for correction in self.corrections))
 
 
+Half = GateHalf | DeliveryHalf
+
+
 @dataclass(frozen=True)
 class EndHalf:
     """The end of a run: the anchor of its public files."""

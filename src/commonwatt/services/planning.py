@@ -2,6 +2,8 @@
 
 from commonwatt.assets import Flows
 from commonwatt.core.records import AssetState, Forecasts, Observed, Plans
+from commonwatt.forecasting.base import SETTLED_BEHIND
+from commonwatt.services.failing import attempted
 from commonwatt.services.market import Market
 from commonwatt.services.state import State
 
@@ -12,10 +14,26 @@ def gate_s(market: Market, slot: int) -> int:
 
 
 def observe(market: Market, state: State, slot: int) -> Observed:
-    """What is known when the gate closes; the newest settled slot is slot - 2."""
+    """What is known when the gate closes; the newest settled slot is slot - 2, at a run's first gate too."""
     return Observed(
-        slot=slot, slot_s=market.rules.slots.slot_s, history=state.history(), rates=market.rules.rates(slot)
+        slot=slot,
+        slot_s=market.rules.slots.slot_s,
+        history=state.history(slot - SETTLED_BEHIND),
+        rates=market.rules.rates(slot),
     )
+
+
+def intend(market: Market, state: State, slot: int) -> tuple[Forecasts, Plans, str]:
+    """Forecasts and plans of a slot; zeros, and why, where a room could not answer."""
+
+    def answered() -> tuple[Forecasts, Plans]:
+        observed = observe(market, state, slot)
+        forecasts = market.forecasting.forecast(observed, slot)
+        return forecasts, plan(market, state, observed, forecasts)
+
+    members = len(market.members)
+    (forecasts, plans), failed = attempted(answered, (Forecasts.of(members), Plans.of(members)))
+    return forecasts, plans, failed
 
 
 def plan(market: Market, state: State, observed: Observed, forecasts: Forecasts) -> Plans:

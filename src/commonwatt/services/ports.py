@@ -26,6 +26,20 @@ class LedgerMember:
     """20-byte address of the meter's signing key."""
     connection_w: int
     deposit_nano: int
+    role: str = "prosumer"
+    """`prosumer` or `consumer`."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A member as a ledger's registry holds it."""
+
+    pseudonym_root: bytes
+    """Keccak-256 of the pseudonym."""
+    wallet: bytes
+    meter_key: bytes
+    role: str
+    connection_w: int
 
 
 @dataclass(frozen=True)
@@ -153,6 +167,10 @@ class LedgerReader(Protocol):
 
     def content_hash(self, call: Call) -> bytes:
         """The hash under which this call is known to the ledger: equal contents, equal hashes."""
+        ...
+
+    def members(self) -> tuple[Registered, ...]:
+        """The registry of members in order of dense index, from the chain's own storage."""
         ...
 
     def deposits(self) -> Ints:

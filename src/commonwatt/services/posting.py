@@ -1,10 +1,13 @@
 """Posting: a statement becomes settle calls, in parts that each sum to zero; what was signed is sent exactly once."""
 
+from itertools import pairwise
+
 import numpy as np
 
-from commonwatt.core.accounts import Account, Kind, Postings
+from commonwatt.core.accounts import Account, Kind, Postings, amount_postings
 from commonwatt.core.errors import LedgerDisagrees
 from commonwatt.core.records import Receipt, Statement
+from commonwatt.core.units import Ints, exact_sum
 from commonwatt.services.halves import Trading
 from commonwatt.services.ports import Call, ClearCall, Ledger, OpenCall, SettleCall, Signed
 
@@ -29,35 +32,50 @@ def settle_calls(statement: Statement, prior: bytes = NO_PRIOR) -> tuple[SettleC
 
 
 def _parts(postings: Postings) -> list[Postings]:
-    """Split so that every part has at most LINES_PER_PART lines and leaves the pool at zero."""
+    """Split so that every part has at most LINES_PER_PART lines and leaves the pool at zero energy and zero money."""
     if len(postings) <= LINES_PER_PART:
         return [postings]
     pooled = (postings.debit == Account.POOL) | (postings.credit == Account.POOL)
-    lines = Postings.joined([_paired(postings.take(pooled)), postings.take(~pooled)])
-    # Pairs of pool lines stand at even rows and LINES_PER_PART is even, so no cut parts a pair.
+    *full, rest = _pool_parts(postings.take(pooled)) or [Postings.empty()]
+    rest = Postings.joined([rest, postings.take(~pooled)])
+    starts = range(0, len(rest), LINES_PER_PART)
+    return full + [rest.take(np.arange(start, min(start + LINES_PER_PART, len(rest)))) for start in starts]
+
+
+def _pool_parts(pool: Postings) -> list[Postings]:
+    """The pool's lines cut at the same energy on both sides; where prices differ, each part hands its own excess to the operator."""
+    energy = pool.take(pool.energy_wh > 0)
+    # With a negative price the side that gave the energy pays, and is the debit.
+    sold = (energy.price_micro_per_kwh >= 0) == (energy.debit == Account.POOL)
+    sides = (energy.take(sold), energy.take(~sold))
+    ends = [np.cumsum(side.energy_wh) for side in sides]
+    every = np.sort(np.concatenate(ends))
+    # A cut goes through at most one line a side; one line more is the excess.
+    step = LINES_PER_PART - 3
+    cuts = np.unique(np.concatenate([[0], every[step - 1 :: step], every[-1:]])).tolist()
     return [
-        lines.take(np.arange(start, min(start + LINES_PER_PART, len(lines))))
-        for start in range(0, len(lines), LINES_PER_PART)
+        _balanced([_between(side, end, low, high) for side, end in zip(sides, ends, strict=True)])
+        for low, high in pairwise(cuts)
     ]
 
 
-def _paired(pool: Postings) -> Postings:
-    """Pool lines as pairs of equal energy and price, one into the pool and one out of it, energy split where needed."""
-    sold = pool.take((pool.price_micro_per_kwh >= 0) == (pool.debit == Account.POOL))
-    bought = pool.take((pool.price_micro_per_kwh >= 0) == (pool.credit == Account.POOL))
-    pieces = []
-    for price in np.unique(pool.price_micro_per_kwh):
-        one, two = (side.take(side.price_micro_per_kwh == price) for side in (sold, bought))
-        ends_one, ends_two = np.cumsum(one.energy_wh), np.cumsum(two.energy_wh)
-        ends = np.union1d(ends_one, ends_two)
-        energy = np.diff(ends, prepend=0)
-        halves = [
-            side.take(np.searchsorted(side_ends, ends)).replaced(energy_wh=energy, amount_nano=energy * abs(int(price)))
-            for side, side_ends in ((one, ends_one), (two, ends_two))
-        ]
-        both = Postings.joined(halves)
-        pieces.append(both.take(np.arange(len(both)).reshape(2, -1).T.ravel()))
-    return Postings.joined(pieces)
+def _between(side: Postings, ends: Ints, low_wh: int, high_wh: int) -> Postings:
+    """The part of some energy lines that lies in [low, high) of their cumulated energy, which ends at `ends`."""
+    rows = np.arange(np.searchsorted(ends, low_wh, side="right"), np.searchsorted(ends, high_wh) + 1)
+    rows = rows[rows < len(side)]
+    lines = side.take(rows)
+    energy = np.minimum(ends[rows], high_wh) - np.maximum(ends[rows] - lines.energy_wh, low_wh)
+    return lines.replaced(energy_wh=energy, amount_nano=energy * np.abs(lines.price_micro_per_kwh))
+
+
+def _balanced(sides: list[Postings]) -> Postings:
+    lines = Postings.joined(sides)
+    received = exact_sum(lines.amount_nano[lines.credit == Account.POOL])
+    excess = received - exact_sum(lines.amount_nano[lines.debit == Account.POOL])
+    handed_on = amount_postings(
+        np.array([Account.POOL]), np.array([Account.OPERATOR]), np.array([excess], np.int64), Kind.TRADE
+    )
+    return Postings.joined([lines, handed_on])
 
 
 def send(ledger: Ledger, signed: tuple[Signed, ...], time_s: int) -> tuple[Receipt, ...]:

@@ -1,21 +1,20 @@
 """The run: which half of which slot is due, journalled before anything that follows is visible, posted exactly once, resumable."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from commonwatt.core.encoding import decode, encode
 from commonwatt.core.errors import JournalError
 from commonwatt.services.delivering import delivered_s
-from commonwatt.services.halves import DELIVERY, END, GATE, DeliveryHalf, EndHalf, GateHalf
+from commonwatt.services.halves import DELIVERY, END, GATE, DeliveryHalf, EndHalf, GateHalf, Half
 from commonwatt.services.market import Market
 from commonwatt.services.planning import gate_s
-from commonwatt.services.ports import AnchorCall, Journal
+from commonwatt.services.ports import AnchorCall, Journal, LateReading
 from commonwatt.services.posting import send
 from commonwatt.services.rules import EX_ANTE, Rules
 from commonwatt.services.state import State
 from commonwatt.services.trading_day import deliver, gate
 
-Half = GateHalf | DeliveryHalf
 RUN_ANCHOR = 1
 """`AnchorCall.kind` of a run's public files."""
 
@@ -27,7 +26,8 @@ class Progress:
     total: int
     resumed: int = 0
     executed: int = 0
-    cpu_s: dict[str, float] = field(default_factory=dict)
+    waiting: tuple[LateReading, ...] = ()
+    """Late readings that the run ended too early to settle."""
 
     @property
     def done(self) -> int:
@@ -71,7 +71,7 @@ def trade_days(
             raise JournalError(
                 f"expected a journal of these slots and this timing, was {half} of slot {slot} at row {number}"
             )
-        fold(market, state, decode(GateHalf if half == GATE else DeliveryHalf, payload))
+        fold(market, state, _decoded(half, payload))
         progress.resumed += 1
     tick(progress)
     for slot, half in due[progress.resumed :]:
@@ -80,6 +80,7 @@ def trade_days(
         fold(market, state, record)
         progress.executed += 1
         tick(progress)
+    progress.waiting = tuple(state.late)
     return progress
 
 
@@ -98,7 +99,15 @@ def halves(journal: Journal) -> Iterator[Half]:
     """Every journalled half, in order."""
     for _, half, payload in journal.rows():
         if half != END:
-            yield decode(GateHalf if half == GATE else DeliveryHalf, payload)
+            yield _decoded(half, payload)
+
+
+def _decoded(half: str, payload: bytes) -> Half:
+    try:
+        record: Half = decode(GateHalf if half == GATE else DeliveryHalf, payload)
+    except ValueError as error:
+        raise JournalError(f"expected a journalled half slot, was of another version ({error})") from error
+    return record
 
 
 def anchor_run(market: Market, journal: Journal, slots: range, root: bytes) -> EndHalf:

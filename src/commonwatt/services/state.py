@@ -86,9 +86,10 @@ class State:
             state.pv_wh[slot - first_slot] = metered.pv_wh
         return state
 
-    def history(self) -> History:
-        """What was settled, as views that cannot be written."""
-        load, pv = self.load_wh[: self.known], self.pv_wh[: self.known]
+    def history(self, until: int) -> History:
+        """What was settled up to and with slot `until`, as views that cannot be written."""
+        rows = min(self.known, max(until - self.first_slot + 1, 0))
+        load, pv = self.load_wh[:rows], self.pv_wh[:rows]
         load.flags.writeable = pv.flags.writeable = False
         return History(self.first_slot, load, pv)
 
@@ -107,9 +108,10 @@ class State:
         self.counters = np.maximum(self.counters, half.readings.counter)
         self.gates.pop(half.slot, None)
         self.rewards_nano += sum(rewards_change_nano(s) for s in half.statements())
-        self.late += [late for late in arrived if late.slot >= self.first_traded]
         for correction in half.corrections:
             self._fold_correction(correction)
+        # After the corrections: a second value for a reading that was corrected in this very slot waits for its own revision.
+        self.late += [late for late in arrived if late.slot >= self.first_traded]
         self._fold_anchors(half.calls)
         for call in half.calls:
             if call.kind == "settle" and call.part == 0:

@@ -75,7 +75,9 @@ class TableBuilder:
 
     def _add_orders(self, slot: int, trading: Trading, void: bool) -> None:
         book, accepted = trading.book, trading.accepted
-        reason = np.where(void, int(Reason.SLOT_FAILED), trading.agreement.reason)
+        # What was refused stays refused, whatever became of the rest.
+        void_rows = np.arange(len(book)) < (accepted if void else 0)
+        reason = np.where(void_rows, int(Reason.SLOT_FAILED), trading.agreement.reason)
         self._put(
             "orders",
             slot=np.full(len(book), slot),

@@ -1,46 +1,48 @@
 """Trading: from members' positions to the orders that are accepted, how they met, and what the grid said."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from commonwatt.bidding import BiddingContext, Wishes
 from commonwatt.clearing import promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.determinism import stream
-from commonwatt.core.errors import BrokenPromise, CommonwattError, SlotFailed
+from commonwatt.core.errors import BrokenPromise, SlotFailed
 from commonwatt.core.findings import require
 from commonwatt.core.orders import OrderBook, book_findings
 from commonwatt.core.records import Agreement, GridVerdict, Reason, Verdict, with_filled
 from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.grid import GridContext
+from commonwatt.services.failing import attempted
 from commonwatt.services.halves import Trading
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Balances
 from commonwatt.venues import Session, book_root, clearing_root, commitments, order_leaves, order_root
 
-ROOM_FAILURES = (CommonwattError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
-"""What an answer may raise without ending the run: the slot is recorded as failed."""
 
-
-def trade(market: Market, slot: int, net_wh: Ints, balances: Balances, open_slots: int) -> Trading:
+def trade(
+    market: Market, slot: int, net_wh: Ints, balances: Balances, open_gates: Sequence[Trading] = (), unable: str = ""
+) -> Trading:
     """Bid on the members' net positions, accept what is covered, let the orders meet, ask the grid.
 
-    A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded.
+    `open_gates` are earlier slots that are not settled yet: what they may cost is no longer free, and the supplier's deposit covers them
+    too. A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded. `unable` says that one
+    already did, before there were positions.
     """
-    wished = _bid(market, slot, net_wh)
-    refusal = _refusals(market, wished, balances, open_slots)
+    wished, failed = OrderBook.empty(), unable
+    if not failed:
+        wished, failed = attempted(lambda: _bid(market, slot, net_wh), wished)
+    refusal = _refusals(market, slot, wished, balances, open_gates)
     accepted = _in_drawn_sequence(market, slot, wished.take(refusal == Reason.FILLED))
     refused = wished.take(refusal != Reason.FILLED)
     nonces = _nonces(market, slot, accepted)
-    try:
-        session = market.rules.venue.meet(accepted, nonces, market.rules.clearing, market.rules.clearing_context(slot))
-        _require_promises(market, session, slot)
-        session, verdict = _checked_by_grid(market, slot, net_wh, session)
-        failed = ""
-    except ROOM_FAILURES as error:
-        failed = f"{type(error).__name__}: {error}"
-        verdict = GridVerdict(Verdict.UNCHECKED, reason=failed)
-        session = _void(slot, accepted, nonces)
+    void = (_void(slot, accepted, nonces), GridVerdict(Verdict.UNCHECKED))
+    session, verdict = void
+    if not failed:
+        (session, verdict), failed = attempted(lambda: _met(market, slot, net_wh, accepted, nonces), void)
     return Trading(
         book=OrderBook.joined([session.book, refused.replaced(sequence=np.arange(len(accepted), len(wished)))]),
         accepted=len(session.book),
@@ -52,9 +54,17 @@ def trade(market: Market, slot: int, net_wh: Ints, balances: Balances, open_slot
         book_root=session.book_root,
         order_root=session.order_root,
         clearing_root=session.clearing_root,
-        verdict=verdict,
+        verdict=replace(verdict, reason=failed) if failed else verdict,
         failed=failed,
     )
+
+
+def _met(market: Market, slot: int, net_wh: Ints, accepted: OrderBook, nonces: Bytes2D) -> tuple[Session, GridVerdict]:
+    session = market.rules.venue.meet(accepted, nonces, market.rules.clearing, market.rules.clearing_context(slot))
+    _require_promises(market, session, slot)
+    session, verdict = _checked_by_grid(market, slot, net_wh, session)
+    _require_promises(market, session, slot)
+    return session, verdict
 
 
 def _bid(market: Market, slot: int, net_wh: Ints) -> OrderBook:
@@ -76,18 +86,28 @@ def _bid(market: Market, slot: int, net_wh: Ints) -> OrderBook:
     return book
 
 
-def _refusals(market: Market, book: OrderBook, balances: Balances, open_slots: int) -> Ints:
+def _refusals(market: Market, slot: int, book: OrderBook, balances: Balances, open_gates: Sequence[Trading]) -> Ints:
     """Per order FILLED where it is accepted, else GATE_SHUT or BALANCE."""
     free = balances.free_nano
     debt = np.minimum(free[FIRST_MEMBER:], 0)
-    if int(free[Account.SUPPLIER]) + int(debt.sum()) < market.exposure_nano * open_slots:
+    if int(free[Account.SUPPLIER]) + int(debt.sum()) < market.exposure_nano * (len(open_gates) + 1):
         return np.full(len(book), int(Reason.GATE_SHUT), np.int64)
-    cost = np.where(book.is_sell, 0, book.energy_wh * np.maximum(book.limit_micro_per_kwh, 0))
-    wanted = np.zeros(len(market.members), np.int64)
-    np.add.at(wanted, book.member, cost)
+    wanted = _cost_nano(market, slot, book, book.energy_wh)
+    # What may still be debited for slots that are traded and not settled is not free any more.
+    for gate in open_gates:
+        wanted += _cost_nano(market, slot, gate.book, gate.agreement.trades.filled_wh(len(gate.book)))
     in_debt = free[FIRST_MEMBER:] + balances.pending_nano[FIRST_MEMBER:] * (debt < 0) < 0
     uncovered = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
     return np.where(uncovered[book.member], int(Reason.BALANCE), int(Reason.FILLED))
+
+
+def _cost_nano(market: Market, slot: int, book: OrderBook, energy_wh: Ints) -> Ints:
+    """The most that energy at the orders' limits can cost each member; a seller pays where its price may be negative."""
+    # Clearing never takes a seller below feed-in (`core.tariff.clearing_book`).
+    asked = np.maximum(book.limit_micro_per_kwh, market.rules.rates(slot).feed_in_micro_per_kwh)
+    cost = np.zeros(len(market.members), np.int64)
+    np.add.at(cost, book.member, energy_wh * np.maximum(np.where(book.is_sell, -asked, book.limit_micro_per_kwh), 0))
+    return cost
 
 
 def _in_drawn_sequence(market: Market, slot: int, book: OrderBook) -> OrderBook:
@@ -117,6 +137,8 @@ def _checked_by_grid(market: Market, slot: int, net_wh: Ints, session: Session) 
     trades = session.agreement.trades
     energy = trades.energy_wh.copy()
     for row, cut in verdict.curtailed_wh:
+        if cut < 0:
+            raise BrokenPromise(f"expected the grid to cut at least 0 Wh of a trade, was {cut}")
         energy[row] -= cut
     kept = trades.replaced(energy_wh=energy).take(energy > 0)
     rest = np.where(session.agreement.reason == Reason.FILLED, int(Reason.CURTAILED), session.agreement.reason)

@@ -2,25 +2,23 @@
 
 from commonwatt.services.anchoring import anchor_of_period
 from commonwatt.services.correcting import due_corrections
-from commonwatt.services.delivering import delivered_s, dispatch, elect, meter, settle
+from commonwatt.services.delivering import delivered_s, dispatch, elect, meter, score, settle
 from commonwatt.services.halves import DeliveryHalf, GateHalf
 from commonwatt.services.market import Market
-from commonwatt.services.planning import gate_s, observe, plan
+from commonwatt.services.planning import gate_s, intend
 from commonwatt.services.ports import Call
 from commonwatt.services.posting import market_calls, settle_calls
 from commonwatt.services.rules import EX_POST
 from commonwatt.services.state import State
 from commonwatt.services.trading import trade
-from commonwatt.trust import TrustContext
 
 
 def gate(market: Market, state: State, slot: int) -> GateHalf:
     """Until the gate: observe, forecast, plan, bid, agree, check the grid, reserve. Slot - 2 is settled, slot - 1 being delivered."""
-    observed = observe(market, state, slot)
-    forecasts = market.forecasting.forecast(observed, slot)
-    plans = plan(market, state, observed, forecasts)
+    forecasts, plans, unable = intend(market, state, slot)
     balances = market.ledger.balances(gate_s(market, slot))
-    trading = trade(market, slot, plans.net_wh, balances, open_slots=len(state.gates) + 1)
+    open_gates = [half.trading for half in state.gates.values()]
+    trading = trade(market, slot, plans.net_wh, balances, open_gates, unable)
     calls = market.ledger.sign(market_calls(slot, trading))
     return GateHalf(slot, forecasts, plans, trading, calls)
 
@@ -32,11 +30,13 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     trading = None
     if market.rules.timing == EX_POST:
         balances = market.ledger.balances(delivered_s(market, slot))
-        trading = trade(market, slot, readings.export_wh - readings.import_wh, balances, open_slots=1)
+        trading = trade(market, slot, readings.export_wh - readings.import_wh, balances)
     agreed = trading or state.gates[slot].trading
     statement, failed = settle(market, state, agreed, readings, slot)
+    scores, unscored = score(market, state, readings, statement)
+    if unscored and not failed:
+        statement, failed = settle(market, state, agreed, readings, slot, void=unscored)
     corrections = due_corrections(market, state, readings, slot)
-    scores = market.trust.update(state.scores, TrustContext(slot, readings, statement))
     election = elect(market, state, slot)
     calls: list[Call] = [
         *(market_calls(slot, trading) if trading else ()),

@@ -66,6 +66,7 @@ def terms_of(settings: Settings, keys: KeyFile, deposits_nano: tuple[int, ...]) 
             meter_key=keys.meter_address(index),
             connection_w=member.connection_w,
             deposit_nano=deposit,
+            role=member.role,
         )
         for index, (member, deposit) in enumerate(zip(settings.members, deposits_nano, strict=True))
     )

@@ -6,7 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from commonwatt.adapters.store.run_folder import RunFolder, write_bytes, write_csv, write_json, write_text
+from commonwatt.services.correcting import waiting_notices
 from commonwatt.services.market import Market
+from commonwatt.services.ports import LateReading
 from commonwatt.services.reporting import RunFacts
 from commonwatt.services.reporting.bills import Bills
 from commonwatt.services.reporting.ending import ending
@@ -17,7 +19,13 @@ from commonwatt.settings.checking import OpenCommunity
 PSEUDONYMS = "pseudonyms.json"
 
 
-def facts_of(community: OpenCommunity, market: Market, slots: range, tables: Mapping[str, pa.Table]) -> RunFacts:
+def facts_of(
+    community: OpenCommunity,
+    market: Market,
+    slots: range,
+    tables: Mapping[str, pa.Table],
+    waiting: tuple[LateReading, ...] = (),
+) -> RunFacts:
     """Everything about a run that is no table."""
     settings, choices = community.settings, community.settings.choices
     failed = tables["slots"].filter(tables["slots"]["failed"])
@@ -46,7 +54,7 @@ def facts_of(community: OpenCommunity, market: Market, slots: range, tables: Map
         member_ids={name: member.id for name, member in pseudonyms.items()},
         origins={name: member.origin or "measured" for name, member in pseudonyms.items()},
         failed=dict(zip(failed["slot"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
-        notices=(*community.feed.notices(), *((market.ledger.note,) if market.ledger.note else ())),
+        notices=(*community.feed.notices(), *waiting_notices(waiting), *((market.ledger.note,) if market.ledger.note else ())),
         not_built=settings.not_built,
         gas_by_transaction=gas_by_transaction,
         gas_source=gas_source,

@@ -94,7 +94,7 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
             watcher.stage("closing the books")
             tables = watch.measured("close", _close, folder, community, market, journal, slots, request.csv)
             notes = (market.ledger.note,) if market.ledger.note else ()
-            facts = facts_of(community, market, slots, tables)
+            facts = facts_of(community, market, slots, tables, progress.waiting)
         finally:
             ledger.close()
     finally:

@@ -13,6 +13,7 @@ from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.transactions import created_address, sign_transaction
 from commonwatt.contracts import artifact
 from commonwatt.core.accounts import FIRST_MEMBER, Account
+from commonwatt.core.errors import LedgerError
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import address_of_secret
 from commonwatt.services.ports import LedgerTerms
@@ -26,8 +27,8 @@ FINAL_S: Final = 60 * 86_400
 RECOVERY_S: Final = 7 * 86_400
 """Seconds between a regulator's recovery of a wallet and its effect."""
 
-MEMBER_ROLE: Final = 1
-"""What the registry notes for a member; the settlement treats all roles alike."""
+ROLES: Final = ("prosumer", "consumer")
+"""What the registry notes for a member, numbered from 1; the settlement treats all roles alike."""
 
 _NO_ADDRESS: Final = bytes(20)
 _ADMISSIONS, _DEPOSITS = 50, 128
@@ -38,6 +39,13 @@ _Item = TypeVar("_Item")
 def community_hash(community: str) -> bytes:
     """The 32 bytes that tell this community's keys from any other's."""
     return keccak256(community.encode())
+
+
+def role_number(role: str) -> int:
+    """The number of a role in the registry. Raises LedgerError for an unknown one."""
+    if role not in ROLES:
+        raise LedgerError(f"expected a role of {', '.join(ROLES)}, was {role!r}")
+    return ROLES.index(role) + 1
 
 
 def chain_id_of(community: str) -> int:
@@ -98,7 +106,7 @@ class Foundation:
     def _calls(self) -> Iterator[tuple[str, bytes]]:
         yield "vault", _call("vault", "set_market(address)", self.addresses["market"])
         admissions = [
-            (m.wallet, MEMBER_ROLE, m.meter_key, keccak256(m.pseudonym.encode()), m.connection_w)
+            (m.wallet, role_number(m.role), m.meter_key, keccak256(m.pseudonym.encode()), m.connection_w)
             for m in self.terms.members
         ]
         signature = "admit_many((address,uint8,address,bytes32,uint256)[])"

@@ -16,6 +16,7 @@ from commonwatt.core.errors import LedgerError
 from commonwatt.core.findings import Finding
 from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
+from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import address_of_secret, checksum_address
 from commonwatt.services.ports import (
     AnchorCall,
@@ -26,6 +27,7 @@ from commonwatt.services.ports import (
     Head,
     LedgerTerms,
     OpenCall,
+    Registered,
     SettleCall,
     Signed,
 )
@@ -125,6 +127,13 @@ class MemoryLedger:
     def content_hash(self, call: Call) -> bytes:
         """The hash under which this call is known: the same as the contracts'."""
         return content_hash(community_hash(self._ready().terms.community), call)
+
+    def members(self) -> tuple[Registered, ...]:
+        """The registry of members, as the terms say."""
+        return tuple(
+            Registered(keccak256(m.pseudonym.encode()), m.wallet, m.meter_key, m.role, m.connection_w)
+            for m in self._ready().terms.members
+        )
 
     def deposits(self) -> Ints:
         """What was paid into every account, nano."""

@@ -12,14 +12,15 @@ from commonwatt.adapters.chain.blocks import Receipt as ChainReceipt
 from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
 from commonwatt.adapters.ledger import calls
-from commonwatt.adapters.ledger.foundation import CONTRACTS
+from commonwatt.adapters.ledger.foundation import CONTRACTS, ROLES
 from commonwatt.contracts import artifact
+from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import LedgerError
 from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import checksum_address
-from commonwatt.services.ports import Balances, Call, Head
+from commonwatt.services.ports import Balances, Call, Head, Registered
 
 _SETTLED: Final = keccak256(b"Settled(uint256,bytes32,bytes32,uint256,uint256,uint256,uint256,uint256)")
 _DEPOSITED: Final = keccak256(b"Deposited(uint256,address,uint256)")
@@ -96,6 +97,22 @@ class ContractReader:
         """The hash under which this call is known to the ledger."""
         return calls.content_hash(self.deployment.community, call)
 
+    def members(self) -> tuple[Registered, ...]:
+        """The registry of members in order of dense index, from the words of the members contract."""
+        roots, records, meters, limits = (
+            self._registry_words(name) for name in ("_pseudonym_roots", "_records", "_meter_keys", "_connections")
+        )
+        return tuple(
+            Registered(
+                pseudonym_root=roots[index].to_bytes(32, "big"),
+                wallet=(records[index] >> 96).to_bytes(20, "big"),
+                meter_key=meters[index].to_bytes(20, "big"),
+                role=_role_name(records[index] >> 72 & 0xFF),
+                connection_w=limits[index // _LIMITS_IN_A_WORD] >> 32 * (index % _LIMITS_IN_A_WORD) & _MASK_32,
+            )
+            for index in range(FIRST_MEMBER, len(roots))
+        )
+
     def deposits(self) -> Ints:
         """What was paid into every account since the foundation, nano, from the vault's events."""
         paid = np.zeros(len(self._account_words()), np.int64)
@@ -138,21 +155,33 @@ class ContractReader:
         return first.receipts if first else ()
 
     def _account_words(self) -> list[int]:
-        members, vault = artifact("members").storage_layout["count"], artifact("vault").storage_layout["_accounts"]
-        addresses = self.deployment.addresses
-        count = self.chain.words(addresses["members"], members["slot"], 1)[0]
-        return self.chain.words(addresses["vault"], vault["slot"], count)
+        vault = artifact("vault").storage_layout["_accounts"]
+        return self.chain.words(self.deployment.addresses["vault"], vault["slot"], self._account_count())
+
+    def _account_count(self) -> int:
+        count = artifact("members").storage_layout["count"]
+        return self.chain.words(self.deployment.addresses["members"], count["slot"], 1)[0]
+
+    def _registry_words(self, name: str) -> list[int]:
+        place, count = artifact("members").storage_layout[name], self._account_count()
+        words = -(-count // _LIMITS_IN_A_WORD) if name == "_connections" else count
+        return self.chain.words(self.deployment.addresses["members"], place["slot"], words)
 
     def _view(self, address: bytes, name: str, signature: str) -> bytes:
         return self.chain.call(address, artifact(name).method_ids[signature])
 
 
+_LIMITS_IN_A_WORD: Final = 8
 _MASK_32: Final = 2**32 - 1
 _MASK_72: Final = 2**72 - 1
 
 
 def _signed(field: int, bits: int) -> int:
     return field - (1 << bits) if field >> (bits - 1) else field
+
+
+def _role_name(number: int) -> str:
+    return ROLES[number - 1] if 0 < number <= len(ROLES) else f"role {number}"
 
 
 def _hex(digest: bytes) -> str:

@@ -25,7 +25,10 @@ class SqliteJournal:
 
         """
         self._path = path
-        self._lock = path.with_suffix(".lock").open("w")
+        try:
+            self._lock = path.with_suffix(".lock").open("w")
+        except OSError as error:
+            raise JournalError(f"{path.parent}: expected a folder that can be written, {error.strerror}") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -71,7 +74,7 @@ class SqliteJournal:
         before = b""
         try:
             for row, slot, half, payload, chained in self._db.execute("SELECT * FROM halves ORDER BY row"):
-                if chained != _chained(before, slot, half, payload):
+                if not isinstance(payload, bytes) or chained != _chained(before, slot, half, payload):
                     raise JournalError(f"{self._path}: expected row {row} to continue the chain of hashes, it does not")
                 before = chained
                 yield slot, half, payload
