@@ -85,4 +85,4 @@ def write_reports(
         write_bytes(folder.members / member_id / "bill.csv", bills.csv(index))
     write_text(folder.root / "summary.json", summary_json(computed.summary))
     write_text(folder.root / "report.html", page(computed))
-    return computed.summary, ending(computed, str(folder.root), community, program)
+    return computed.summary, ending(computed, str(folder.root), program, community)

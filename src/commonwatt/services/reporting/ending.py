@@ -9,8 +9,8 @@ from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import energy, money, percent, price, several, slot_word
 
 
-def ending(results: Results, folder: str, community: str, program: str = "commonwatt") -> list[str]:
-    """At most eleven plain lines; where the run, what was run and the command lie, as the user would type them."""
+def ending(results: Results, folder: str, program: str = "commonwatt", community: str = "") -> list[str]:
+    """At most ten plain lines; `folder`, `program` and `community` are where run, command and input lie, as the user would type them."""
     told, facts = answer(results), results.facts
     figures, currency = results.members, facts.currency
     cost, baseline = (money(int(column.sum()), currency) for column in (figures.cost_nano, figures.baseline_nano))
@@ -33,6 +33,7 @@ def ending(results: Results, folder: str, community: str, program: str = "common
     failed = f"; {several(len(facts.failed), slot_word(facts))} failed, see the report" if facts.failed else ""
     lines.append(f"Books     {told.books}{failed}")
     lines.append(f"Report    {folder}/report.html")
+    what = quote(community) + " " if community else ""
     lines.append(f"Next      {program} audit {quote(folder)}")
-    lines.append(f"          {program} run {quote(community)} --preset {other} --out out/{other}")
+    lines.append(f"          {program} run {what}--preset {other} --out out/{other}")
     return [line.replace("\u00a0", " ").replace("\u2212", "-") for line in lines]
