@@ -235,6 +235,15 @@ def test_roots_are_committed_once(ledger: Ledger) -> None:
     ]
 
 
+def test_what_is_sent_again_after_later_blocks_is_recognised(ledger: Ledger) -> None:
+    signed = ledger.sign([opened(FIRST_SLOT), cleared(FIRST_SLOT), some_settlement(FIRST_SLOT)])
+    first = ledger.post(signed, slot_end_s(FIRST_SLOT))
+    settle_slot(ledger, some_settlement(FIRST_SLOT + 1))
+    head = ledger.head()
+    assert ledger.post(signed, slot_end_s(FIRST_SLOT)) == first
+    assert ledger.head() == head
+
+
 def test_a_slot_without_postings_can_be_settled(ledger: Ledger) -> None:
     settle_slot(ledger, settle(FIRST_SLOT, Postings.empty()))
 

@@ -30,5 +30,9 @@ def main() -> None:
     except CommonwattError as error:
         say_failure(error)
         sys.exit(VERIFICATION_FAILED)
+    except OSError as error:
+        # A full disk, a folder that vanished: the journal is whole up to the last finished step.
+        print(f"{error.filename or 'commonwatt'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

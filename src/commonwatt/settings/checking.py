@@ -14,7 +14,7 @@ from commonwatt.core.findings import Finding, require
 from commonwatt.core.members import Member
 from commonwatt.core.units import slot_energy_wh
 from commonwatt.settings import sections as s
-from commonwatt.settings.loading import Draft, draft
+from commonwatt.settings.loading import Draft, draft, key_path_of
 from commonwatt.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _checked(
     from commonwatt.adapters.feeds.profiles import checked_profiles
 
     half_read = draft(file, design, overrides)
-    found = list(half_read.findings)
+    found = [*half_read.findings, *_key_file_findings(half_read)]
     files = _profile_files(half_read)
     if files is None:
         return half_read, None, found
@@ -64,6 +64,14 @@ def _checked(
     if feed is not None and len(members) == len(half_read.members.ids):
         found += _connection_findings(members, feed, files.slot_s)
     return half_read, feed, found
+
+
+def _key_file_findings(half_read: Draft) -> list[Finding]:
+    """What is wrong with a key file that is there already."""
+    from commonwatt.adapters.keys import key_file_findings
+
+    ledger = half_read.sections.get("ledger")
+    return key_file_findings(key_path_of(half_read.file, ledger.key_file)) if isinstance(ledger, s.Ledger) else []
 
 
 def _profile_files(half_read: Draft) -> ProfileFiles | None:

@@ -54,6 +54,11 @@ class Draft:
         )
 
 
+def key_path_of(file: Path, key_file: str) -> Path:
+    """Where the secrets of a community file lie: the environment's COMMONWATT_KEY_FILE, else beside the file."""
+    return Path(os.environ.get(KEY_FILE_VARIABLE) or file.parent / key_file)
+
+
 def load(
     file: Path, design: str | None = None, overrides: Sequence[str] = (), *, with_members: bool = True
 ) -> Settings:

@@ -1,6 +1,7 @@
 """Checking: what `commonwatt check` says of a community without faults."""
 
 from pathlib import Path
+from shlex import quote
 
 from commonwatt.settings.checking import open_community
 
@@ -22,5 +23,5 @@ def check_lines(file: Path, preset: str | None, overrides: tuple[str, ...]) -> l
         f"{len(settings.members)} members, {len(slots)} slots of {settings.community.slot_s} s with data, {first} to {last}.",
         f"Design {settings.community.design}, {settings.market.timing}: {chosen}.",
         *feed.notices(),
-        f"Next: commonwatt run {file}",
+        f"Next: commonwatt run {quote(str(file))}",
     ]

@@ -10,6 +10,8 @@ from importlib.metadata import version
 import commonwatt
 from commonwatt.core.encoding import encode
 from commonwatt.core.findings import Finding, require
+from commonwatt.crypto.secp256k1 import address_of_secret
+from commonwatt.services.ports import LedgerTerms
 from commonwatt.settings.checking import OpenCommunity
 
 LIBRARIES = ("numpy", "pyarrow")
@@ -63,6 +65,12 @@ def input_hash(community: OpenCommunity, slots: range) -> bytes:
         f"{slots.start} {slots.stop} {commonwatt.__version__}".encode(),
     ]
     return hashlib.sha3_256(b"".join(hashlib.sha3_256(part).digest() for part in parts)).digest()
+
+
+def run_identity(inputs: bytes, terms: LedgerTerms, operator_key: bytes, csv: bool) -> str:
+    """What a resumed run must share with the one it goes on with: the inputs, the key file and the form of its public files, as hex."""
+    digest = hashlib.sha3_256(inputs + hashlib.sha3_256(encode(terms)).digest() + address_of_secret(operator_key))
+    return digest.hexdigest() + (" csv" if csv else "")
 
 
 def inputs_json(community: OpenCommunity, slots: range) -> str:

@@ -84,13 +84,13 @@ def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str,
 
 
 def write_reports(
-    folder: RunFolder, facts: RunFacts, tables: Mapping[str, pa.Table], program: str
+    folder: RunFolder, facts: RunFacts, tables: Mapping[str, pa.Table], community: str, program: str
 ) -> tuple[Summary, list[str]]:
-    """The summary, the page and the bills; returns the summary and the last lines for the terminal, which name `program`."""
+    """The summary, the page and the bills; returns the summary and the last lines for the terminal: what was run and by what `program`."""
     computed = results(facts, tables)
     bills = Bills(computed.books)
     for index, member_id in enumerate(facts.member_ids.values()):
         write_bytes(folder.members / member_id / "bill.csv", bills.csv(index))
     write_text(folder.root / "summary.json", summary_json(computed.summary))
     write_text(folder.root / "report.html", page(computed))
-    return computed.summary, ending(computed, str(folder.root), program)
+    return computed.summary, ending(computed, str(folder.root), program, community)

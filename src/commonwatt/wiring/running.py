@@ -11,13 +11,14 @@ from commonwatt.adapters.keys import KeyFile
 from commonwatt.adapters.ledger import open_ledger
 from commonwatt.adapters.store.run_folder import CHAIN, RunFolder, write_json
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
+from commonwatt.core.errors import InvalidInput
 from commonwatt.services.market import Market
 from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
 from commonwatt.services.tables import TableBuilder
 from commonwatt.settings.checking import OpenCommunity, open_community
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.building import market_of, terms_of
-from commonwatt.wiring.inputs import folder_name, input_hash, inputs_json, slots_of
+from commonwatt.wiring.inputs import folder_name, input_hash, inputs_json, run_identity, slots_of
 from commonwatt.wiring.reports import facts_of, write_member_folders, write_reports
 from commonwatt.wiring.timing import Stopwatch
 
@@ -76,14 +77,19 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
     settings = community.settings
     slots = slots_of(community, request.first, request.end)
     folder = RunFolder(request.out or Path("out") / folder_name(settings.community.name))
-    folder.prepare(request.resume)
+    made = folder.prepare(request.resume)
     identity = input_hash(community, slots)
-    keys = KeyFile.opened(settings.key_path, settings.community.name, identity)
+    try:
+        keys = KeyFile.opened(settings.key_path, settings.community.name, identity, create=not folder.is_begun)
+    except InvalidInput:
+        for path in made:
+            path.rmdir()
+        raise
     first = slots.start - community.feed.slots().start
     load_wh = community.feed.load_wh[first : first + len(slots)]
     deposits = settings.member_deposits_nano(load_wh, len(slots) * settings.community.slot_s)
     terms = terms_of(settings, keys, deposits)
-    journal = SqliteJournal(folder.journal, identity.hex())
+    journal = SqliteJournal(folder.journal, run_identity(identity, terms, keys.operator_key(), request.csv))
     try:
         ledger = open_ledger(
             settings.ledger.chain, folder.live_chain, terms.community, keys.operator_key(), settings.ledger.executor
@@ -103,7 +109,13 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
     audit = watch.measured("audit", audit_run, AuditRequest(folder.root))
     watcher.stage("writing the report")
     summary, ending = watch.measured(
-        "report", write_reports, folder, replace(facts, ledger_verified=audit.passed), tables, request.program
+        "report",
+        write_reports,
+        folder,
+        replace(facts, ledger_verified=audit.passed),
+        tables,
+        str(request.file),
+        request.program,
     )
     write_json(folder.root / "timing.json", watch.to_json(progress.resumed, progress.executed))
     balanced = not summary["energy_mismatch_wh"] and not summary["money_mismatch_nano"]

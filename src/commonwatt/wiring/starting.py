@@ -1,6 +1,7 @@
 """Starting: a new community folder, and what to do with it."""
 
 from pathlib import Path
+from shlex import quote
 
 from commonwatt.settings.written import start_community
 
@@ -16,5 +17,5 @@ def start_lines(directory: Path) -> list[str]:
     return [
         f"A community in {directory}: {', '.join(path.name for path in written)}.",
         "community.toml explains every key; members.csv has a line a member; profiles.parquet is a year of example data.",
-        f"Next: commonwatt check {directory}, then commonwatt run {directory}",
+        f"Next: commonwatt check {quote(str(directory))}, then commonwatt run {quote(str(directory))}",
     ]

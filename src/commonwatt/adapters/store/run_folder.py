@@ -54,32 +54,41 @@ class RunFolder:
         """The chain while the run goes on."""
         return self.private / CHAIN
 
-    def prepare(self, resume: bool) -> None:
-        """Make the folder; refuse one that holds something else, or a run that was not to be resumed.
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run was begun here; its key file was made before its journal."""
+        return self.journal.exists()
+
+    def prepare(self, resume: bool) -> tuple[Path, ...]:
+        """Make the folder; refuse one that holds something else, or a run that was not to be resumed. Returns the folders made, inner first.
 
         Raises:
             InvalidInput: not empty and `resume` is off, or something that is no run.
 
         """
-        if self.root.is_file():
-            require([Finding(str(self.root), "a folder for the results", "a file")])
-        if self.root.is_dir() and any(self.root.iterdir()):
-            if not resume:
-                require(
-                    [
-                        Finding(
-                            str(self.root), "an empty or new folder (or --resume to go on with this run)", "files in it"
-                        )
-                    ]
-                )
-            if not self.journal.exists():
-                require([Finding(str(self.root), "a run to resume (private/journal.sqlite)", "a folder without one")])
         try:
+            require(self._findings(resume))
+            made = tuple(p for p in (self.private, self.root, *self.root.parents) if not p.exists())
             self.private.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InvalidInput(
                 [Finding(str(self.root), "a folder that can be written", error.strerror or str(error))]
             ) from error
+        return made
+
+    def _findings(self, resume: bool) -> list[Finding]:
+        where = str(self.root)
+        if self.root.exists() and not self.root.is_dir():
+            return [Finding(where, "a folder for the results", "a file")]
+        if not self.root.is_dir() or not any(self.root.iterdir()):
+            return []
+        if not resume:
+            return [Finding(where, "an empty or new folder (or --resume to go on with this run)", "files in it")]
+        # A run that was killed before its first step leaves folders and the lock, which is as good as nothing.
+        left = [p for p in self.root.rglob("*") if p.is_file() and p != self.journal.with_suffix(".lock")]
+        if left and not self.is_begun:
+            return [Finding(where, "a run to resume (private/journal.sqlite)", "a folder without one")]
+        return []
 
     def write_public(self, tables: Mapping[str, pa.Table], texts: Mapping[str, str], csv: bool) -> bytes:
         """Write the public tables and texts (file name -> content); returns the Merkle root over the files."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from commonwatt.services.reporting.answer import answer, saved, shown_forecast_cost_nano, title
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import energy, money, percent, price, several, slot_word
 
 
-def ending(results: Results, folder: str, program: str = "commonwatt") -> list[str]:
-    """At most ten plain lines; `folder` and `program` are where the run and the command lie, as the user would type them."""
+def ending(results: Results, folder: str, program: str = "commonwatt", community: str = "") -> list[str]:
+    """At most ten plain lines; `folder`, `program` and `community` are where run, command and input lie, as the user would type them."""
     told, facts = answer(results), results.facts
     figures, currency = results.members, facts.currency
     cost, baseline = (money(int(column.sum()), currency) for column in (figures.cost_nano, figures.baseline_nano))
@@ -31,6 +33,7 @@ def ending(results: Results, folder: str, program: str = "commonwatt") -> list[s
     failed = f"; {several(len(facts.failed), slot_word(facts))} failed, see the report" if facts.failed else ""
     lines.append(f"Books     {told.books}{failed}")
     lines.append(f"Report    {folder}/report.html")
-    lines.append(f"Next      {program} audit {folder}")
-    lines.append(f"          {program} run --preset {other} --out out/{other}")
+    what = quote(community) + " " if community else ""
+    lines.append(f"Next      {program} audit {quote(folder)}")
+    lines.append(f"          {program} run {what}--preset {other} --out out/{other}")
     return [line.replace("\u00a0", " ").replace("\u2212", "-") for line in lines]
