@@ -30,7 +30,7 @@ class Trading:
     book: OrderBook
     """Accepted orders in sequence order, then the refused ones; limits as signed."""
     accepted: int
-    """How many rows were accepted and are under the roots."""
+    """How many rows were accepted; they alone are under `book_root`, the refused ones are under `order_root` too."""
     nonces: Bytes2D
     """Blinding of each accepted order's commitment, 32 bytes."""
     agreement: Agreement

@@ -32,16 +32,18 @@ class PublicTables:
 
     @cached_property
     def slots(self) -> list[int]:
-        """Every slot that was settled, ascending."""
-        return sorted({*self._slots_of("readings"), *self._slots_of("statements")})
+        """Every slot that any table names, ascending; a slot that only one of them names is a finding of some check."""
+        tables = ("orders", "trades", "readings", "statements", "postings")
+        return sorted({slot for table in tables for slot in self._slots_of(table) if slot is not None})
 
     def revisions(self, slot: int) -> list[int]:
-        """The revisions of a slot's readings, ascending."""
-        return sorted(set(self._of("readings", slot)["revision"].to_pylist()))
+        """The revisions of a slot that any table names, ascending, 0 among them."""
+        tables = ("readings", "statements", "postings")
+        return sorted({0, *(r for table in tables for r in pc.unique(self.rows(table, slot)["revision"]).to_pylist())})
 
     def orders(self, slot: int) -> tuple[OrderBook, int, Bytes2D, Ints]:
         """A slot's orders in sequence order, how many were accepted, their nonces, and the reasons."""
-        rows = self._of("orders", slot).sort_by("sequence")
+        rows = self.rows("orders", slot).sort_by("sequence")
         book = OrderBook(
             member=self._members(rows["member"]),
             is_sell=np.array(rows["side"].to_pylist(), dtype=object) == "sell",
@@ -56,7 +58,7 @@ class PublicTables:
 
     def agreement(self, slot: int) -> tuple[Agreement, Ints]:
         """A slot's agreement as published, and what was delivered of each trade."""
-        rows = self._of("trades", slot)
+        rows = self.rows("trades", slot)
         _, _, _, reason = self.orders(slot)
         trades = Trades(
             sell_order=_rows_of_ids(rows["sell_order"]),
@@ -70,7 +72,7 @@ class PublicTables:
 
     def readings(self, slot: int, revision: int) -> Readings:
         """A slot's readings of one revision, in order of member."""
-        rows = self._of("readings", slot)
+        rows = self.rows("readings", slot)
         rows = rows.filter(pc.equal(rows["revision"], revision))
         member = self._members(rows["member"])
         readings = Readings(
@@ -88,7 +90,7 @@ class PublicTables:
 
     def legs(self, slot: int, revision: int) -> Legs:
         """The statement lines of a slot and revision."""
-        rows = self._of("statements", slot)
+        rows = self.rows("statements", slot)
         rows = rows.filter(pc.equal(rows["revision"], revision))
         return Legs(
             member=self._members(rows["member"]),
@@ -102,7 +104,7 @@ class PublicTables:
         """The postings of a slot and revision, or of the whole run."""
         rows = self.tables["postings"]
         if slot is not None:
-            rows = self._of("postings", slot)
+            rows = self.rows("postings", slot)
             rows = rows.filter(pc.equal(rows["revision"], revision))
         names = account_names(self.pseudonyms)
         return Postings(
@@ -126,7 +128,8 @@ class PublicTables:
                 bounds[name] = (ordered, _ints(ordered, "slot"))
         return bounds
 
-    def _of(self, table: str, slot: int) -> pa.Table:
+    def rows(self, table: str, slot: int) -> pa.Table:
+        """The rows of a table that are of a slot, in the order of the file."""
         ordered, slots = self._bounds[table]
         first, last = np.searchsorted(slots, [slot, slot + 1])
         return ordered.slice(int(first), int(last - first))
@@ -147,7 +150,7 @@ def _codes(column: pa.ChunkedArray, names: list[str]) -> Ints:
 
 def _bytes(texts: list[str | None], width: int) -> Bytes2D:
     blank = "00" * width
-    raw = "".join(blank if text is None else text[2:].ljust(2 * width, "0")[: 2 * width] for text in texts)
+    raw = "".join(blank if text is None else text[2:] for text in texts)
     return np.frombuffer(bytes.fromhex(raw), np.uint8).reshape(len(texts), width)
 
 

@@ -43,8 +43,9 @@ def trade(
     session, verdict = void
     if not failed:
         (session, verdict), failed = attempted(lambda: _met(market, slot, net_wh, accepted, nonces), void)
+    book = OrderBook.joined([session.book, refused.replaced(sequence=np.arange(len(accepted), len(wished)))])
     return Trading(
-        book=OrderBook.joined([session.book, refused.replaced(sequence=np.arange(len(accepted), len(wished)))]),
+        book=book,
         accepted=len(session.book),
         nonces=nonces,
         agreement=Agreement(
@@ -52,7 +53,8 @@ def trade(
             np.concatenate([session.agreement.reason, refusal[refusal != Reason.FILLED]]),
         ),
         book_root=session.book_root,
-        order_root=session.order_root,
+        # Over the refused ones too: what was refused cannot be told differently afterwards.
+        order_root=order_root(book, slot),
         clearing_root=session.clearing_root,
         verdict=replace(verdict, reason=failed) if failed else verdict,
         failed=failed,

@@ -24,6 +24,8 @@ def result_lines(checks: list[Check]) -> list[str]:
         mark = "ok         " if check.passed else "FAILED     "
         lines.append(f"  {mark}  {check.name} ({check.checked} {check.unit})")
         lines += [f"                 {finding}" for finding in check.findings[:SHOWN]]
+        if check.note:
+            lines.append(f"                 {check.note}")
         if len(check.findings) > SHOWN:
             lines.append(f"                 and {len(check.findings) - SHOWN} more findings")
     failed = sum(not check.passed for check in checks)

@@ -9,7 +9,7 @@ from commonwatt.adapters.ledger import open_export
 from commonwatt.adapters.store.run_folder import CHAIN, MANIFEST, file_hashes, files_root, read_manifest, read_public
 from commonwatt.core.errors import InvalidInput, LedgerError
 from commonwatt.core.findings import Finding, require
-from commonwatt.services.audit import CHECKS, Audited, Check
+from commonwatt.services.audit import Audited, Check, audit_tables
 from commonwatt.services.ports import AnchorCall, LedgerReader
 from commonwatt.services.public import PublicTables
 from commonwatt.services.run import RUN_ANCHOR, final_s
@@ -54,9 +54,13 @@ def audit_run(request: AuditRequest) -> AuditResult:
     public = inner if inner.is_dir() else request.directory
     if not (public / MANIFEST).is_file():
         require([Finding(str(request.directory), "a run's folder, or its public/ folder", f"no {MANIFEST} in it")])
-    manifest = read_manifest(public)
-    checks = [_check_files(public, manifest)]
     lines: list[str] = []
+    try:
+        manifest = read_manifest(public)
+    except InvalidInput as error:
+        unread = Check("files are those of the manifest", 1, "manifest", error.findings)
+        return AuditResult((unread,), result_lines([unread]))
+    checks = [_check_files(public, manifest)]
     try:
         tables = PublicTables(read_public(public))
         settings = load(public / "settings.toml", with_members=False)
@@ -72,11 +76,17 @@ def audit_run(request: AuditRequest) -> AuditResult:
         audited = Audited(rules, tables, ledger, final_s(rules, last), slots)
         checks.append(_check_chain(ledger, manifest, request.reference))
         checks.append(_check_anchor(ledger, rules.slots.start_s(last.stop), rules.audit_period_s, public))
-        checks += [check(audited) for check in CHECKS]
+        checks += audit_tables(audited)
         if slots is not None:
             lines += [line for slot in sorted(slots) for line in slot_lines(tables, slot, request.trade)]
         if request.member is not None:
             lines += member_lines(audited, request.member, request.directory)
+    except LedgerError as error:
+        checks.append(
+            Check(
+                "the chain can be read", 1, "chain", (Finding(str(public / CHAIN), "a chain of this run", str(error)),)
+            )
+        )
     finally:
         ledger.close()
     return AuditResult(tuple(checks), lines + result_lines(checks))

@@ -163,19 +163,16 @@ def read_manifest(public: Path) -> dict[str, Any]:
     """
     path = public / MANIFEST
     try:
-        manifest = json.loads(path.read_text())
-        (
-            manifest["files"],
-            manifest["root"],
-            manifest["chain_head"]["hash"],
-            manifest["operator"],
-            manifest["code_hashes"],
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        texts = [manifest["root"], manifest["operator"], manifest["chain_head"]["hash"]]
+        texts += [*manifest["files"].values(), *manifest["code_hashes"].values()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
             [Finding(str(path), "the manifest of a finished run", f"{type(error).__name__}: {error}")]
         ) from error
-    return dict(manifest)
+    if not all(isinstance(text, str) for text in texts):
+        require([Finding(str(path), "hashes and addresses as text", "something else")])
+    return manifest
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -1,0 +1,82 @@
+"""What an audit works on, what one of its checks says, and how two tables are compared."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from commonwatt.core.columns import Columns
+from commonwatt.core.findings import Finding
+from commonwatt.services.failing import ROOM_FAILURES
+from commonwatt.services.ports import LedgerReader
+from commonwatt.services.public import PublicTables
+from commonwatt.services.rules import Rules
+
+T = TypeVar("T")
+
+SHOWN = 8
+"""Findings of one check that are spelled out; the rest are counted."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of an audit."""
+
+    name: str
+    checked: int
+    """How many things were looked at."""
+    unit: str
+    findings: tuple[Finding, ...] = ()
+    note: str = ""
+    """What a reader should know although it is no finding."""
+    skipped: str = ""
+    """Why it could not be made at this run's metering level or stage; empty when it was."""
+
+    @property
+    def passed(self) -> bool:
+        """Nothing was found (a check that could not be made has not failed)."""
+        return not self.findings
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What an audit works on."""
+
+    rules: Rules
+    public: PublicTables
+    ledger: LedgerReader
+    final_s: int
+    """When the run's last batch was final: balances are read at this instant."""
+    only: frozenset[int] | None = None
+    """Slots to look at; None for all."""
+
+    @property
+    def slots(self) -> list[int]:
+        """The slots to look at, ascending."""
+        return [s for s in self.public.slots if self.only is None or s in self.only]
+
+
+def recomputed(where: str, step: Callable[..., T], *arguments: object) -> tuple[T | None, list[Finding]]:
+    """What a room says to published rows; a finding where they are such that it cannot (a tampered file may hold anything)."""
+    try:
+        return step(*arguments), []
+    except ROOM_FAILURES as error:
+        return None, [Finding(where, "rows that can be computed again", f"{type(error).__name__}: {error}")]
+
+
+def differences(where: str, again: Columns, published: Columns) -> list[Finding]:
+    """Rows that differ, order aside: what was computed again against what was published."""
+    computed, says = (_rows(table) for table in (again, published))
+    names = list(again.arrays())
+    missing = sorted(set(computed) - set(says))
+    extra = sorted(set(says) - set(computed))
+    if computed != says and not missing and not extra:
+        return [Finding(where, f"{len(computed)} rows", f"{len(says)} rows")]
+    pairs = [(str(dict(zip(names, row, strict=True))), "no such row") for row in missing]
+    if extra:
+        found = [str(dict(zip(names, row, strict=True))) for row in extra]
+        pairs = [(p[0], f) for p, f in zip(pairs + [("no such row", "")] * len(found), found, strict=False)]
+    return [Finding(where, expected, was) for expected, was in pairs]
+
+
+def _rows(table: Columns) -> list[tuple[int, ...]]:
+    return sorted(zip(*(array.tolist() for array in table.arrays().values()), strict=True))
