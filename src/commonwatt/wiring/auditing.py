@@ -1,7 +1,9 @@
 """Auditing: opens the public folder of a run as a stranger would, and runs every check."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,13 @@ from commonwatt.adapters.store.run_folder import CHAIN, MANIFEST, file_hashes, f
 from commonwatt.core.errors import InvalidInput, LedgerError
 from commonwatt.core.findings import Finding, require
 from commonwatt.services.audit import CHECKS, Audited, Check
+from commonwatt.services.audit_chain import CHAIN_CHECKS, Claimed
+from commonwatt.services.audit_excuses import EXCUSE_CHECKS, ROOM_FAILURES
 from commonwatt.services.ports import AnchorCall, LedgerReader
 from commonwatt.services.public import PublicTables
 from commonwatt.services.run import RUN_ANCHOR, final_s
-from commonwatt.settings import load
+from commonwatt.settings import Settings, load
+from commonwatt.wiring.audit_claims import check_kind_of_ledger, check_plain_files, claimed_of
 from commonwatt.wiring.audit_lines import member_lines, result_lines, slot_lines
 from commonwatt.wiring.building import answers_of, rules_of
 from commonwatt.wiring.timing import Stopwatch
@@ -70,9 +75,15 @@ def audit_run(request: AuditRequest) -> AuditResult:
         slots = _asked_slots(request, tables)
         last = range(tables.slots[0], tables.slots[-1] + 1) if tables.slots else range(0)
         audited = Audited(rules, tables, ledger, final_s(rules, last), slots)
-        checks.append(_check_chain(ledger, manifest, request.reference))
-        checks.append(_check_anchor(ledger, rules.slots.start_s(last.stop), rules.audit_period_s, public))
-        checks += [check(audited) for check in CHECKS]
+        made: list[tuple[str, Callable[[], Check]]] = [
+            ("files say one thing", lambda: check_plain_files(public, manifest, settings, tables)),
+            ("kind of ledger", lambda: check_kind_of_ledger(settings, audited)),
+            ("chain", lambda: _check_chain(ledger, manifest, request.reference)),
+            ("anchor", lambda: _check_anchor(ledger, rules.slots.start_s(last.stop), rules.audit_period_s, public)),
+            *((_title(check), partial(check, audited)) for check in CHECKS),
+            *((_title(check), partial(_claimed, check, audited, settings, public)) for check in _CLAIM_CHECKS),
+        ]
+        checks += [_made(name, check) for name, check in made]
         if slots is not None:
             lines += [line for slot in sorted(slots) for line in slot_lines(tables, slot, request.trade)]
         if request.member is not None:
@@ -80,6 +91,27 @@ def audit_run(request: AuditRequest) -> AuditResult:
     finally:
         ledger.close()
     return AuditResult(tuple(checks), lines + result_lines(checks))
+
+
+_CLAIM_CHECKS = (*CHAIN_CHECKS, *EXCUSE_CHECKS)
+
+
+def _claimed(check: Callable[[Claimed], Check], audited: Audited, settings: Settings, public: Path) -> Check:
+    return check(claimed_of(audited, settings, public))
+
+
+def _title(check: Callable[..., Check]) -> str:
+    return check.__name__.removeprefix("check_").replace("_", " ")
+
+
+def _made(name: str, check: Callable[[], Check]) -> Check:
+    """A check, or that the public files are such that it cannot be made: a run's own never are."""
+    try:
+        return check()
+    except ROOM_FAILURES as error:
+        return Check(
+            name, 0, "things", (Finding(name, "files that can be checked", f"{type(error).__name__}: {error}"),)
+        )
 
 
 def _asked_slots(request: AuditRequest, tables: PublicTables) -> frozenset[int] | None:
