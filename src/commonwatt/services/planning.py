@@ -10,7 +10,7 @@ from commonwatt.services.state import State
 
 def gate_s(market: Market, slot: int) -> int:
     """When the gate of a slot closes: half a slot before it begins, while the slot before it is being delivered."""
-    return market.rules.slots.start_s(slot) - market.rules.slots.slot_s // 2
+    return market.rules.gate_s(slot)
 
 
 def observe(market: Market, state: State, slot: int) -> Observed:

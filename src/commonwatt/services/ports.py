@@ -150,6 +150,19 @@ class ChainCheck:
     """Exact gas by transaction hash where the executor's gas is right (py-evm), else empty."""
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A transaction of a ledger after its foundation."""
+
+    receipt: Receipt
+    time_s: int
+    """Time of its block."""
+    call: str
+    """`open`, `clear`, `settle` or `anchor`; of anything else what it calls, such as `vault.deposit`."""
+    by_operator: bool
+    """Whether the account that founded the ledger sent it."""
+
+
 class LedgerReader(Protocol):
     """A ledger as an auditor reads it. Promise: every answer comes from the chain's own blocks and storage, not from the books."""
 
@@ -159,6 +172,14 @@ class LedgerReader(Protocol):
 
     def receipts(self) -> Iterator[Receipt]:
         """Everything accepted, in order, genesis included; content hashes as the contracts logged them."""
+        ...
+
+    def entries(self) -> Iterator[Entry]:
+        """Every transaction after the foundation, reverted ones included, in order."""
+        ...
+
+    def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
+        """Where the foundation differs from the one that follows from these terms; empty when nowhere."""
         ...
 
     def head(self) -> Head:

@@ -39,6 +39,10 @@ class Rules:
         """Length of the ledger's challenge window."""
         return self.window_slots * self.slots.slot_s
 
+    def gate_s(self, slot: int) -> int:
+        """When the gate of a slot closes: half a slot before it begins, while the slot before it is being delivered."""
+        return self.slots.start_s(slot) - self.slots.slot_s // 2
+
     def clearing_context(self, slot: int) -> ClearingContext:
         """What the mechanism may look at in a slot."""
         return ClearingContext(

@@ -144,6 +144,11 @@ class Settings:
             days = [m.connection_w * 24 * CONNECTION_USE_PERCENT // 100 for m in self.members]
         return tuple(amount_nano(day_wh * covered_days, self.highest_all_in_micro_per_kwh) for day_wh in days)
 
+    @property
+    def slots_in_flight(self) -> int:
+        """Slots that the supplier's deposit covers: two challenge windows, the one being delivered, settled and at the gate."""
+        return 2 * self.ledger.window_slots + 3
+
     @cached_property
     def supplier_deposit_nano(self) -> int:
         """What the supplier pays in, nano-currency: as set, else every connection at the price cap for every slot in flight.
@@ -152,9 +157,8 @@ class Settings:
         """
         if self.ledger.supplier_deposit_nano:
             return self.ledger.supplier_deposit_nano
-        open_slots = 2 * self.ledger.window_slots + 3
         slot_wh = sum(slot_energy_wh(m.connection_w, self.community.slot_s) for m in self.members)
-        return amount_nano(slot_wh * open_slots, self.price_cap_micro_per_kwh)
+        return amount_nano(slot_wh * self.slots_in_flight, self.price_cap_micro_per_kwh)
 
     def effective_toml(self) -> str:
         """The whole configuration without members and without the place of the secrets, as TOML, defaults and parameters written out.

@@ -1,7 +1,9 @@
 """Auditing: opens the public folder of a run as a stranger would, and runs every check."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,13 @@ from commonwatt.adapters.ledger import open_export
 from commonwatt.adapters.store.run_folder import CHAIN, MANIFEST, file_hashes, files_root, read_manifest, read_public
 from commonwatt.core.errors import InvalidInput, LedgerError
 from commonwatt.core.findings import Finding, require
-from commonwatt.services.audit import Audited, Check, audit_tables
+from commonwatt.services.audit import CHECKS, CLAIM_CHECKS, Audited, Check, check_form
+from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.ports import AnchorCall, LedgerReader
 from commonwatt.services.public import PublicTables
 from commonwatt.services.run import RUN_ANCHOR, final_s
-from commonwatt.settings import load
+from commonwatt.settings import Settings, load
+from commonwatt.wiring.audit_claims import check_kind_of_ledger, check_plain_files, claimed_of
 from commonwatt.wiring.audit_lines import member_lines, result_lines, slot_lines
 from commonwatt.wiring.building import answers_of, rules_of
 from commonwatt.wiring.timing import Stopwatch
@@ -74,9 +78,11 @@ def audit_run(request: AuditRequest) -> AuditResult:
         slots = _asked_slots(request, tables)
         last = range(tables.slots[0], tables.slots[-1] + 1) if tables.slots else range(0)
         audited = Audited(rules, tables, ledger, final_s(rules, last), slots)
-        checks.append(_check_chain(ledger, manifest, request.reference))
-        checks.append(_check_anchor(ledger, rules.slots.start_s(last.stop), rules.audit_period_s, public))
-        checks += audit_tables(audited)
+        checks.append(check_form(audited))
+        if checks[-1].passed:
+            checks += [_made(check) for check in _further_checks(request, public, manifest, settings, audited)]
+        else:
+            checks.append(Check("everything else", 0, "", skipped="the public tables are not well formed"))
         if slots is not None:
             lines += [line for slot in sorted(slots) for line in slot_lines(tables, slot, request.trade)]
         if request.member is not None:
@@ -90,6 +96,36 @@ def audit_run(request: AuditRequest) -> AuditResult:
     finally:
         ledger.close()
     return AuditResult(tuple(checks), lines + result_lines(checks))
+
+
+def _further_checks(
+    request: AuditRequest, public: Path, manifest: dict[str, Any], settings: Settings, audited: Audited
+) -> list[tuple[str, Callable[[], Check]]]:
+    """Every check of well-formed tables by name: of the files, of the chain, of the tables, of what the operator claims."""
+    ledger, rules, slots = audited.ledger, audited.rules, audited.public.slots
+    end_s = rules.slots.start_s(slots[-1] + 1 if slots else 0)
+    return [
+        ("files say one thing", lambda: check_plain_files(public, manifest, settings, audited.public)),
+        ("kind of ledger", lambda: check_kind_of_ledger(settings, audited)),
+        ("chain", lambda: _check_chain(ledger, manifest, request.reference)),
+        ("anchor", lambda: _check_anchor(ledger, end_s, rules.audit_period_s, public)),
+        *((_title(check), partial(check, audited)) for check in CHECKS),
+        *((_title(check), lambda check=check: check(claimed_of(audited, settings, public))) for check in CLAIM_CHECKS),
+    ]
+
+
+def _title(check: Callable[..., Check]) -> str:
+    return check.__name__.removeprefix("check_").replace("_", " ")
+
+
+def _made(named: tuple[str, Callable[[], Check]]) -> Check:
+    """A check, or that the public files are such that it cannot be made: a run's own never are."""
+    name, check = named
+    try:
+        return check()
+    except ROOM_FAILURES as error:
+        fault = Finding(name, "files that can be checked", f"{type(error).__name__}: {error}")
+        return Check(name, 0, "things", (fault,))
 
 
 def _asked_slots(request: AuditRequest, tables: PublicTables) -> frozenset[int] | None:

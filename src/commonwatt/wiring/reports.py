@@ -54,7 +54,11 @@ def facts_of(
         member_ids={name: member.id for name, member in pseudonyms.items()},
         origins={name: member.origin or "measured" for name, member in pseudonyms.items()},
         failed=dict(zip(failed["slot"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
-        notices=(*community.feed.notices(), *waiting_notices(waiting), *((market.ledger.note,) if market.ledger.note else ())),
+        notices=(
+            *community.feed.notices(),
+            *waiting_notices(waiting),
+            *((market.ledger.note,) if market.ledger.note else ()),
+        ),
         not_built=settings.not_built,
         gas_by_transaction=gas_by_transaction,
         gas_source=gas_source,

@@ -53,35 +53,26 @@ def chain_id_of(community: str) -> int:
     return int.from_bytes(community_hash(community)[:4], "big") or 1
 
 
+Planned = tuple[bytes | None, bytes]
+"""Recipient (None: a creation) and data of a transaction."""
+
+
 @dataclass(frozen=True)
-class Foundation:
-    """The genesis transactions that follow from the terms, the operator's key and the chain id."""
+class Genesis:
+    """What the genesis transactions say, unsigned: it follows from the terms and the operator's 20-byte address alone."""
 
     terms: LedgerTerms
-    secret: bytes
-    chain_id: int
-
-    @cached_property
-    def operator(self) -> bytes:
-        """20-byte address of the account that signs and posts."""
-        return address_of_secret(self.secret)
+    operator: bytes
 
     @cached_property
     def addresses(self) -> dict[str, bytes]:
         """Where each contract will be, by name."""
         return {name: created_address(self.operator, nonce) for nonce, name in enumerate(CONTRACTS)}
 
-    def blocks(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-        """The raw transactions of the two genesis blocks: creations, then what fills the contracts."""
-        creations = [self._signed(nonce, None, data) for nonce, data in enumerate(self._creations())]
-        calls = [
-            self._signed(nonce, self.addresses[name], data)
-            for nonce, (name, data) in enumerate(self._calls(), start=len(CONTRACTS))
-        ]
-        return tuple(creations), tuple(calls)
-
-    def _signed(self, nonce: int, to: bytes | None, data: bytes) -> bytes:
-        return sign_transaction(self.secret, chain_id=self.chain_id, nonce=nonce, to=to, data=data, gas_limit=GAS_LIMIT)
+    def blocks(self) -> tuple[tuple[Planned, ...], tuple[Planned, ...]]:
+        """The two genesis blocks: creations, then what fills the contracts."""
+        creations: tuple[Planned, ...] = tuple((None, data) for data in self._creations())
+        return creations, tuple((self.addresses[name], data) for name, data in self._calls())
 
     def _creations(self) -> Iterator[bytes]:
         terms, address = self.terms, self.addresses
@@ -122,6 +113,24 @@ class Foundation:
         for part in _chunks(paid, _DEPOSITS):
             accounts, amounts = [account for account, _ in part], [nano for _, nano in part]
             yield "vault", _call("vault", "deposit_many(uint256[],uint256[])", accounts, amounts)
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """The genesis transactions that follow from the terms, the operator's key and the chain id."""
+
+    terms: LedgerTerms
+    secret: bytes
+    chain_id: int
+
+    def blocks(self) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        """The raw transactions of the two genesis blocks: creations, then what fills the contracts."""
+        creations, calls = Genesis(self.terms, address_of_secret(self.secret)).blocks()
+        raws = [
+            sign_transaction(self.secret, chain_id=self.chain_id, nonce=nonce, to=to, data=data, gas_limit=GAS_LIMIT)
+            for nonce, (to, data) in enumerate([*creations, *calls])
+        ]
+        return tuple(raws[: len(creations)]), tuple(raws[len(creations) :])
 
 
 def _chunks(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:

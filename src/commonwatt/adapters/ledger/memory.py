@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from hashlib import sha3_256
 from pathlib import Path
 from typing import Any, Final, Self
@@ -24,6 +25,7 @@ from commonwatt.services.ports import (
     Call,
     ChainCheck,
     ClearCall,
+    Entry,
     Head,
     LedgerTerms,
     OpenCall,
@@ -119,6 +121,19 @@ class MemoryLedger:
     def receipts(self) -> Iterator[Receipt]:
         """Everything posted, in order."""
         return iter(self._receipts.values())
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything posted, in order; all of it by the operator."""
+        for receipt in self._receipts.values():
+            yield Entry(receipt, self._blocks[receipt.block][0], receipt.kind, by_operator=True)
+
+    def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
+        """Which of the terms it was founded on are others."""
+        pairs = [("founded_s", founded_s, self._founded_s)]
+        pairs += [(f.name, getattr(terms, f.name), getattr(self._ready().terms, f.name)) for f in fields(terms)]
+        return [
+            Finding(f"foundation {name}", str(expected), str(was)) for name, expected, was in pairs if expected != was
+        ]
 
     def head(self) -> Head:
         """Number and hash of the newest block, and the operator; there is no code."""

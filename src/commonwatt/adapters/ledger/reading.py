@@ -11,20 +11,27 @@ import numpy as np
 from commonwatt.adapters.chain.blocks import Receipt as ChainReceipt
 from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
-from commonwatt.adapters.ledger import calls
+from commonwatt.adapters.ledger import calls, founded
 from commonwatt.adapters.ledger.foundation import CONTRACTS, ROLES
 from commonwatt.contracts import artifact
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import LedgerError
+from commonwatt.core.findings import Finding
 from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import checksum_address
-from commonwatt.services.ports import Balances, Call, Head, Registered
+from commonwatt.services.ports import Balances, Call, Entry, Head, LedgerTerms, Registered
 
 _SETTLED: Final = keccak256(b"Settled(uint256,bytes32,bytes32,uint256,uint256,uint256,uint256,uint256)")
 _DEPOSITED: Final = keccak256(b"Deposited(uint256,address,uint256)")
 _CONTENT_TOPIC: Final = 3
+_MARKET_CALLS: Final = {
+    "market.open": "open",
+    "market.clear": "clear",
+    "market.settle_net": "settle",
+    "market.anchor": "anchor",
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,23 @@ class ContractReader:
         """Everything accepted, in order, genesis included; content hashes as the contracts logged them."""
         for raw, receipt in self.chain.transactions():
             yield self.receipt_of(decode_transaction(raw, self.chain.chain_id, receipt.sender), receipt)
+
+    def entries(self) -> Iterator[Entry]:
+        """Every transaction after the foundation, reverted ones included, in order."""
+        for transactions, block in founded.later_blocks(self.chain):
+            for transaction, receipt in zip(transactions, block.receipts, strict=True):
+                record = self.receipt_of(transaction, receipt)
+                name = founded.call_name(transaction, self.deployment.addresses)
+                yield Entry(
+                    record,
+                    block.time_s,
+                    _MARKET_CALLS.get(name, name),
+                    receipt.sender == self.deployment.operator,
+                )
+
+    def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
+        """Where the genesis differs from the one that follows from these terms and the operator's address."""
+        return founded.foundation_findings(self.chain, terms, founded_s)
 
     def head(self) -> Head:
         """Number and hash of the newest block, operator and the hashes of the contracts' code."""

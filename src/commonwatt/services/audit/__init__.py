@@ -1,18 +1,18 @@
 """Audit: everything a stranger can check of a run from its public folder, each check with what it found."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from commonwatt.services.audit.base import SHOWN, Audited, Check
 from commonwatt.services.audit.chain import check_balances, check_members, check_receipts, check_roots
+from commonwatt.services.audit.entries import Claimed, check_coverage, check_entries, check_foundation
+from commonwatt.services.audit.excuses import check_failures, check_refusals
 from commonwatt.services.audit.form import check_form
 from commonwatt.services.audit.links import check_links
 from commonwatt.services.audit.slots import check_clearing, check_readings, check_statements
 
-__all__ = ["CHECKS", "SHOWN", "Audited", "Check", "audit_tables"]
+__all__ = ["CHECKS", "CLAIM_CHECKS", "SHOWN", "Audited", "Check", "Claimed", "check_form"]
 
 CHECKS: tuple[Callable[[Audited], Check], ...] = (
-    check_form,
     check_links,
     check_members,
     check_readings,
@@ -22,17 +22,13 @@ CHECKS: tuple[Callable[[Audited], Check], ...] = (
     check_balances,
     check_receipts,
 )
-"""Checks of the public tables, in order; those of the files and of the chain itself come before them."""
+"""Checks of well-formed public tables (`check_form` comes before), in order."""
 
-NOT_MADE = "the public tables are not well-formed, so nothing can be computed from them"
-
-
-def audit_tables(audited: Audited) -> list[Check]:
-    """Every check; where the tables are not even well-formed, that one only, and the names of the others."""
-    form = check_form(audited)
-    if form.passed:
-        return [form, *(check(audited) for check in CHECKS[1:])]
-    return [form, *(replace(Check(name, 0, ""), skipped=NOT_MADE) for name in _NAMES)]
-
-
-_NAMES = ("links, members, packets, clearing, settlement, balances and receipts",)
+CLAIM_CHECKS: tuple[Callable[[Claimed], Check], ...] = (
+    check_foundation,
+    check_entries,
+    check_coverage,
+    check_failures,
+    check_refusals,
+)
+"""Checks of what settings and inputs claim: the foundation, what else is on the chain, what is missing, what was excused."""

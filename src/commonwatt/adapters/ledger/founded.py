@@ -1,0 +1,138 @@
+"""What a chain was founded on and what came after: every genesis transaction compared with the one that public terms give."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+from commonwatt.adapters.chain.blocks import Block
+from commonwatt.adapters.chain.readable import ReadableChain
+from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
+from commonwatt.adapters.ledger.calls import SETTLE
+from commonwatt.adapters.ledger.foundation import CONTRACTS, Genesis, Planned, chain_id_of
+from commonwatt.contracts import artifact
+from commonwatt.contracts import encoding as lines
+from commonwatt.core.findings import Finding
+from commonwatt.crypto.keccak import keccak256
+from commonwatt.services.ports import LedgerTerms
+
+FORK: Final = "cancun"
+"""The rule set of every community's chain."""
+
+GENESIS_BLOCKS: Final = 3
+"""Creations, what fills the contracts, and the empty block that seals."""
+
+
+def foundation_findings(chain: ReadableChain, terms: LedgerTerms, founded_s: int) -> list[Finding]:
+    """Where a chain's genesis differs from the one that follows from the terms and its own operator's address.
+
+    Creation code and constructor arguments are compared byte by byte: a contract that has the package's code could still have been created
+    by other code, which wrote into its storage what no transaction put there.
+    """
+    found = []
+    expected_id = chain_id_of(terms.community)
+    if (chain.chain_id, chain.fork) != (expected_id, FORK):
+        found.append(
+            Finding("genesis chain id and rules", f"{expected_id}, {FORK}", f"{chain.chain_id}, {chain.fork!r}")
+        )
+    blocks = list(_first_blocks(chain))
+    if len(blocks) < GENESIS_BLOCKS or not blocks[0][0]:
+        return [*found, Finding("genesis", f"{GENESIS_BLOCKS} blocks", f"{len(blocks)}, or an empty first one")]
+    genesis = Genesis(terms, blocks[0][0][0].sender)
+    for number, planned in enumerate((*genesis.blocks(), ())):
+        transactions, block = blocks[number]
+        found += _block_findings(genesis, number, planned, transactions)
+        seals = number == GENESIS_BLOCKS - 1
+        if block.time_s != founded_s or block.seals_genesis != seals:
+            expected = f"at {founded_s} s, {'sealing' if seals else 'not sealing'}"
+            was = f"at {block.time_s} s, {'sealing' if block.seals_genesis else 'not sealing'}"
+            found.append(Finding(f"genesis block {number}", expected, was))
+        found += [
+            Finding(f"genesis block {number} transaction {r.position}", "success", r.revert_reason)
+            for r in block.receipts
+            if not r.succeeded
+        ]
+    return found
+
+
+def call_name(transaction: Transaction, addresses: dict[str, bytes]) -> str:
+    """What a transaction calls, such as `vault.deposit`; `settle_net` of another kind than 0 with its kind."""
+    if transaction.to is None:
+        return "a creation"
+    contract = next((name for name, address in addresses.items() if address == transaction.to), None)
+    if contract is None:
+        return f"0x{transaction.to.hex()}"
+    signature = _methods(contract).get(transaction.data[:4])
+    if signature is None:
+        return f"{contract}.0x{transaction.data[:4].hex()}"
+    kind = int.from_bytes(transaction.data[36:68], "big")
+    of_kind = f" of kind {kind}" if signature == SETTLE and kind != lines.SETTLEMENT else ""
+    return f"{contract}.{signature.partition('(')[0]}{of_kind}"
+
+
+def later_blocks(chain: ReadableChain) -> Iterator[tuple[list[Transaction], Block]]:
+    """The blocks after the genesis, with their transactions."""
+    return _decoded(chain, GENESIS_BLOCKS)
+
+
+def _first_blocks(chain: ReadableChain) -> Iterator[tuple[list[Transaction], Block]]:
+    for _, decoded in zip(range(GENESIS_BLOCKS), _decoded(chain, 0), strict=False):
+        yield decoded
+
+
+def _decoded(chain: ReadableChain, first: int) -> Iterator[tuple[list[Transaction], Block]]:
+    for raws, block in chain.raw_blocks(first):
+        yield (
+            [decode_transaction(raw, chain.chain_id, r.sender) for raw, r in zip(raws, block.receipts, strict=True)],
+            block,
+        )
+
+
+def _block_findings(
+    genesis: Genesis, number: int, planned: tuple[Planned, ...], transactions: list[Transaction]
+) -> list[Finding]:
+    found = []
+    if len(transactions) != len(planned):
+        found.append(Finding(f"genesis block {number}", f"{len(planned)} transactions", str(len(transactions))))
+    for position, ((to, data), transaction) in enumerate(zip(planned, transactions, strict=False)):
+        where = f"genesis block {number} transaction {position}"
+        if transaction.sender != genesis.operator:
+            found.append(Finding(where, f"from 0x{genesis.operator.hex()}", f"from 0x{transaction.sender.hex()}"))
+        if transaction.to != to or transaction.data != data:
+            found.append(_differs(f"{where} ({_planned_name(genesis, number, position, to)})", data, transaction))
+    return found
+
+
+def _planned_name(genesis: Genesis, number: int, position: int, to: bytes | None) -> str:
+    if number == 0:
+        return CONTRACTS[position]
+    return next(name for name, address in genesis.addresses.items() if address == to)
+
+
+def _differs(where: str, data: bytes, transaction: Transaction) -> Finding:
+    """Name the first 32-byte word that differs; a creation's words stand behind the package's creation code."""
+    was = transaction.data
+    if transaction.to is None:
+        code = next((artifact(n).creation_code for n in CONTRACTS if data.startswith(artifact(n).creation_code)), b"")
+        if not was.startswith(code):
+            digest = keccak256(was).hex()[:16]
+            return Finding(where, "the package's creation code", f"other code, keccak {digest}…")
+        first = len(code)
+    else:
+        if data[:4] != was[:4]:
+            return Finding(where, f"a call of 0x{data[:4].hex()}", f"0x{was[:4].hex()}")
+        first = 4
+    for at in range(first, max(len(data), len(was)), 32):
+        ours, theirs = data[at : at + 32], was[at : at + 32]
+        if ours != theirs:
+            return Finding(f"{where} word {(at - first) // 32}", _word(ours), _word(theirs))
+    return Finding(where, "the contract of this name", "a call of another one")
+
+
+def _word(word: bytes) -> str:
+    value = int.from_bytes(word, "big")
+    return str(value) if value < 2**80 else f"0x{word.hex()}"
+
+
+@cache
+def _methods(contract: str) -> dict[bytes, str]:
+    return {selector: signature for signature, selector in artifact(contract).method_ids.items()}

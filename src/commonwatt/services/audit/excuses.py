@@ -1,0 +1,190 @@
+"""Audit of excuses: slots that failed, trades that the grid cut, orders that were refused; each has to have had its reason."""
+
+import numpy as np
+
+from commonwatt.clearing import promise_findings
+from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings, balances_nano
+from commonwatt.core.findings import Finding
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Agreement, Reason, Statement, Trades
+from commonwatt.core.tariff import clearing_book
+from commonwatt.core.units import Ints
+from commonwatt.services.audit.base import Check
+from commonwatt.services.audit.entries import Claimed
+from commonwatt.services.failing import ROOM_FAILURES
+from commonwatt.services.posting import settle_calls
+from commonwatt.services.rules import EX_ANTE
+
+
+def check_failures(claimed: Claimed) -> Check:
+    """Where a slot is said to have failed, clearing or settlement fails again; where trades were cut, a grid could cut them."""
+    audited, public = claimed.audited, claimed.audited.public
+    found, judged, unjudged, rewards = [], 0, 0, 0
+    for slot in public.slots:
+        reason = public.orders(slot)[3]
+        failed, cut = ((reason == said).any() for said in (Reason.SLOT_FAILED, Reason.CURTAILED))
+        if (failed or cut) and slot in audited.slots:
+            judged += 1
+            unjudged += bool(claimed.may_fail)
+            found += _failure_findings(claimed, slot, rewards) if failed else _cut_findings(claimed, slot)
+        rewards += int(balances_nano(public.postings(slot), FIRST_MEMBER + len(public.pseudonyms))[Account.REWARDS])
+    why = f"{unjudged} slots failed or were cut, and {claimed.may_fail}" if unjudged and not found else ""
+    return Check("failed slots and cut trades had a reason", judged, "slots", tuple(found), why)
+
+
+def _cleared(claimed: Claimed, slot: int) -> Agreement:
+    rules = claimed.audited.rules
+    book, accepted, _, _ = claimed.audited.public.orders(slot)
+    orders = clearing_book(book.take(np.arange(accepted)), rules.rates(slot))
+    again = rules.clearing.clear(orders, rules.clearing_context(slot))
+    if promise_findings(orders, again, rules.clearing.breaks):
+        raise ValueError("a broken promise")
+    return again
+
+
+def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Finding]:
+    rules, public = claimed.audited.rules, claimed.audited.public
+    where = f"orders slot {slot} reason"
+    published = public.agreement(slot)[0].trades
+    try:
+        again = _cleared(claimed, slot)
+    except ROOM_FAILURES:
+        return [Finding(where, "no trades of a clearing that fails", f"{len(published)}")] if len(published) else []
+    if len(published) and not _within(published, again.trades):
+        return [Finding(f"trades slot {slot}", "the trades that were void", "others")]
+    if claimed.may_fail:
+        return []
+    try:
+        book = public.orders(slot)[0]
+        reasons = np.concatenate([again.reason, np.full(len(book) - len(again.reason), int(Reason.BALANCE))])
+        context = rules.settlement_context(slot, len(public.pseudonyms), rewards_nano)
+        rules.settlement.settle(book, Agreement(again.trades, reasons), public.readings(slot, 0), context)
+    except ROOM_FAILURES:
+        return []
+    return [Finding(where, f"{len(again.trades)} trades: clearing and settlement work", "slot_failed")]
+
+
+def _cut_findings(claimed: Claimed, slot: int) -> list[Finding]:
+    where = f"orders slot {slot} reason"
+    if not claimed.may_fail or claimed.audited.rules.timing != EX_ANTE:
+        return [Finding(where, "no cut: no grid of this run cuts trades", "curtailed")]
+    published = claimed.audited.public.agreement(slot)[0].trades
+    if not _within(published, _cleared(claimed, slot).trades):
+        return [Finding(f"trades slot {slot}", "the cleared trades, cut or whole", "others, or more energy")]
+    return []
+
+
+def _within(published: Trades, cleared: Trades) -> bool:
+    """Whether every published trade is a cleared one, with at most its energy."""
+    left = _energy_by_pair(cleared)
+    return all(energy <= left.get(pair, 0) for pair, energy in _energy_by_pair(published).items())
+
+
+def _energy_by_pair(trades: Trades) -> dict[tuple[int, ...], int]:
+    pairs: dict[tuple[int, ...], int] = {}
+    columns = (trades.sell_order, trades.buy_order, trades.sell_price_micro_per_kwh, trades.buy_price_micro_per_kwh)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for pair, energy in zip(rows, trades.energy_wh.tolist(), strict=True):
+        pairs[pair] = pairs.get(pair, 0) + energy
+    return pairs
+
+
+class Money:
+    """Every account as the vault keeps it, told again from deposits and postings: debits at once, credits after one to two windows."""
+
+    def __init__(self, deposits_nano: Ints, window_s: int) -> None:
+        self._window_s = window_s
+        self._epoch = 0
+        self.free_nano = deposits_nano.copy()
+        self._current, self._previous = np.zeros_like(deposits_nano), np.zeros_like(deposits_nano)
+
+    @property
+    def pending_nano(self) -> Ints:
+        """Credits that are not free yet."""
+        return self._current + self._previous
+
+    def pass_to(self, time_s: int) -> None:
+        """Let time pass; what matured becomes free."""
+        epoch = time_s // self._window_s
+        for _ in range(min(epoch - self._epoch, 2)):
+            self.free_nano = self.free_nano + self._previous
+            self._previous, self._current = self._current, np.zeros_like(self._current)
+        self._epoch = epoch
+
+    def post(self, postings: Postings) -> None:
+        """Post a batch now."""
+        nets = balances_nano(postings, len(self.free_nano))
+        self.free_nano = self.free_nano + np.minimum(nets, 0)
+        self._current = self._current + np.maximum(nets, 0)
+
+
+def check_refusals(claimed: Claimed) -> Check:
+    """Whoever was refused could not pay, by deposits and postings up to that gate; or the supplier could not front the slot."""
+    public, found, refused = claimed.audited.public, [], 0
+    money = Money(claimed.audited.ledger.deposits(), claimed.audited.rules.window_s)
+    open_gates: list[int] = []
+    for entry in claimed.audited.ledger.entries():
+        receipt, slot = entry.receipt, entry.receipt.slot
+        if receipt.status != 1 or slot not in claimed.slots:
+            continue
+        money.pass_to(entry.time_s)
+        if entry.call == "open":
+            book, accepted, _, _ = public.orders(slot)
+            if accepted < len(book):
+                refused += len(book) - accepted
+                found += _refusal_findings(claimed, slot, money, open_gates)
+            open_gates.append(slot)
+        elif entry.call == "settle":
+            statement = Statement(
+                slot,
+                receipt.revision,
+                public.legs(slot, receipt.revision),
+                public.postings(slot, receipt.revision),
+                _NONE,
+            )
+            parts = settle_calls(statement)
+            if receipt.part < len(parts):
+                money.post(parts[receipt.part].postings)
+            if slot in open_gates:
+                open_gates.remove(slot)
+    return Check("refused orders could not be paid", refused, "orders", tuple(found))
+
+
+_NONE = np.zeros(0, np.int64)
+
+
+def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: list[int]) -> list[Finding]:
+    book, accepted, _, reason = claimed.audited.public.orders(slot)
+    free, terms = money.free_nano, claimed.terms
+    connection_wh = sum(m.connection_w for m in terms.members) * terms.slot_s // 3600
+    exposure_nano = connection_wh * terms.price_cap_micro_per_kwh * (len(open_gates) + 1)
+    shut = int(free[Account.SUPPLIER]) + int(np.minimum(free[FIRST_MEMBER:], 0).sum()) < exposure_nano
+    wanted = _cost_nano(claimed, slot, book, book.energy_wh)
+    for gate in open_gates:
+        earlier = claimed.audited.public.orders(gate)[0]
+        fills = claimed.audited.public.agreement(gate)[0].trades.filled_wh(len(earlier))
+        wanted += _cost_nano(claimed, slot, earlier, fills)
+    debt = np.minimum(free[FIRST_MEMBER:], 0)
+    in_debt = (debt < 0) & (free[FIRST_MEMBER:] + money.pending_nano[FIRST_MEMBER:] < 0)
+    unpayable = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
+    found = []
+    for row in range(accepted, len(book)):
+        said = Reason(int(reason[row])) if reason[row] >= 0 else None
+        excuses: dict[Reason | None, bool] = {
+            Reason.GATE_SHUT: shut,
+            Reason.BALANCE: bool(unpayable[book.member[row]]),
+        }
+        if not excuses.get(said, said == Reason.SLOT_FAILED and any(excuses.values())):
+            had = f"{int(free[FIRST_MEMBER + book.member[row]])} nano free, {int(wanted[book.member[row]])} wanted"
+            where = f"orders slot {slot} row {row}"
+            found.append(Finding(where, f"accepted ({had})", said.name.lower() if said is not None else "no reason"))
+    return found
+
+
+def _cost_nano(claimed: Claimed, slot: int, book: OrderBook, energy_wh: Ints) -> Ints:
+    """The most that energy at the orders' limits can cost each member: generous, so that only a refusal without any reason is found."""
+    asked = np.maximum(book.limit_micro_per_kwh, claimed.audited.rules.rates(slot).feed_in_micro_per_kwh)
+    dearest = np.maximum(np.where(book.is_sell, -asked, book.limit_micro_per_kwh), 0)
+    cost = np.zeros(len(claimed.audited.public.pseudonyms), np.int64)
+    np.add.at(cost, book.member, energy_wh * dearest)
+    return cost
