@@ -1,5 +1,6 @@
 """Auditing: opens the public folder of a run as a stranger would, and runs every check."""
 
+import difflib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,10 +55,7 @@ def audit_run(request: AuditRequest) -> AuditResult:
         InvalidInput: the folder is no run, or holds no such slot, trade or member.
 
     """
-    inner = request.directory / "public"
-    public = inner if inner.is_dir() else request.directory
-    if not (public / MANIFEST).is_file():
-        require([Finding(str(request.directory), "a run's folder, or its public/ folder", f"no {MANIFEST} in it")])
+    public = _public_folder(request.directory)
     lines: list[str] = []
     try:
         manifest = read_manifest(public)
@@ -133,15 +131,35 @@ def _asked_slots(request: AuditRequest, tables: PublicTables) -> frozenset[int] 
     if request.trade is not None:
         known = tables.tables["trades"]["trade_id"].to_pylist()
         if request.trade not in known:
-            require(
-                [Finding("--trade", "a trade of this run, such as " + (known[0] if known else "none"), request.trade)]
-            )
+            require([Finding("--trade", "a trade of this run" + _nearest(request.trade, known), repr(request.trade))])
         slot = int(request.trade.partition("-")[0])
     if slot is None:
         return None
     if slot not in tables.slots:
-        require([Finding("--slot", f"a slot of this run: {tables.slots[0]}..{tables.slots[-1]}", str(slot))])
+        held = f": {tables.slots[0]}..{tables.slots[-1]}" if tables.slots else " (it has none)"
+        require([Finding("--slot", f"a slot of this run{held}", str(slot))])
     return frozenset({slot})
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    return f" (did you mean {near[0]}?)" if near else " (it has none)"
+
+
+def _public_folder(directory: Path) -> Path:
+    """The public folder of a run, whole, damaged or alone.
+
+    Raises:
+        InvalidInput: no run at all, or one that is not finished.
+
+    """
+    inner = directory / "public"
+    public = inner if inner.is_dir() else directory
+    if not any((public / name).is_file() for name in (MANIFEST, CHAIN, "receipts.parquet")):
+        began = (directory / "private").is_dir()
+        was = "one that is not finished (go on with commonwatt run --resume)" if began else f"no {MANIFEST} in it"
+        require([Finding(str(directory), "a run's folder, or its public/ folder", was)])
+    return public
 
 
 def _check_files(public: Path, manifest: dict[str, Any]) -> Check:
