@@ -140,13 +140,24 @@ def _create(path: Path) -> None:
             os.fsync(file.fileno())
         # A link never replaces what is there: when two runs start at once, both go on with the file of the first.
         with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
+            _put(draft, path)
+        _make_durable(path.parent)
     except OSError as error:
         require([Finding(str(path), "a place where a key file can be made", error.strerror or str(error))])
     finally:
         with contextlib.suppress(OSError):
             draft.unlink()
-    _make_durable(path.parent)
+
+
+def _put(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links; two runs that start at the same moment are told apart by the check.
+        if not path.exists():
+            draft.replace(path)
 
 
 def _make_durable(folder: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Final
 
 from commonwatt.core.errors import CommonwattError, InvalidInput
 
-DONE: Final = 0
 VERIFICATION_FAILED: Final = 1
 BAD_INPUT: Final = 2
 INTERRUPTED: Final = 130
@@ -26,4 +25,4 @@ def say_failure(error: CommonwattError) -> None:
     for line in lines:
         print(line, file=sys.stderr)
     if isinstance(error, InvalidInput) and len(lines) > 1:
-        print(f"{len(lines)} findings; nothing was written.", file=sys.stderr)
+        print(f"{len(lines)} findings.", file=sys.stderr)

@@ -46,7 +46,7 @@ def run(
         with StepBar(console) as bar:
             result = run_community(request, bar)
     except KeyboardInterrupt:
-        console.print("Stopped after a whole step. The same command with --resume goes on from here.")
+        console.print("Stopped. The same command with --resume goes on after the last whole step.")
         raise typer.Exit(INTERRUPTED) from None
     for note in result.notes:
         console.print(note, style="yellow")

@@ -31,7 +31,7 @@ def decode(kind: type[Any], data: bytes) -> Any:
         header = json.loads(data[_LENGTH.size : _LENGTH.size + size])
         reader = _Reader(data, _LENGTH.size + size)
         record = reader.restored(header, kind)
-    except (struct.error, KeyError, TypeError, ValueError) as error:
+    except (struct.error, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(f"expected an encoded {kind.__name__}, was {len(data)} other bytes ({error})") from error
     if reader.at != len(data) or not isinstance(record, kind):
         raise ValueError(f"expected {reader.at} bytes of {kind.__name__}, was {len(data)} of {type(record).__name__}")

@@ -86,9 +86,13 @@ class Registry(Generic[AnswerT]):
         try:
             module = importlib.import_module(self._paths[name])
         except ImportError as error:
+            if (error.name or "commonwatt").partition(".")[0] == "commonwatt":
+                raise
             raise MissingExtra(
                 f"{self.room} {name}: expected the package {error.name!r} to be installed, was not"
             ) from error
+        if not hasattr(module, class_name(name)):
+            require([Finding(f"{self.room} {name}", f"a class {class_name(name)} in {module.__name__}", "none")])
         return getattr(module, class_name(name))  # type: ignore[no-any-return]
 
     def make(self, name: str, where: str = "", **parameters: Any) -> AnswerT:

@@ -1,7 +1,6 @@
 """Trading: from members' positions to the orders that are accepted, how they met, and what the grid said."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -39,10 +38,10 @@ def trade(
     accepted = _in_drawn_sequence(market, slot, wished.take(refusal == Reason.FILLED))
     refused = wished.take(refusal != Reason.FILLED)
     nonces = _nonces(market, slot, accepted)
-    void = (_void(slot, accepted, nonces), GridVerdict(Verdict.UNCHECKED))
-    session, verdict = void
+    met = None
     if not failed:
-        (session, verdict), failed = attempted(lambda: _met(market, slot, net_wh, accepted, nonces), void)
+        met, failed = attempted(lambda: _met(market, slot, net_wh, accepted, nonces), None)
+    session, verdict = met or (_void(slot, accepted, nonces), GridVerdict(Verdict.UNCHECKED, reason=failed))
     book = OrderBook.joined([session.book, refused.replaced(sequence=np.arange(len(accepted), len(wished)))])
     return Trading(
         book=book,
@@ -56,7 +55,7 @@ def trade(
         # Over the refused ones too: what was refused cannot be told differently afterwards.
         order_root=order_root(book, slot),
         clearing_root=session.clearing_root,
-        verdict=replace(verdict, reason=failed) if failed else verdict,
+        verdict=verdict,
         failed=failed,
     )
 
@@ -64,9 +63,10 @@ def trade(
 def _met(market: Market, slot: int, net_wh: Ints, accepted: OrderBook, nonces: Bytes2D) -> tuple[Session, GridVerdict]:
     session = market.rules.venue.meet(accepted, nonces, market.rules.clearing, market.rules.clearing_context(slot))
     _require_promises(market, session, slot)
-    session, verdict = _checked_by_grid(market, slot, net_wh, session)
-    _require_promises(market, session, slot)
-    return session, verdict
+    checked, verdict = _checked_by_grid(market, slot, net_wh, session)
+    if checked is not session:
+        _require_promises(market, checked, slot)
+    return checked, verdict
 
 
 def _bid(market: Market, slot: int, net_wh: Ints) -> OrderBook:

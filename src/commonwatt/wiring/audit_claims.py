@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow.csv as pa_csv
 
-from commonwatt.adapters.store.run_folder import CHAIN, MANIFEST
+from commonwatt.adapters.store.run_folder import CHAIN, INPUTS, KNOWN_FILES, MANIFEST, SETTINGS
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import InvalidInput
 from commonwatt.core.findings import Finding
@@ -19,10 +19,6 @@ from commonwatt.services.public import PublicTables
 from commonwatt.services.schemas import PUBLIC, SCHEMAS
 from commonwatt.settings import Settings
 
-SETTINGS, INPUTS = "settings.toml", "inputs.json"
-KNOWN_FILES = frozenset(
-    {MANIFEST, CHAIN, SETTINGS, INPUTS, *(f"{name}.{kind}" for name in PUBLIC for kind in ("parquet", "csv"))}
-)
 _INPUT_KEYS = ["data_sha256", "end_slot", "first_slot", "seed", "versions"]
 
 

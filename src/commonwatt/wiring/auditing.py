@@ -1,7 +1,6 @@
 """Auditing: opens the public folder of a run as a stranger would, and runs every check."""
 
 import difflib
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +13,7 @@ from commonwatt.core.errors import InvalidInput, LedgerError
 from commonwatt.core.findings import Finding, require
 from commonwatt.services.audit import CHECKS, CLAIM_CHECKS, Audited, Check, check_form
 from commonwatt.services.failing import ROOM_FAILURES
-from commonwatt.services.ports import AnchorCall, LedgerReader
+from commonwatt.services.ports import AnchorCall, ChainCheck, LedgerReader
 from commonwatt.services.public import PublicTables
 from commonwatt.services.run import RUN_ANCHOR, final_s
 from commonwatt.settings import Settings, load
@@ -164,23 +163,15 @@ def _public_folder(directory: Path) -> Path:
 
 def _check_files(public: Path, manifest: dict[str, Any]) -> Check:
     """The public files are those of the manifest, and its root is theirs."""
-    hashes = file_hashes(public)
-    chain = public / CHAIN
-    listed = manifest["files"]
-    found = []
-    chains = {CHAIN: hashlib.sha256(chain.read_bytes()).hexdigest()} if chain.is_file() else {}
-    actual = {**hashes, **chains}
+    actual, listed, found = file_hashes(public), manifest["files"], []
     for name in sorted(set(listed) | set(actual)):
         if listed.get(name) != actual.get(name):
             expected = f"SHA-256 {listed[name][:16]}…" if name in listed else "no such file"
             was = f"{actual[name][:16]}…" if name in actual else "no such file"
             found.append(Finding(f"public/{name}", expected, was))
-    if manifest["root"] != files_root(hashes).hex():
-        found.append(
-            Finding(
-                "manifest.json root", f"the files' root {files_root(hashes).hex()[:16]}…", f"{manifest['root'][:16]}…"
-            )
-        )
+    root = files_root(actual).hex()
+    if manifest["root"] != root:
+        found.append(Finding("manifest.json root", f"the files' root {root[:16]}…", f"{manifest['root'][:16]}…"))
     return Check("files are those of the manifest", len(actual), "files", tuple(found))
 
 
@@ -199,7 +190,18 @@ def _check_chain(ledger: LedgerReader, manifest: dict[str, Any], reference: bool
         found.append(Finding("manifest.json operator", head.operator, str(manifest["operator"])))
     if manifest["code_hashes"] != head.code_hashes:
         found.append(Finding("manifest.json code_hashes", "the hashes of the contracts on the chain", "others"))
-    return Check(f"chain executed again on {verified.executor}", verified.transactions, "transactions", tuple(found))
+    name = f"chain executed again on {verified.executor}"
+    return Check(name, verified.transactions, "transactions", tuple(found), note=_gas_note(ledger, verified))
+
+
+def _gas_note(ledger: LedgerReader, verified: ChainCheck) -> str:
+    """The exact gas of the run's transactions, where the executor counts it."""
+    gas, kinds = verified.gas_by_transaction, ("open", "clear", "settle", "anchor")
+    if not gas:
+        return ""
+    used = {kind: sum(gas.get(r.transaction, 0) for r in ledger.receipts() if r.kind == kind) for kind in kinds}
+    parts = ", ".join(f"{kind} {amount:,}" for kind, amount in used.items())
+    return f"exact gas of the run: {sum(used.values()):,} ({parts}); of the foundation: {sum(gas.values()) - sum(used.values()):,}"
 
 
 def _check_anchor(ledger: LedgerReader, end_s: int, period_s: int, public: Path) -> Check:

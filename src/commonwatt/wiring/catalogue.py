@@ -74,8 +74,12 @@ def _range(low: object, high: object) -> str:
     return f"{low}..{high}"
 
 
+FEEDER = "feeder"
+"""Comes from `[grid] feeder`, whatever the meters reveal."""
+
+
 def matrix_lines() -> list[str]:
-    """A table: answers that need something of the meters, against what each metering level reveals."""
+    """A table: what each answer needs, and at which metering levels it can be had."""
     levels = METERINGS.names()
     reveals = {level: METERINGS.answer(level).reveals for level in levels}
     lines = ["answer".ljust(44) + "needs".ljust(24) + "  ".join(levels)]
@@ -83,8 +87,7 @@ def matrix_lines() -> list[str]:
         for answer in registry.names():
             needs = registry.answer(answer).needs
             marks = "  ".join(
-                ("yes" if needs <= reveals[level] | {"orders", "feeder", "signatures"} else "no").ljust(len(level))
-                for level in levels
+                ("yes" if needs - {FEEDER} <= reveals[level] else "no").ljust(len(level)) for level in levels
             )
             lines.append(
                 f"{room} {answer}".ljust(44) + (", ".join(sorted(needs)) or "nothing").ljust(24) + marks.rstrip()

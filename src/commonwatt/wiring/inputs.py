@@ -82,7 +82,7 @@ def inputs_json(community: OpenCommunity, slots: range) -> str:
         "end_slot": slots.stop,
         "versions": {
             "commonwatt": commonwatt.__version__,
-            "python": platform.python_version(),
+            "python": ".".join(platform.python_version_tuple()[:2]),
             **{name: version(name) for name in LIBRARIES},
         },
     }

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from commonwatt.adapters.store.run_folder import RunFolder, write_bytes, write_csv, write_json, write_text
+from commonwatt.adapters.store.files import write_bytes, write_csv, write_json, write_text
+from commonwatt.adapters.store.run_folder import RunFolder
 from commonwatt.services.correcting import waiting_notices
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading
@@ -52,7 +53,7 @@ def facts_of(
         executor=market.ledger.executor,
         rates={slot: settings.rates(slot) for slot in slots},
         member_ids={name: member.id for name, member in pseudonyms.items()},
-        origins={name: member.origin or "measured" for name, member in pseudonyms.items()},
+        origins={name: member.origin for name, member in pseudonyms.items()},
         failed=dict(zip(failed["slot"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
         notices=(
             *community.feed.notices(),

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from commonwatt.adapters.keys import KeyFile
 from commonwatt.adapters.ledger import open_ledger
-from commonwatt.adapters.store.run_folder import CHAIN, RunFolder, write_json
+from commonwatt.adapters.store.files import write_json
+from commonwatt.adapters.store.run_folder import CHAIN, INPUTS, SETTINGS, RunFolder
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
 from commonwatt.core.errors import InvalidInput
 from commonwatt.services.market import Market
@@ -144,7 +145,7 @@ def _close(
         builder.add(half)
     balances = market.ledger.balances(final_s(market.rules, slots))
     tables = builder.finish(market.ledger.receipts(), balances, market.ledger.deposits())
-    texts = {"settings.toml": community.settings.effective_toml(), "inputs.json": inputs_json(community, slots)}
+    texts = {SETTINGS: community.settings.effective_toml(), INPUTS: inputs_json(community, slots)}
     root = folder.write_public(tables, texts, csv)
     anchor_run(market, journal, slots, root)
     market.ledger.export(folder.public / CHAIN)

@@ -12,6 +12,7 @@ import numpy as np
 from commonwatt.adapters.ledger.books import Books, RevertedError
 from commonwatt.adapters.ledger.calls import content_hash, place_of
 from commonwatt.adapters.ledger.foundation import community_hash
+from commonwatt.adapters.store.files import write_text
 from commonwatt.core.encoding import decode, encode
 from commonwatt.core.errors import LedgerError
 from commonwatt.core.findings import Finding
@@ -112,7 +113,7 @@ class MemoryLedger:
             "blocks": [[time_s, [raw.hex() for raw in raws]] for time_s, raws in self._blocks],
             "head": self._head.hex(),
         }
-        path.write_text(json.dumps(exported, indent=1) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(exported, indent=1) + "\n")
 
     def balances(self, time_s: int) -> Balances:
         """Every account at an instant."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from commonwatt.adapters.store.files import write_csv, write_json, write_table, write_text
 from commonwatt.core.determinism import merkle_root
 from commonwatt.core.errors import InvalidInput
 from commonwatt.core.findings import Finding, require
@@ -19,8 +19,13 @@ from commonwatt.services.schemas import PUBLIC, SCHEMAS
 
 MANIFEST = "manifest.json"
 CHAIN = "chain.sqlite"
-UNDER_NO_ROOT = (MANIFEST, CHAIN)
-"""Public files that cannot be under the anchored root: they hold it."""
+SETTINGS = "settings.toml"
+INPUTS = "inputs.json"
+_CSV = frozenset(f"{name}.csv" for name in PUBLIC)
+KNOWN_FILES = frozenset({MANIFEST, CHAIN, SETTINGS, INPUTS, *_CSV, *(f"{name}.parquet" for name in PUBLIC)})
+"""Everything that a run writes into its public folder."""
+UNDER_NO_ROOT = frozenset({MANIFEST, CHAIN, *_CSV})
+"""Public files that are not under the anchored root: they hold it, or repeat a table (an audit compares them)."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +109,9 @@ class RunFolder:
     def write_manifest(self, head: Head) -> None:
         """Say what the public files are: their hashes, their root, where the chain stands, whose contracts they are."""
         hashes = file_hashes(self.public)
-        chain = hashlib.sha256((self.public / CHAIN).read_bytes()).hexdigest()
         manifest = {
             "format": 1,
-            "files": {**hashes, CHAIN: chain},
+            "files": hashes,
             "root": files_root(hashes).hex(),
             "chain_head": {"number": head.number, "hash": head.block_hash},
             "operator": head.operator,
@@ -117,16 +121,15 @@ class RunFolder:
 
 
 def file_hashes(public: Path) -> dict[str, str]:
-    """SHA-256 of every public file under the anchored root, by name, sorted."""
-    names = sorted(
-        p.name for p in public.iterdir() if p.is_file() and p.name not in UNDER_NO_ROOT and p.suffix != ".tmp"
-    )
+    """SHA-256 of every public file of a run but the manifest, by name, sorted; what else lies there is no file of the run."""
+    names = sorted(name for name in KNOWN_FILES - {MANIFEST} if (public / name).is_file())
     return {name: hashlib.sha256((public / name).read_bytes()).hexdigest() for name in names}
 
 
 def files_root(hashes: Mapping[str, str]) -> bytes:
-    """Merkle root over `name hash` of the files in order of name."""
-    return merkle_root([f"{name} {digest}".encode() for name, digest in sorted(hashes.items())])
+    """Merkle root over `name hash` of the files in order of name; of a CSV file not, it repeats its table, and the chain holds the root."""
+    rooted = (f"{name} {digest}".encode() for name, digest in sorted(hashes.items()) if name not in UNDER_NO_ROOT)
+    return merkle_root(list(rooted))
 
 
 def read_public(public: Path) -> dict[str, pa.Table]:
@@ -173,35 +176,3 @@ def read_manifest(public: Path) -> dict[str, Any]:
     if not all(isinstance(text, str) for text in texts):
         require([Finding(str(path), "hashes and addresses as text", "something else")])
     return manifest
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """A Parquet file, whole or not at all."""
-    _replace(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
-
-
-def write_csv(path: Path, table: pa.Table) -> None:
-    """A CSV file, whole or not at all."""
-    _replace(path, lambda temporary: pa_csv.write_csv(table, temporary))
-
-
-def write_text(path: Path, text: str) -> None:
-    """A text file, whole or not at all, the same line ends everywhere."""
-    _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """A file of bytes, whole or not at all."""
-    _replace(path, lambda temporary: temporary.write_bytes(data))
-
-
-def write_json(path: Path, value: object) -> None:
-    """A JSON file with sorted keys, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
-
-
-def _replace(path: Path, write: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    write(temporary)
-    temporary.replace(path)

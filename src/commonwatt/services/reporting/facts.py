@@ -47,7 +47,7 @@ class RunFacts:
     member_ids: Mapping[str, str]
     """Pseudonym -> the id the community uses; report.html and the bills belong to the operator and the member."""
     origins: Mapping[str, str]
-    """Pseudonym -> where its profile comes from: measured, resampled or simulated."""
+    """Pseudonym -> where its profile comes from: measured, doubtful (measured, but faulty on its face), resampled, simulated, or empty: not said."""
     failed: Mapping[int, str]
     """Slot -> why it failed."""
     notices: tuple[str, ...]

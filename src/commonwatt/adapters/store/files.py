@@ -1,0 +1,47 @@
+"""Files written whole or not at all: into a neighbour first, synced, then put in place."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """A Parquet file, whole or not at all."""
+    _replace(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+
+
+def write_csv(path: Path, table: pa.Table) -> None:
+    """A CSV file, whole or not at all."""
+    _replace(path, lambda temporary: pa_csv.write_csv(table, temporary))
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, whole or not at all, the same line ends everywhere."""
+    _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """A file of bytes, whole or not at all."""
+    _replace(path, lambda temporary: temporary.write_bytes(data))
+
+
+def write_json(path: Path, value: object) -> None:
+    """A JSON file with sorted keys, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
