@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -142,6 +143,7 @@ def terms(
     deposits_nano: Mapping[str, int] | None = None,
     supplier_nano: int = SUPPLIER_NANO,
     members: tuple[Member, ...] = MEMBERS,
+    window_slots: int = WINDOW,
 ) -> LedgerTerms:
     """The usual terms; members who are not named are rich."""
     secrets, given = keys(), deposits_nano or {}
@@ -156,7 +158,7 @@ def terms(
         )
         for i, m in enumerate(members)
     )
-    return LedgerTerms(COMMUNITY, 3600, WINDOW, PRICE_CAP, supplier_nano, founding)
+    return LedgerTerms(COMMUNITY, 3600, window_slots, PRICE_CAP, supplier_nano, founding)
 
 
 def ledger(chain: str = "memory") -> Ledger:
@@ -207,7 +209,7 @@ class Ran:
         """What was journalled, decoded."""
         return list(halves(self.journal))
 
-    @property
+    @cached_property
     def tables(self) -> dict[str, pa.Table]:
         """The tables of the run."""
         builder = TableBuilder(self.market)
@@ -236,3 +238,14 @@ def run(traded: Market, hours: int = 8, journal: FakeJournal | None = None) -> R
 def rows(table: pa.Table, **where: Any) -> list[dict[str, Any]]:
     """The rows of a table that have these values."""
     return [row for row in table.to_pylist() if all(row[name] == value for name, value in where.items())]
+
+
+def eventful(timing: str, chain: str = "memory") -> Ran:
+    """Four hours with a poor member, a silent meter and its correction: every kind of row there is."""
+    feed = FakeFeed.made_up(4)
+    feed.silence(0, 4)
+    feed.silence(3, 2)
+    feed.tell(1, 0, 4, 900)
+    given = terms({"dan": 1}, window_slots=1)
+    traded = market(timing, feed=feed, chain=chain, founded_on=given, design=rules(timing, window_slots=1))
+    return run(traded, 4)

@@ -43,6 +43,12 @@ class PublicTables:
 
     def orders(self, slot: int) -> tuple[OrderBook, int, Bytes2D, Ints]:
         """A slot's orders in sequence order, how many were accepted, their nonces, and the reasons."""
+        # Most checks ask for them: decoded once.
+        if slot not in self._orders:
+            self._orders[slot] = self._decoded_orders(slot)
+        return self._orders[slot]
+
+    def _decoded_orders(self, slot: int) -> tuple[OrderBook, int, Bytes2D, Ints]:
         rows = self.rows("orders", slot).sort_by("sequence")
         book = OrderBook(
             member=self._members(rows["member"]),
@@ -118,6 +124,10 @@ class PublicTables:
 
     def _slots_of(self, table: str) -> list[int]:
         return list(pc.unique(self.tables[table]["slot"]).to_pylist())
+
+    @cached_property
+    def _orders(self) -> dict[int, tuple[OrderBook, int, Bytes2D, Ints]]:
+        return {}
 
     @cached_property
     def _bounds(self) -> dict[str, tuple[pa.Table, Ints]]:

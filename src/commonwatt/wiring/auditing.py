@@ -75,14 +75,15 @@ def audit_run(request: AuditRequest) -> AuditResult:
         slots = _asked_slots(request, tables)
         last = range(tables.slots[0], tables.slots[-1] + 1) if tables.slots else range(0)
         audited = Audited(rules, tables, ledger, final_s(rules, last), slots)
-        checks.append(check_form(audited))
-        if checks[-1].passed:
+        form = check_form(audited)
+        checks.append(form)
+        if form.passed:
             checks += [_made(check) for check in _further_checks(request, public, manifest, settings, audited)]
         else:
             checks.append(Check("everything else", 0, "", skipped="the public tables are not well formed"))
-        if slots is not None:
+        if form.passed and slots is not None:
             lines += [line for slot in sorted(slots) for line in slot_lines(tables, slot, request.trade)]
-        if request.member is not None:
+        if form.passed and request.member is not None:
             lines += member_lines(audited, request.member, request.directory)
     except LedgerError as error:
         checks.append(

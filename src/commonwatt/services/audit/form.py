@@ -117,5 +117,5 @@ def _right(table: str, column: str, values: pa.ChunkedArray, words: list[str] | 
 
 
 def _matches(values: pa.ChunkedArray, pattern: str) -> pa.ChunkedArray:
-    # \\A and \\z are the text's ends; ^ and $ would let a line end through.
+    # \A and \z are the text's ends; ^ and $ would let a line end through.
     return pc.match_substring_regex(values, f"\\A{pattern}\\z")

@@ -6,7 +6,7 @@ from commonwatt.clearing import promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account, balances_nano
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, Readings, Reason, Statement, Trades
+from commonwatt.core.records import Agreement, Readings, Reason, Statement, Trades, with_filled
 from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import Audited, Check, differences, recomputed
@@ -75,11 +75,8 @@ def check_clearing(audited: Audited) -> Check:
         found += faults
         if again is None:
             continue
-        if (reason == Reason.CURTAILED).any():
-            found += _cut_findings(slot, again.trades, agreement.trades)
-            continue
-        found += differences(f"trades slot {slot}", again.trades, agreement.trades)
-        found += _reason_findings(slot, again.reason, reason)
+        more, faults = recomputed(f"trades slot {slot}", _agreement_findings, slot, orders, again, agreement, reason)
+        found += [*(more or ()), *faults]
     notes = []
     if failed:
         notes.append(
@@ -128,6 +125,18 @@ def _cut_findings(slot: int, again: Trades, published: Trades) -> list[Finding]:
                 Finding(f"trades {slot}-t{row}", "a trade of the mechanism, whole or cut by the grid", f"{energy} Wh")
             )
     return found
+
+
+def _agreement_findings(
+    slot: int, orders: OrderBook, again: Agreement, published: Agreement, reason: Ints
+) -> list[Finding]:
+    if (reason == Reason.CURTAILED).any():
+        found = _cut_findings(slot, again.trades, published.trades)
+    else:
+        found = differences(f"trades slot {slot}", again.trades, published.trades)
+    # What the mechanism filled and the published trades do not was cut by the grid, and says so; nothing else does.
+    rest = np.where(again.reason == Reason.FILLED, int(Reason.CURTAILED), again.reason)
+    return found + _reason_findings(slot, with_filled(orders, published.trades, rest).reason, reason)
 
 
 def _reason_findings(slot: int, again: Ints, published: Ints) -> list[Finding]:
