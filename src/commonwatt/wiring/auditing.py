@@ -75,12 +75,13 @@ def audit_run(request: AuditRequest) -> AuditResult:
         slots = _asked_slots(request, tables)
         last = range(tables.slots[0], tables.slots[-1] + 1) if tables.slots else range(0)
         audited = Audited(rules, tables, ledger, final_s(rules, last), slots)
+        checks += [_made(check) for check in _chain_checks(request, public, manifest, settings, audited)]
         form = check_form(audited)
         checks.append(form)
         if form.passed:
-            checks += [_made(check) for check in _further_checks(request, public, manifest, settings, audited)]
+            checks += [_made(check) for check in _table_checks(public, manifest, settings, audited)]
         else:
-            checks.append(Check("everything else", 0, "", skipped="the public tables are not well formed"))
+            checks.append(Check("everything else", 0, "", skipped="the public tables are not well-formed"))
         if form.passed and slots is not None:
             lines += [line for slot in sorted(slots) for line in slot_lines(tables, slot, request.trade)]
         if form.passed and request.member is not None:
@@ -96,17 +97,26 @@ def audit_run(request: AuditRequest) -> AuditResult:
     return AuditResult(tuple(checks), lines + result_lines(checks))
 
 
-def _further_checks(
+NamedChecks = list[tuple[str, Callable[[], Check]]]
+
+
+def _chain_checks(
     request: AuditRequest, public: Path, manifest: dict[str, Any], settings: Settings, audited: Audited
-) -> list[tuple[str, Callable[[], Check]]]:
-    """Every check of well-formed tables by name: of the files, of the chain, of the tables, of what the operator claims."""
+) -> NamedChecks:
+    """Checks of the chain by name, which need no well-formed tables."""
     ledger, rules, slots = audited.ledger, audited.rules, audited.public.slots
     end_s = rules.slots.start_s(slots[-1] + 1 if slots else 0)
     return [
-        ("files say one thing", lambda: check_plain_files(public, manifest, settings, audited.public)),
         ("kind of ledger", lambda: check_kind_of_ledger(settings, audited)),
         ("chain", lambda: _check_chain(ledger, manifest, request.reference)),
         ("anchor", lambda: _check_anchor(ledger, end_s, rules.audit_period_s, public)),
+    ]
+
+
+def _table_checks(public: Path, manifest: dict[str, Any], settings: Settings, audited: Audited) -> NamedChecks:
+    """Checks of well-formed tables by name: of the files, of the tables, of what the operator claims."""
+    return [
+        ("files say one thing", lambda: check_plain_files(public, manifest, settings, audited.public)),
         *((_title(check), partial(check, audited)) for check in CHECKS),
         *((_title(check), lambda check=check: check(claimed_of(audited, settings, public))) for check in CLAIM_CHECKS),
     ]
