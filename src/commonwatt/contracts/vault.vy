@@ -45,6 +45,9 @@ _MAX_TOUCHES: constant(uint256) = 256
 _MASK_72: constant(uint256) = 2**72 - 1
 _MASK_32: constant(uint256) = 2**32 - 1
 _BALANCE_BOUND: constant(int256) = 2**79
+# @dev Credits and deposits keep balance and pendings together below this. Half of the field, so that neither a roll nor a
+#      void, which is refused nothing, can leave it: an account that cannot be rolled would never move again.
+_CREDIT_BOUND: constant(int256) = 2**78
 _AMOUNT_BOUND: constant(uint256) = 2**79
 
 # @dev How `post` acts: apply, undo what was posted in this epoch, undo what was posted in the previous one.
@@ -421,6 +424,8 @@ def _post(index: uint256, net: int256, epoch: uint256, mode: uint256):
         balance = balance + net if mode == _APPLY else balance - net
     elif mode == _APPLY:
         current += convert(net, uint256)
+        if net != 0:
+            self._check_room(balance, current, previous)
     elif mode == _UNDO_CURRENT:
         current -= convert(net, uint256)
     else:
@@ -442,9 +447,21 @@ def _credit(index: uint256, units: uint256, accounts: uint256):
     current: uint256 = 0
     previous: uint256 = 0
     balance, current, previous = self._rolled(word, epoch)
-    self._store(index, word, balance + convert(amount_nano, int256), current, previous, epoch)
+    balance += convert(amount_nano, int256)
+    self._check_room(balance, current, previous)
+    self._store(index, word, balance, current, previous, epoch)
     self.held += amount_nano
     log Deposited(index=index, payer=msg.sender, amount_nano=amount_nano)
+
+
+@internal
+@pure
+def _check_room(balance: int256, current: uint256, previous: uint256):
+    """
+    @dev Reverts when an account that was just credited would leave its fields by maturing or by a void.
+    """
+    assert current <= _MASK_72, "vault: range"
+    assert balance + convert(current + previous, int256) < _CREDIT_BOUND, "vault: range"
 
 
 @internal

@@ -98,3 +98,33 @@ def test_the_raw_account_is_as_it_was_last_touched(standing: World) -> None:
     standing.pass_epochs(5)
     assert standing.vault.call("raw_account_of", 8) == (0, 30, 0, epoch)
     assert standing.vault.call("account_of", 8) == (30, 0, 0, epoch + 5)
+
+
+def test_no_deposit_keeps_a_pending_credit_from_maturing(standing: World) -> None:
+    """Filled to the brim while a credit waits, an account would leave its field by the roll, and never move again."""
+    standing.token.call("mint", standing.operator, 2**82, sender=standing.operator)
+    standing.deposit(0, 2**60)
+    post(standing, {8: 2**60, 9: -(2**60)})
+    with reverts("vault: range"):
+        standing.deposit(8, 2**78 - 2**60)
+    standing.deposit(8, 2**78 - 2**60 - 1)
+    with reverts("vault: range"):
+        post(standing, {8: 1, 9: -1})
+    standing.vault.call("announce", 8, 2**78, sender=standing.wallet(8))
+    standing.pass_epochs(2)
+    assert standing.vault.call("withdraw", 8, sender=standing.wallet(8)) == 2**78 - 1
+
+
+def test_no_deposit_keeps_a_batch_from_being_voided(standing: World) -> None:
+    """Who owes fills its account to the brim after the debit; the debit comes back all the same."""
+    standing.token.call("mint", standing.operator, 2**82, sender=standing.operator)
+    nets = {8: -(2**62), 9: 2**62}
+    post(standing, nets)
+    with reverts("vault: range"):
+        standing.deposit(8, 2**79 - 1)
+    standing.deposit(8, 2**78 - 1 + 2**62)
+    post(standing, nets, mode=1)
+    assert standing.account(8) == (2**78 - 1 + 2**62, 0, 0)
+    standing.vault.call("announce", 8, 2**78, sender=standing.wallet(8))
+    standing.pass_epochs(2)
+    assert standing.vault.call("withdraw", 8, sender=standing.wallet(8)) == 2**78
