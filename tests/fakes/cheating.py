@@ -24,7 +24,8 @@ from commonwatt.core.records import Agreement, Leg, Readings, Statement
 from commonwatt.crypto.secp256k1 import address_of_secret
 from commonwatt.metering import METERINGS
 from commonwatt.services.anchoring import PERIOD_ANCHOR
-from commonwatt.services.audit import Audited, _calls
+from commonwatt.services.audit import Audited
+from commonwatt.services.audit.chain import _calls
 from commonwatt.services.ports import AnchorCall, Call, LedgerTerms, Signed
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import Rules

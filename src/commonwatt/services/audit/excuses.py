@@ -29,7 +29,7 @@ def check_failures(claimed: Claimed) -> Check:
             found += _failure_findings(claimed, slot, rewards) if failed else _cut_findings(claimed, slot)
         rewards += int(balances_nano(public.postings(slot), FIRST_MEMBER + len(public.pseudonyms))[Account.REWARDS])
     why = f"{unjudged} slots failed or were cut, and {claimed.may_fail}" if unjudged and not found else ""
-    return Check("failed slots and cut trades had a reason", judged, "slots", tuple(found), why)
+    return Check("failed slots and cut trades had a reason", judged, "slots", tuple(found), note=why)
 
 
 def _cleared(claimed: Claimed, slot: int) -> Agreement:
