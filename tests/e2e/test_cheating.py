@@ -14,7 +14,8 @@ from tests.fakes.cheating import Cheat, failed
 from commonwatt.adapters.ledger import foundation, open_export
 from commonwatt.adapters.ledger.embedded import EmbeddedLedger, ExportedLedger
 from commonwatt.adapters.ledger.memory import MemoryLedger
-from commonwatt.adapters.store.run_folder import RunFolder, file_hashes, files_root, write_table, write_text
+from commonwatt.adapters.store.files import write_table, write_text
+from commonwatt.adapters.store.run_folder import RunFolder, file_hashes, files_root
 from commonwatt.contracts import artifact
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.records import Agreement, Quality, Reason, Statement
