@@ -42,7 +42,7 @@ def catalogue_lines(room: str | None) -> list[str]:
         width = max(map(len, registry.names()), default=0)
         for answer in registry.names():
             lines.append(f"  {answer:<{width}}  {_summary(registry, answer)}")
-            if room is not None:
+            if room is not None and _is_installed(registry, answer):
                 lines += _parameters(registry, answer)
     return lines
 
@@ -52,6 +52,14 @@ def _summary(registry: Registry[Any], answer: str) -> str:
         return registry.summary(answer)
     except MissingExtra as error:
         return f"not available: {error}"
+
+
+def _is_installed(registry: Registry[Any], answer: str) -> bool:
+    try:
+        registry.answer(answer)
+    except MissingExtra:
+        return False
+    return True
 
 
 def _parameters(registry: Registry[Any], answer: str) -> list[str]:
@@ -85,6 +93,9 @@ def matrix_lines() -> list[str]:
     lines = ["answer".ljust(44) + "needs".ljust(24) + "  ".join(levels)]
     for room, registry in ROOMS.items():
         for answer in registry.names():
+            if not _is_installed(registry, answer):
+                lines.append(f"{room} {answer}".ljust(44) + "not available")
+                continue
             needs = registry.answer(answer).needs
             marks = "  ".join(
                 ("yes" if needs - {FEEDER} <= reveals[level] else "no").ljust(len(level)) for level in levels

@@ -83,7 +83,7 @@ def check_clearing(audited: Audited) -> Check:
             f"{failed} slots failed, no trade was delivered in them; the orders of {sound} clear without fault when cleared again"
         )
     if refused:
-        notes.append(f"{refused} orders were refused for their balance or a shut gate, which these files cannot show")
+        notes.append(f"{refused} orders were refused for their balance or a shut gate")
     return Check("orders cleared again give the same trades", cleared, "slots", tuple(found), "; ".join(notes))
 
 
