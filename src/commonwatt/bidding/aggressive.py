@@ -25,7 +25,7 @@ class Aggressive:
     breaks: ClassVar[frozenset[str]] = frozenset()
 
     reach_share: float = parameter(
-        0.5, doc="how far towards the far end: 0 is the member's own limit, 1 the far end itself", low=0.0, high=1.0
+        0.25, doc="how far towards the far end: 0 is the member's own limit, 1 the far end itself", low=0.0, high=1.0
     )
 
     def bid(self, wishes: Wishes, context: BiddingContext) -> OrderBook:
