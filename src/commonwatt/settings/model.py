@@ -25,7 +25,7 @@ DEPOSIT_DAYS: Final = 14
 CONNECTION_USE_PERCENT: Final = 10
 """Share of its connection that a member is taken to use on average, where no profile says better."""
 _QUIET: Final = ("bidding", "assets")
-"""Sections that are written only where they say something: runs from before them keep their settings, byte for byte."""
+"""Sections that are written only where they say something else than their defaults: runs from before them keep their settings, byte for byte."""
 _HIDDEN: Final = {"ledger": {"key_file"}}
 """Where secrets lie is nobody's business but the operator's."""
 
@@ -179,11 +179,13 @@ class Settings:
         The same settings give the same text; `load` of it (with the same members) gives the same settings and text again. Files outside
         the community's folder appear by name only.
         """
-        names = [name for name in s.SECTIONS if name not in _QUIET or getattr(self, name) != s.SECTIONS[name]()]
-        return tomli_w.dumps({name: self._written(name) for name in names})
+        tables = {name: self._written(name, getattr(self, name)) for name in s.SECTIONS}
+        for name in _QUIET:
+            if tables[name] == self._written(name, s.SECTIONS[name]()):
+                del tables[name]
+        return tomli_w.dumps(tables)
 
-    def _written(self, name: str) -> dict[str, Any]:
-        section: s.Section = getattr(self, name)
+    def _written(self, name: str, section: s.Section) -> dict[str, Any]:
         table = section.model_dump(by_alias=True, exclude_none=True, exclude=_HIDDEN.get(name))
         for registry in ROOMS.get(name, ()):
             defaults = parameter_defaults(registry, getattr(section, registry.key))
