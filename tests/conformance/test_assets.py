@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.fakes.asset_contexts import at
 
 from commonwatt.assets import ASSETS, Flows
 from commonwatt.core.members import Fleet
@@ -10,6 +11,7 @@ from commonwatt.core.units import Ints
 
 NAMES = pytest.mark.parametrize("name", ASSETS.names())
 SLOTS = pytest.mark.parametrize("slot_s", [900, 3600])
+PRICES = pytest.mark.parametrize("retail", [100_000, 200_000, 300_000])
 MEMBERS = 200
 
 
@@ -48,32 +50,37 @@ def same(one: tuple[Flows, AssetState], other: tuple[Flows, AssetState]) -> bool
 
 
 def test_the_room_has_answers() -> None:
-    assert {"battery", "load", "pv"} <= set(ASSETS.names())
+    assert {"battery", "load", "price_threshold", "pv"} <= set(ASSETS.names())
 
 
 @NAMES
 @SLOTS
-def test_an_asset_never_charges_and_discharges_at_once(name: str, slot_s: int) -> None:
-    after, _ = ASSETS.make(name).dispatch(fleet(), state(), flows(drawn(4000, 8), drawn(4000, 9)), slot_s)
+@PRICES
+def test_an_asset_never_charges_and_discharges_at_once(name: str, slot_s: int, retail: int) -> None:
+    after, _ = ASSETS.make(name).dispatch(fleet(), state(), flows(drawn(4000, 8), drawn(4000, 9)), at(slot_s, retail))
     assert (np.minimum(after.charge_wh, after.discharge_wh) == 0).all()
     assert all((column >= 0).all() for column in (after.load_wh, after.pv_wh, after.charge_wh, after.discharge_wh))
 
 
 @NAMES
 @SLOTS
-def test_state_stays_within_its_bounds(name: str, slot_s: int) -> None:
+@PRICES
+def test_state_stays_within_its_bounds(name: str, slot_s: int, retail: int) -> None:
     homes, charge = fleet(), state()
     for seed in range(20, 40):
-        _, charge = ASSETS.make(name).dispatch(homes, charge, flows(drawn(6000, seed), drawn(6000, -seed % 99)), slot_s)
+        _, charge = ASSETS.make(name).dispatch(
+            homes, charge, flows(drawn(6000, seed), drawn(6000, -seed % 99)), at(slot_s, retail)
+        )
         assert (charge.storage_wh >= homes.battery_min_wh).all()
         assert (charge.storage_wh <= homes.battery_wh).all()
 
 
 @NAMES
 @SLOTS
-def test_state_is_unchanged_where_the_asset_is_idle(name: str, slot_s: int) -> None:
+@PRICES
+def test_state_is_unchanged_where_the_asset_is_idle(name: str, slot_s: int, retail: int) -> None:
     before = state()
-    after, left = ASSETS.make(name).dispatch(fleet(), before, flows(drawn(300, 8), drawn(300, 9)), slot_s)
+    after, left = ASSETS.make(name).dispatch(fleet(), before, flows(drawn(300, 8), drawn(300, 9)), at(slot_s, retail))
     idle = (after.charge_wh == 0) & (after.discharge_wh == 0)
     assert idle.any()
     assert (left.storage_wh == before.storage_wh)[idle].all()
@@ -81,8 +88,9 @@ def test_state_is_unchanged_where_the_asset_is_idle(name: str, slot_s: int) -> N
 
 @NAMES
 @SLOTS
-def test_plan_and_dispatch_of_the_same_flows_are_the_same(name: str, slot_s: int) -> None:
-    arguments = (fleet(), state(), flows(drawn(4000, 8), drawn(4000, 9)), slot_s)
+@PRICES
+def test_plan_and_dispatch_of_the_same_flows_are_the_same(name: str, slot_s: int, retail: int) -> None:
+    arguments = (fleet(), state(), flows(drawn(4000, 8), drawn(4000, 9)), at(slot_s, retail))
     answer = ASSETS.make(name)
     assert same(answer.plan(*arguments), answer.dispatch(*arguments))
     assert same(answer.dispatch(*arguments), ASSETS.make(name).dispatch(*arguments))
@@ -91,8 +99,16 @@ def test_plan_and_dispatch_of_the_same_flows_are_the_same(name: str, slot_s: int
 @NAMES
 def test_an_asset_leaves_its_inputs_alone(name: str) -> None:
     homes, before, given = fleet(), state(), flows(drawn(4000, 8), drawn(4000, 9))
-    ASSETS.make(name).dispatch(homes, before, given, 3600)
+    ASSETS.make(name).dispatch(homes, before, given, at())
     assert same((given, before), (flows(drawn(4000, 8), drawn(4000, 9)), state()))
+
+
+@NAMES
+@PRICES
+def test_an_asset_takes_no_more_through_the_meter_than_the_connection_carries(name: str, retail: int) -> None:
+    homes = fleet().replaced(connection_w=np.full(MEMBERS, 4000))
+    after, _ = ASSETS.make(name).dispatch(homes, state(), flows(drawn(4000, 8), drawn(4000, 9)), at(3600, retail))
+    assert (after.net_wh >= -4000).all()
 
 
 @NAMES

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from commonwatt.bidding import BIDDINGS, BiddingContext, Wishes
 from commonwatt.core.determinism import stream
 from commonwatt.core.orders import OrderBook, book_findings
+from commonwatt.core.records import NOTHING_TRADED, PriceHistory
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 
@@ -25,22 +26,27 @@ def wishes_of(rows: list[tuple[int, int, int, int, int]]) -> Wishes:
     return Wishes(np.arange(len(rows)), *columns)
 
 
-def bid(name: str, wishes: Wishes, seed: int = 3) -> OrderBook:
-    return BIDDINGS.make(name).bid(wishes, BiddingContext(467_376, RATES, stream(seed, "bids", name)))
+SLOT = 467_376
+PRICES = PriceHistory(SLOT - 100, 3600, np.arange(98) % 3 * 1000, 150_000 + np.arange(98))
+KNOWN = st.sampled_from([NOTHING_TRADED, PRICES])
+
+
+def bid(name: str, wishes: Wishes, seed: int = 3, prices: PriceHistory = PRICES) -> OrderBook:
+    return BIDDINGS.make(name).bid(wishes, BiddingContext(SLOT, RATES, stream(seed, "bids", name), prices))
 
 
 def test_the_room_has_answers() -> None:
-    assert {"truthful", "zero_intelligence"} <= set(BIDDINGS.names())
+    assert {"aggressive", "conservative", "forecast_based", "truthful", "zero_intelligence"} <= set(BIDDINGS.names())
 
 
 @NAMES
-@given(rows=ROWS)
+@given(rows=ROWS, prices=KNOWN)
 @settings(max_examples=60, deadline=None)
 def test_orders_stand_on_the_side_of_the_position_within_position_and_limit(
-    name: str, rows: list[tuple[int, int, int, int, int]]
+    name: str, rows: list[tuple[int, int, int, int, int]], prices: PriceHistory
 ) -> None:
     wishes = wishes_of(rows)
-    book = bid(name, wishes)
+    book = bid(name, wishes, prices=prices)
     assert book_findings(book, [str(row) for row in range(len(rows))]) == []
     assert book.sequence.tolist() == list(range(len(book)))
     net = wishes.net_wh[book.member]

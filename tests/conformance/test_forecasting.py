@@ -32,7 +32,7 @@ def equal(one: Forecasts, other: Forecasts) -> bool:
 
 
 def test_the_room_has_answers() -> None:
-    assert {"median_14d", "persistence"} <= set(FORECASTINGS.names())
+    assert {"median_14d", "persistence", "same_hour_yesterday", "seasonal"} <= set(FORECASTINGS.names())
 
 
 @NAMES

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from tests.fakes.books import context, seeded_book
 
+from commonwatt.clearing import CLEARINGS, promise_findings
 from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, GridVerdict, Reason, Trades, Verdict, with_filled
+from commonwatt.core.units import Ints
 from commonwatt.grid import GRIDS, GridContext
 
 NAMES = pytest.mark.parametrize("name", GRIDS.names())
@@ -18,12 +21,12 @@ def verdict(name: str, net_wh: list[int], *, trading: bool) -> GridVerdict:
     )
     trades = Trades.of(1, sell_order=0, buy_order=1, energy_wh=5)
     agreement = with_filled(book, trades, np.zeros(2, np.int64)) if trading else Agreement.nothing(2, Reason.PRICE)
-    context = GridContext(467_376, 3600, Fleet.of(2, connection_w=10_000))
-    return GRIDS.make(name).check(np.array(net_wh, np.int64), book, agreement, context)
+    wide = GridContext(467_376, 3600, Fleet.of(2, connection_w=10_000))
+    return GRIDS.make(name).check(np.array(net_wh, np.int64), book, agreement, wide)
 
 
 def test_the_room_has_answers() -> None:
-    assert "unlimited" in GRIDS.names()
+    assert {"capacity", "unlimited"} <= set(GRIDS.names())
 
 
 @NAMES
@@ -38,6 +41,41 @@ def test_a_verdict_names_losses_of_whole_wh_and_cuts_within_the_trades(
     assert judged.losses_wh >= 0
     assert all(0 <= row < int(trading) and 0 < cut <= 5 for row, cut in judged.curtailed_wh)
     assert judged == verdict(name, net_wh, trading=trading)
+
+
+def drawn(seed: int, clearing: str) -> tuple[Ints, OrderBook, Agreement]:
+    """A cleared book of twelve members, and plans that are what they ordered."""
+    book = seeded_book(seed, 12, 0, 20, 9000)
+    book = book.replaced(member=np.arange(12))
+    net = np.where(book.is_sell, book.energy_wh, -book.energy_wh)
+    return net, book, CLEARINGS.make(clearing).clear(book, context())
+
+
+@NAMES
+@pytest.mark.parametrize("clearing", CLEARINGS.names())
+@pytest.mark.parametrize("seed", range(20))
+def test_a_narrow_grid_leaves_an_agreement_that_keeps_every_promise_but_welfare(
+    name: str, clearing: str, seed: int
+) -> None:
+    net, book, agreement = drawn(seed, clearing)
+    narrow = GridContext(467_376, 3600, Fleet.of(12, connection_w=3000))
+    judged = GRIDS.make(name).check(net, book, agreement, narrow)
+    energy = agreement.trades.energy_wh.copy()
+    for row, cut in judged.curtailed_wh:
+        energy[row] -= cut
+    left = agreement.trades.replaced(energy_wh=energy).take(energy > 0)
+    assert promise_findings(book, with_filled(book, left, agreement.reason)) == []
+    assert bool(judged.curtailed_wh) == (judged.verdict is Verdict.CURTAILED)
+
+
+@NAMES
+@pytest.mark.parametrize("seed", range(5))
+def test_what_was_delivered_is_not_cut(name: str, seed: int) -> None:
+    net, book, agreement = drawn(seed, "uniform_price")
+    over = GridContext(467_376, 3600, Fleet.of(12, connection_w=1), is_delivered=True)
+    judged = GRIDS.make(name).check(net, book, agreement, over)
+    assert judged.curtailed_wh == ()
+    assert judged.verdict is not Verdict.CURTAILED
 
 
 @NAMES

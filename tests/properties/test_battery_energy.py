@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes.asset_contexts import at
 
 from commonwatt.assets import ASSETS, Flows
 from commonwatt.core.members import Fleet
@@ -38,7 +39,7 @@ def test_what_went_in_is_what_came_out_and_what_is_left_and_what_was_lost(
     taken = given_back = 0
     for load_wh, pv_wh in day:
         before = int(state.storage_wh[0])
-        flows, state = battery.dispatch(fleet, state, Flows.of(1, load_wh=load_wh, pv_wh=pv_wh), slot_s)
+        flows, state = battery.dispatch(fleet, state, Flows.of(1, load_wh=load_wh, pv_wh=pv_wh), at(slot_s))
         charge, discharge, after = (
             int(column[0]) for column in (flows.charge_wh, flows.discharge_wh, state.storage_wh)
         )
@@ -73,8 +74,8 @@ def test_what_went_in_is_what_came_out_and_what_is_left_and_what_was_lost(
 def test_a_round_trip_gives_back_no_more_than_the_efficiency_twice(surplus_wh: int, share: float) -> None:
     fleet = Fleet.of(1, battery_wh=100_000, battery_w=100_000)
     battery = ASSETS.make("battery", one_way_efficiency_share=share)
-    charged, full = battery.dispatch(fleet, AssetState.of(1), Flows.of(1, pv_wh=surplus_wh), 3600)
-    drawn, empty = battery.dispatch(fleet, full, Flows.of(1, load_wh=100_000), 3600)
+    charged, full = battery.dispatch(fleet, AssetState.of(1), Flows.of(1, pv_wh=surplus_wh), at())
+    drawn, empty = battery.dispatch(fleet, full, Flows.of(1, load_wh=100_000), at())
     kept = round(share * 10**6)
     assert int(drawn.discharge_wh[0]) * 10**12 <= int(charged.charge_wh[0]) * kept**2
     # Nothing worth a Wh outside stays behind.
@@ -87,7 +88,7 @@ def test_a_member_with_a_battery_is_never_further_from_zero(
     made: tuple[Fleet, AssetState], load_wh: int, pv_wh: int
 ) -> None:
     fleet, state = made
-    flows, _ = ASSETS.make("battery").dispatch(fleet, state, Flows.of(1, load_wh=load_wh, pv_wh=pv_wh), 3600)
+    flows, _ = ASSETS.make("battery").dispatch(fleet, state, Flows.of(1, load_wh=load_wh, pv_wh=pv_wh), at())
     bare = pv_wh - load_wh
     assert abs(int(flows.net_wh[0])) <= abs(bare)
     assert np.sign(flows.net_wh[0]) in (0, np.sign(bare))

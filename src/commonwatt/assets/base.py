@@ -7,6 +7,7 @@ from commonwatt.core.columns import Columns
 from commonwatt.core.members import Fleet
 from commonwatt.core.records import AssetState
 from commonwatt.core.registry import Answer, Registry
+from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Ints
 
 
@@ -27,20 +28,35 @@ class Flows(Columns):
         return self.pv_wh + self.discharge_wh - self.load_wh - self.charge_wh
 
 
+@dataclass(frozen=True)
+class AssetContext:
+    """What an asset may look at beside the member's own flows."""
+
+    slot: int
+    slot_s: int
+    """Length of a slot in seconds."""
+    rates: Rates
+    """The tariff of the slot, known beforehand."""
+
+
 class Asset(Answer, Protocol):
     """What every answer of this room keeps.
 
-    Promises: never charges and discharges at once; state stays within its bounds and is unchanged when idle; plan and dispatch differ only
+    Promises: never charges and discharges at once; charges no more through the meter than the member's connection carries; state stays within its bounds and is unchanged when idle; plan and dispatch differ only
     in what they are given (forecast or metered flows); deterministic.
     """
 
-    def plan(self, fleet: Fleet, state: AssetState, flows: Flows, slot_s: int) -> tuple[Flows, AssetState]:
+    def plan(self, fleet: Fleet, state: AssetState, flows: Flows, context: AssetContext) -> tuple[Flows, AssetState]:
         """What the asset intends on forecast flows; returns the flows with its own added and the expected state."""
         ...
 
-    def dispatch(self, fleet: Fleet, state: AssetState, flows: Flows, slot_s: int) -> tuple[Flows, AssetState]:
+    def dispatch(
+        self, fleet: Fleet, state: AssetState, flows: Flows, context: AssetContext
+    ) -> tuple[Flows, AssetState]:
         """What the asset does on metered flows; returns the flows with its own added and the state after the slot."""
         ...
 
 
-ASSETS = Registry[Asset]("assets")
+ASSETS = Registry[Asset]("assets", "storage")
+ALWAYS = ("load", "pv")
+"""Assets that every community has; they are asked first, in this order. The community chooses what its batteries do (`storage`)."""

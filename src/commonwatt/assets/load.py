@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from commonwatt.assets.base import Flows
+from commonwatt.assets.base import AssetContext, Flows
 from commonwatt.core.members import Fleet
 from commonwatt.core.records import AssetState
 
@@ -15,10 +15,16 @@ class Load:
     needs: ClassVar[frozenset[str]] = frozenset()
     breaks: ClassVar[frozenset[str]] = frozenset()
 
-    def plan(self, fleet: Fleet, state: AssetState, flows: Flows, slot_s: int) -> tuple[Flows, AssetState]:  # noqa: ARG002
+    def plan(self, fleet: Fleet, state: AssetState, flows: Flows, context: AssetContext) -> tuple[Flows, AssetState]:  # noqa: ARG002
         """The forecast load, and nothing changed."""
         return flows, state
 
-    def dispatch(self, fleet: Fleet, state: AssetState, flows: Flows, slot_s: int) -> tuple[Flows, AssetState]:  # noqa: ARG002
+    def dispatch(
+        self,
+        fleet: Fleet,  # noqa: ARG002
+        state: AssetState,
+        flows: Flows,
+        context: AssetContext,  # noqa: ARG002
+    ) -> tuple[Flows, AssetState]:
         """The metered load, and nothing changed."""
         return flows, state

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from commonwatt.assets.base import Flows
+from commonwatt.assets.base import AssetContext, Flows
 from commonwatt.core.members import Fleet
 from commonwatt.core.records import AssetState
 from commonwatt.core.units import slot_energy_wh
@@ -18,13 +18,15 @@ class Pv:
     needs: ClassVar[frozenset[str]] = frozenset()
     breaks: ClassVar[frozenset[str]] = frozenset()
 
-    def plan(self, fleet: Fleet, state: AssetState, flows: Flows, slot_s: int) -> tuple[Flows, AssetState]:
+    def plan(self, fleet: Fleet, state: AssetState, flows: Flows, context: AssetContext) -> tuple[Flows, AssetState]:
         """The forecast generation, clipped."""
-        return _clipped(fleet, flows, slot_s), state
+        return _clipped(fleet, flows, context.slot_s), state
 
-    def dispatch(self, fleet: Fleet, state: AssetState, flows: Flows, slot_s: int) -> tuple[Flows, AssetState]:
+    def dispatch(
+        self, fleet: Fleet, state: AssetState, flows: Flows, context: AssetContext
+    ) -> tuple[Flows, AssetState]:
         """The metered generation, clipped."""
-        return _clipped(fleet, flows, slot_s), state
+        return _clipped(fleet, flows, context.slot_s), state
 
 
 def _clipped(fleet: Fleet, flows: Flows, slot_s: int) -> Flows:

@@ -8,9 +8,10 @@ import numpy as np
 
 from commonwatt.core.columns import Columns
 from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import NOTHING_TRADED, PriceHistory
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates
-from commonwatt.core.units import Ints
+from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH, Ints
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class BiddingContext:
     slot: int
     rates: Rates
     rng: np.random.Generator
+    prices: PriceHistory = NOTHING_TRADED
+    """What was traded in the slots that are settled when orders are made: up to slot - 2 at a gate (ex_ante), up to slot - 1 after
+    delivery (ex_post). Nothing of `slot` itself: what the other members metered or will order is no member's knowledge."""
 
 
 class Bidding(Answer, Protocol):
@@ -62,6 +66,12 @@ def orders_at(wishes: Wishes, limit_micro_per_kwh: Ints) -> OrderBook:
         preference=np.where(is_sell, 0, wishes.preference),
     ).take(wishes.net_wh != 0)
     return book.replaced(sequence=np.arange(len(book)))
+
+
+def in_price_range(limit_micro_per_kwh: Ints) -> Ints:
+    """Limits cut to what an order may carry, micro per kWh."""
+    most = PRICE_LIMIT_MICRO_PER_KWH - 1
+    return np.clip(limit_micro_per_kwh, -most, most)
 
 
 def own_limits(wishes: Wishes) -> Ints:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from commonwatt.cli import audit, check, init, listing, run
+from commonwatt.cli import audit, check, init, listing, new, run
 from commonwatt.cli.endings import BAD_INPUT, INTERRUPTED, VERIFICATION_FAILED, say_failure
 from commonwatt.core.errors import CommonwattError, InvalidInput, JournalError, MissingExtra
 
@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (init, check, run, audit, listing):
+for module in (init, check, run, audit, listing, new):
     module.register(app)
 
 

@@ -7,10 +7,9 @@ import numpy as np
 
 from commonwatt.core.records import Forecasts, Observed
 from commonwatt.core.units import Ints
-from commonwatt.forecasting.base import settled
+from commonwatt.forecasting.base import same_time_rows, settled
 
 DAYS: Final = 14
-DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True)
@@ -23,10 +22,7 @@ class Median14d:
     def forecast(self, observed: Observed, slot: int) -> Forecasts:
         """Expected load and PV of `slot` per member, Wh; a median between two whole Wh is rounded half up."""
         history = settled(observed)
-        slots_per_day = DAY_S // observed.slot_s
-        newest = history.first_slot + len(history) - 1
-        back = (newest - slot) % slots_per_day  # how far before the newest row the same time of day lies
-        rows = np.arange(len(history) - 1 - back, -1, -slots_per_day)[:DAYS]
+        rows = same_time_rows(history, observed.slot_s, slot)[:DAYS]
         return Forecasts(_median_wh(history.load_wh[rows]), _median_wh(history.pv_wh[rows]))
 
 

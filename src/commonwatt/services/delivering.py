@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from commonwatt.assets import Flows
+from commonwatt.assets import AssetContext, Flows
 from commonwatt.core.errors import ConservationBroken, VerificationFailed
 from commonwatt.core.records import Agreement, AssetState, Election, Quality, Readings, Reason, Scores, Statement
 from commonwatt.core.units import Ints
@@ -25,8 +25,9 @@ def dispatch(market: Market, state: State, slot: int) -> tuple[Flows, AssetState
     metered = market.feed.metered(slot)
     flows = Flows.of(len(metered), load_wh=metered.load_wh, pv_wh=metered.pv_wh)
     assets = state.assets
+    context = AssetContext(slot, market.rules.slots.slot_s, market.rules.rates(slot))
     for asset in market.assets:
-        flows, assets = asset.dispatch(market.fleet, assets, flows, market.rules.slots.slot_s)
+        flows, assets = asset.dispatch(market.fleet, assets, flows, context)
     return flows, assets
 
 

@@ -1,6 +1,6 @@
 """Planning: what is known at the gate, and what the assets intend on forecast flows."""
 
-from commonwatt.assets import Flows
+from commonwatt.assets import AssetContext, Flows
 from commonwatt.core.records import AssetState, Forecasts, Observed, Plans
 from commonwatt.forecasting.base import SETTLED_BEHIND
 from commonwatt.services.failing import attempted
@@ -40,13 +40,14 @@ def plan(market: Market, state: State, observed: Observed, forecasts: Forecasts)
     """What the assets intend: roll them from the last settled slot over those being delivered (forecast) to this one."""
     assets = state.assets
     for slot in range(state.first_slot + state.known, observed.slot):
-        _, assets = _planned(market, assets, market.forecasting.forecast(observed, slot))
-    flows, _ = _planned(market, assets, forecasts)
+        _, assets = _planned(market, slot, assets, market.forecasting.forecast(observed, slot))
+    flows, _ = _planned(market, observed.slot, assets, forecasts)
     return Plans(net_wh=flows.net_wh, storage_wh=flows.discharge_wh - flows.charge_wh)
 
 
-def _planned(market: Market, assets: AssetState, forecasts: Forecasts) -> tuple[Flows, AssetState]:
+def _planned(market: Market, slot: int, assets: AssetState, forecasts: Forecasts) -> tuple[Flows, AssetState]:
+    context = AssetContext(slot, market.rules.slots.slot_s, market.rules.rates(slot))
     flows = Flows.of(len(forecasts), load_wh=forecasts.load_wh, pv_wh=forecasts.pv_wh)
     for asset in market.assets:
-        flows, assets = asset.plan(market.fleet, assets, flows, market.rules.slots.slot_s)
+        flows, assets = asset.plan(market.fleet, assets, flows, context)
     return flows, assets

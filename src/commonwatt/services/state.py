@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from commonwatt.core.accounts import Account
-from commonwatt.core.records import AssetState, History, Scores, Statement
-from commonwatt.core.units import Ints
-from commonwatt.services.halves import Correction, DeliveryHalf, GateHalf
+from commonwatt.core.records import AssetState, History, PriceHistory, Scores, Statement
+from commonwatt.core.units import Ints, exact_sum
+from commonwatt.services.halves import Correction, DeliveryHalf, GateHalf, Trading
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading, Signed
 
@@ -42,6 +42,10 @@ class State:
     pv_wh: Ints
     storage_wh: Ints
     """Net from storage per slot and member (discharge minus charge)."""
+    traded_wh: Ints
+    """What neighbours traded per slot, shape (slots,)."""
+    price_micro_per_kwh: Ints
+    """What buyers paid for it on average, by energy, rounded down."""
     known: int
     """Slots of history that are settled."""
     assets: AssetState
@@ -73,6 +77,8 @@ class State:
             load_wh=np.zeros(shape, np.int64),
             pv_wh=np.zeros(shape, np.int64),
             storage_wh=np.zeros(shape, np.int64),
+            traded_wh=np.zeros(shape[0], np.int64),
+            price_micro_per_kwh=np.zeros(shape[0], np.int64),
             known=slots.start - first_slot,
             assets=AssetState.of(
                 members, storage_wh=np.array([m.battery_initial_wh for m in market.members], np.int64)
@@ -93,6 +99,12 @@ class State:
         load.flags.writeable = pv.flags.writeable = False
         return History(self.first_slot, load, pv)
 
+    def prices(self, slot_s: int) -> PriceHistory:
+        """What was traded in the settled slots."""
+        energy, price = self.traded_wh[: self.known], self.price_micro_per_kwh[: self.known]
+        energy.flags.writeable = price.flags.writeable = False
+        return PriceHistory(self.first_slot, slot_s, energy, price)
+
     def after_gate(self, half: GateHalf) -> None:
         """Fold a finished gate."""
         self.gates[half.slot] = half
@@ -106,6 +118,8 @@ class State:
         self.known = row + 1
         self.assets, self.scores = half.state, half.scores
         self.counters = np.maximum(self.counters, half.readings.counter)
+        if not half.failed:
+            self._fold_prices(row, half.trading or self.gates[half.slot].trading)
         self.gates.pop(half.slot, None)
         self.rewards_nano += sum(rewards_change_nano(s) for s in half.statements())
         for correction in half.corrections:
@@ -118,6 +132,14 @@ class State:
                 first = half.statement if call.slot == half.slot else self.settled[call.slot].first
                 self.settled[call.slot] = Settled(call.revision, call.content_hash, posted_s, first)
         self.settled.pop(half.slot - self.final_slots, None)
+
+    def _fold_prices(self, row: int, trading: Trading) -> None:
+        trades = trading.agreement.trades
+        bought = trades.take(trades.buy_order >= 0)
+        energy_wh = exact_sum(bought.energy_wh)
+        if energy_wh:
+            paid_nano = exact_sum(bought.energy_wh * bought.buy_price_micro_per_kwh)
+            self.traded_wh[row], self.price_micro_per_kwh[row] = energy_wh, paid_nano // energy_wh
 
     def _fold_anchors(self, calls: tuple[Signed, ...]) -> None:
         for call in calls:

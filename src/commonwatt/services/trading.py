@@ -11,7 +11,15 @@ from commonwatt.core.determinism import stream
 from commonwatt.core.errors import BrokenPromise, SlotFailed
 from commonwatt.core.findings import require
 from commonwatt.core.orders import OrderBook, book_findings
-from commonwatt.core.records import Agreement, GridVerdict, Reason, Verdict, with_filled
+from commonwatt.core.records import (
+    NOTHING_TRADED,
+    Agreement,
+    GridVerdict,
+    PriceHistory,
+    Reason,
+    Verdict,
+    with_filled,
+)
 from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.grid import GridContext
@@ -19,21 +27,28 @@ from commonwatt.services.failing import attempted
 from commonwatt.services.halves import Trading
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Balances
+from commonwatt.services.rules import EX_POST
 from commonwatt.venues import Session, book_root, clearing_root, commitments, order_leaves, order_root
 
 
 def trade(
-    market: Market, slot: int, net_wh: Ints, balances: Balances, open_gates: Sequence[Trading] = (), unable: str = ""
+    market: Market,
+    slot: int,
+    net_wh: Ints,
+    balances: Balances,
+    open_gates: Sequence[Trading] = (),
+    unable: str = "",
+    prices: PriceHistory = NOTHING_TRADED,
 ) -> Trading:
     """Bid on the members' net positions, accept what is covered, let the orders meet, ask the grid.
 
     `open_gates` are earlier slots that are not settled yet: what they may cost is no longer free, and the supplier's deposit covers them
     too. A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded. `unable` says that one
-    already did, before there were positions.
+    already did, before there were positions. `prices` is what the settled slots say.
     """
     wished, failed = OrderBook.empty(), unable
     if not failed:
-        wished, failed = attempted(lambda: _bid(market, slot, net_wh), wished)
+        wished, failed = attempted(lambda: _bid(market, slot, net_wh, prices), wished)
     refusal = _refusals(market, slot, wished, balances, open_gates)
     accepted = _in_drawn_sequence(market, slot, wished.take(refusal == Reason.FILLED))
     refused = wished.take(refusal != Reason.FILLED)
@@ -69,7 +84,7 @@ def _met(market: Market, slot: int, net_wh: Ints, accepted: OrderBook, nonces: B
     return checked, verdict
 
 
-def _bid(market: Market, slot: int, net_wh: Ints) -> OrderBook:
+def _bid(market: Market, slot: int, net_wh: Ints, prices: PriceHistory) -> OrderBook:
     books = []
     for strategy, members in market.strategies:
         wishes = Wishes(
@@ -80,7 +95,8 @@ def _bid(market: Market, slot: int, net_wh: Ints) -> OrderBook:
             source=market.source[members],
             preference=market.preference[members],
         )
-        context = BiddingContext(slot, market.rules.rates(slot), stream(market.rules.seed, "bidding", strategy, slot))
+        rng = stream(market.rules.seed, "bidding", strategy, slot)
+        context = BiddingContext(slot, market.rules.rates(slot), rng, prices)
         books.append(market.bidding[strategy].bid(wishes, context))
     book = OrderBook.joined(books)
     book = book.replaced(sequence=np.arange(len(book)))
@@ -130,11 +146,13 @@ def _require_promises(market: Market, session: Session, slot: int) -> None:
 
 
 def _checked_by_grid(market: Market, slot: int, net_wh: Ints, session: Session) -> tuple[Session, GridVerdict]:
-    context = GridContext(slot, market.rules.slots.slot_s, market.fleet)
+    context = GridContext(slot, market.rules.slots.slot_s, market.fleet, is_delivered=market.rules.timing == EX_POST)
     verdict = market.grid.check(net_wh, session.book, session.agreement, context)
-    if verdict.verdict == Verdict.INFEASIBLE and market.rules.timing == "ex_ante":
+    if context.is_delivered:
+        return session, verdict
+    if verdict.verdict == Verdict.INFEASIBLE:
         raise SlotFailed(f"the grid cannot carry the trades: {verdict.reason}")
-    if not verdict.curtailed_wh or market.rules.timing != "ex_ante":
+    if not verdict.curtailed_wh:
         return session, verdict
     trades = session.agreement.trades
     energy = trades.energy_wh.copy()
@@ -143,9 +161,12 @@ def _checked_by_grid(market: Market, slot: int, net_wh: Ints, session: Session) 
             raise BrokenPromise(f"expected the grid to cut at least 0 Wh of a trade, was {cut}")
         energy[row] -= cut
     kept = trades.replaced(energy_wh=energy).take(energy > 0)
-    rest = np.where(session.agreement.reason == Reason.FILLED, int(Reason.CURTAILED), session.agreement.reason)
-    agreement = with_filled(session.book, kept, rest)
-    return Session(session.book, agreement, session.book_root, session.order_root, clearing_root(kept, slot)), verdict
+    orders = len(session.book)
+    # Rationed or not before: whoever lost energy to the grid is told so, and the audit knows the slot by it.
+    is_cut = kept.filled_wh(orders) < trades.filled_wh(orders)
+    agreement = with_filled(session.book, kept, np.where(is_cut, int(Reason.CURTAILED), session.agreement.reason))
+    left = Session(session.book, agreement, session.book_root, session.order_root, clearing_root(kept, slot))
+    return left, verdict
 
 
 def _void(slot: int, book: OrderBook, nonces: Bytes2D) -> Session:

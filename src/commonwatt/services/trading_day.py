@@ -18,7 +18,8 @@ def gate(market: Market, state: State, slot: int) -> GateHalf:
     forecasts, plans, unable = intend(market, state, slot)
     balances = market.ledger.balances(gate_s(market, slot))
     open_gates = [half.trading for half in state.gates.values()]
-    trading = trade(market, slot, plans.net_wh, balances, open_gates, unable)
+    prices = state.prices(market.rules.slots.slot_s)
+    trading = trade(market, slot, plans.net_wh, balances, open_gates, unable, prices)
     calls = market.ledger.sign(market_calls(slot, trading))
     return GateHalf(slot, forecasts, plans, trading, calls)
 
@@ -30,7 +31,8 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     trading = None
     if market.rules.timing == EX_POST:
         balances = market.ledger.balances(delivered_s(market, slot))
-        trading = trade(market, slot, readings.export_wh - readings.import_wh, balances)
+        prices = state.prices(market.rules.slots.slot_s)
+        trading = trade(market, slot, readings.export_wh - readings.import_wh, balances, prices=prices)
     agreed = trading or state.gates[slot].trading
     statement, failed = settle(market, state, agreed, readings, slot)
     scores, unscored = score(market, state, readings, statement)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -45,10 +45,13 @@ class Draft:
 
         """
         require(self.findings)
+        bidding = self.sections["bidding"]
+        assert isinstance(bidding, s.Bidding)
+        members = [replace(m, strategy=bidding.strategy or m.strategy) for m in self.members.members]
         key_file = os.environ.get(KEY_FILE_VARIABLE)
         return Settings(
             file=self.file,
-            members=tuple(self.members.members),
+            members=tuple(members),
             environment_key_file=Path(key_file) if key_file else None,
             **self.sections,  # type: ignore[arg-type]
         )

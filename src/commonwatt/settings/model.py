@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import tomli_w
 
+from commonwatt.bidding import BIDDINGS
 from commonwatt.core.members import Member
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.tariff import Rates
@@ -23,6 +24,8 @@ from commonwatt.settings.rooms import ROOMS, Choice, choice, parameter_defaults
 DEPOSIT_DAYS: Final = 14
 CONNECTION_USE_PERCENT: Final = 10
 """Share of its connection that a member is taken to use on average, where no profile says better."""
+_QUIET: Final = ("bidding", "assets")
+"""Sections that are written only where they say something else than their defaults: runs from before them keep their settings, byte for byte."""
 _HIDDEN: Final = {"ledger": {"key_file"}}
 """Where secrets lie is nobody's business but the operator's."""
 
@@ -39,6 +42,8 @@ class Settings:
     pricing: s.Pricing
     settlement: s.Settlement
     forecasting: s.Forecasting
+    bidding: s.Bidding
+    assets: s.Assets
     grid: s.Grid
     metering: s.Metering
     trust: s.Trust
@@ -76,8 +81,16 @@ class Settings:
             model = getattr(self, section)
             for registry in registries:
                 name = getattr(model, registry.key)
+                if not name:
+                    continue  # each member's own: see `strategies`
                 chosen[registry.room] = choice(registry, name, model.model_extra or {})
         return chosen
+
+    @cached_property
+    def strategies(self) -> dict[str, Choice]:
+        """The bidding strategies in use by name, each with those parameters of [bidding] that it takes."""
+        extras = self.bidding.model_extra or {}
+        return {name: choice(BIDDINGS, name, extras) for name in sorted({m.strategy for m in self.members})}
 
     def parameters(self, room: str) -> dict[str, Any]:
         """The parameters that were given for the answer of a room (`clearing`, `venues`, ...)."""
@@ -166,10 +179,13 @@ class Settings:
         The same settings give the same text; `load` of it (with the same members) gives the same settings and text again. Files outside
         the community's folder appear by name only.
         """
-        return tomli_w.dumps({name: self._written(name) for name in s.SECTIONS})
+        tables = {name: self._written(name, getattr(self, name)) for name in s.SECTIONS}
+        for name in _QUIET:
+            if tables[name] == self._written(name, s.SECTIONS[name]()):
+                del tables[name]
+        return tomli_w.dumps(tables)
 
-    def _written(self, name: str) -> dict[str, Any]:
-        section: s.Section = getattr(self, name)
+    def _written(self, name: str, section: s.Section) -> dict[str, Any]:
         table = section.model_dump(by_alias=True, exclude_none=True, exclude=_HIDDEN.get(name))
         for registry in ROOMS.get(name, ()):
             defaults = parameter_defaults(registry, getattr(section, registry.key))

@@ -11,7 +11,7 @@ from commonwatt.core.members import Member
 from commonwatt.settings import sections as s
 from commonwatt.settings.layers import preset, preset_names
 from commonwatt.settings.member_rows import MEANINGS, REQUIRED
-from commonwatt.settings.rooms import ROOMS, parameter_defaults, parameter_docs
+from commonwatt.settings.rooms import ROOMS, answer_names, parameter_defaults, parameter_docs
 
 _HEAD = """# Settings
 
@@ -64,7 +64,7 @@ def _shape(shape: dict[str, Any]) -> str:
 def _answer_part(section: str, registry: Any) -> str:
     """The answers that a key may name, and the parameters that each takes in the same section."""
     lines = [f"`{section}.{registry.key}` may be:\n"]
-    for name in registry.names():
+    for name in answer_names(registry):
         lines.append(f"- `{name}`: {registry.summary(name)}")
         docs = parameter_docs(registry, name)
         for key, value in parameter_defaults(registry, name).items():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from commonwatt.assets import ALWAYS, ASSETS
 from commonwatt.bidding import BIDDINGS
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.errors import MissingExtra
@@ -30,6 +31,8 @@ ROOMS: Final[Mapping[str, tuple[Registry[Any], ...]]] = {
     "pricing": (PRICINGS,),
     "settlement": (SETTLEMENTS,),
     "forecasting": (FORECASTINGS,),
+    "bidding": (BIDDINGS,),
+    "assets": (ASSETS,),
     "grid": (GRIDS,),
     "metering": (METERINGS,),
     "trust": (TRUSTS,),
@@ -78,9 +81,10 @@ def kept_parameters(section: str, values: Mapping[str, Any], names: Mapping[str,
     """What remains of lower layers' keys once a higher layer chose the answers `names`: only keys that somebody still takes."""
     known = set(SECTIONS[section].model_fields)
     for registry in ROOMS.get(section, ()):
-        name = names.get(registry.key, values.get(registry.key))
+        name = names.get(registry.key, values.get(registry.key, SECTIONS[section].model_fields[registry.key].default))
         if isinstance(name, str):
-            known |= set(parameter_defaults(registry, name))
+            for answer in _meant(registry, name):
+                known |= set(parameter_defaults(registry, answer))
     return {key: value for key, value in values.items() if key in known}
 
 
@@ -94,31 +98,42 @@ def room_findings(section: str, values: Mapping[str, Any], where: Where) -> list
         name = values.get(registry.key, model.model_fields[registry.key].default)
         if not isinstance(name, str):
             return found  # the type is the section's finding; without a name nothing can be said of parameters
-        fault = name_finding(registry, name, where(section, registry.key))
+        fault = name_finding(registry, name, where(section, registry.key)) if name or registry is not BIDDINGS else None
         if fault:
             return [*found, fault]
-        mine = parameter_defaults(registry, name)
-        known[name] = list(mine)
-        for key, value in extras.items():
-            if key in mine:
-                found += [
-                    dataclasses.replace(f, where=where(section, key))
-                    for f in registry.findings(name, section, {key: value})
-                ]
-        missing = [key for key, default in mine.items() if _is_required(registry, name, key) and key not in extras]
-        found += [Finding(where(section, key), f"a value: {name} needs it", "none") for key in missing]
+        for answer in _meant(registry, name):
+            mine = parameter_defaults(registry, answer)
+            known[answer] = list(mine)
+            for key, value in extras.items():
+                if key in mine:
+                    faults = registry.findings(answer, section, {key: value})
+                    found += [dataclasses.replace(f, where=where(section, key)) for f in faults]
+            missing = [key for key in mine if name and _is_required(registry, answer, key) and key not in extras]
+            found += [Finding(where(section, key), f"a value: {answer} needs it", "none") for key in missing]
     choices = {*model.model_fields, *(key for keys in known.values() for key in keys)}
     for key, value in extras.items():
         if key not in choices:
             expected = f"a key of [{section}] or a parameter of {' or '.join(known)}: {one_of(key, choices)}"
             found.append(Finding(where(section, key), expected, shown(value)))
-    return found
+    return list(dict.fromkeys(found))
+
+
+def answer_names(registry: Registry[Any]) -> list[str]:
+    """The answers that the room's key may name: all of them, but no asset that every community has anyway."""
+    return [name for name in registry.names() if registry is not ASSETS or name not in ALWAYS]
+
+
+def _meant(registry: Registry[Any], name: str) -> list[str]:
+    """The answers that a key's value means: the one it names, or, where members choose for themselves, any that is installed."""
+    if name or registry is not BIDDINGS:
+        return [name]
+    return [answer for answer in registry.names() if _answer(registry, answer) is not None]
 
 
 def name_finding(registry: Registry[Any], name: str, where: str) -> Finding | None:
     """Why an answer cannot be used, or None: it does not exist, or a package it needs is not installed."""
-    if name not in registry.names():
-        return Finding(where, one_of(name, registry.names()), shown(name))
+    if name not in answer_names(registry):
+        return Finding(where, one_of(name, answer_names(registry)), shown(name))
     try:
         registry.answer(name)
     except MissingExtra as error:

@@ -209,6 +209,20 @@ class Forecasting(RoomSection):
     model: str = Field("persistence", description="Forecasting model (room `forecasting`).")
 
 
+class Bidding(RoomSection):
+    """How members bid; other keys are parameters of the strategies that take them."""
+
+    strategy: str = Field(
+        "", description="Strategy of every member (room `bidding`); empty: what each member's own `strategy` says."
+    )
+
+
+class Assets(RoomSection):
+    """What batteries do; other keys are parameters of the rule."""
+
+    storage: str = Field("battery", description="Rule of every battery (room `assets`).")
+
+
 class Grid(RoomSection):
     """What the wires carry; other keys are parameters of the model."""
 
@@ -293,6 +307,8 @@ SECTIONS: Final[Mapping[str, type[Section]]] = {
     "pricing": Pricing,
     "settlement": Settlement,
     "forecasting": Forecasting,
+    "bidding": Bidding,
+    "assets": Assets,
     "grid": Grid,
     "metering": Metering,
     "trust": Trust,

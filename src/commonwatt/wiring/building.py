@@ -3,7 +3,7 @@
 from typing import Any
 
 from commonwatt.adapters.keys import KeyFile
-from commonwatt.assets import ASSETS
+from commonwatt.assets import ALWAYS, ASSETS
 from commonwatt.bidding import BIDDINGS
 from commonwatt.core.registry import Registry
 from commonwatt.services.market import Market
@@ -12,9 +12,6 @@ from commonwatt.services.rules import Rules
 from commonwatt.settings import Settings
 from commonwatt.settings.rooms import ROOMS
 from commonwatt.wiring.timing import Stopwatch
-
-BEHIND_THE_METER = ("load", "pv", "battery")
-"""Assets in the order in which they see the energy: the battery acts on what load and PV leave."""
 
 STEPS = {
     "forecasting": "forecast",
@@ -85,14 +82,18 @@ def market_of(
 ) -> Market:
     """The market of a community: one choice from each room and the adapters it runs on."""
     answers = answers_of(settings, watch)
-    strategies = sorted({member.strategy for member in settings.members})
+    # In the order in which they see the energy: the battery acts on what load and PV leave.
+    assets = (*(ASSETS.make(name) for name in ALWAYS), answers["assets"])
     return Market(
         rules=rules_of(settings, answers),
         members=settings.members,
         authorities=settings.validators.authorities,
         terms=terms,
-        assets=tuple(watch.timed(ASSETS.make(name), "dispatch") for name in BEHIND_THE_METER),
-        bidding={name: watch.timed(BIDDINGS.make(name), "bid") for name in strategies},
+        assets=tuple(watch.timed(asset, "dispatch") for asset in assets),
+        bidding={
+            name: watch.timed(BIDDINGS.make(name, **chosen.parameters), "bid")
+            for name, chosen in settings.strategies.items()
+        },
         forecasting=answers["forecasting"],
         grid=answers["grid"],
         trust=answers["trust"],

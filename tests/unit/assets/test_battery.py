@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.fakes.asset_contexts import at
 
 from commonwatt.assets import ASSETS, Flows
 from commonwatt.core.errors import InvalidInput
@@ -25,8 +26,8 @@ def moved(
     fleet = Fleet.of(1, battery_wh=capacity_wh, battery_w=power_w, battery_min_wh=min_wh, inverter_w=inverter_w)
     battery = ASSETS.make("battery", one_way_efficiency_share=efficiency)
     state = AssetState.of(1, storage_wh=storage_wh, temperature_mk=293_000)
-    flows, after = battery.dispatch(fleet, state, Flows.of(1, load_wh=load_wh, pv_wh=pv_wh), slot_s)
-    planned, expected = battery.plan(fleet, state, Flows.of(1, load_wh=load_wh, pv_wh=pv_wh), slot_s)
+    flows, after = battery.dispatch(fleet, state, Flows.of(1, load_wh=load_wh, pv_wh=pv_wh), at(slot_s))
+    planned, expected = battery.plan(fleet, state, Flows.of(1, load_wh=load_wh, pv_wh=pv_wh), at(slot_s))
     assert (planned.charge_wh, planned.discharge_wh) == (flows.charge_wh, flows.discharge_wh)
     assert expected.storage_wh == after.storage_wh
     assert after.temperature_mk.tolist() == [293_000]
@@ -102,7 +103,7 @@ def test_members_do_not_touch_each_others_storage() -> None:
     fleet = Fleet.of(2, battery_wh=6000, battery_w=3000)
     flows = Flows(np.array([0, 800]), np.array([1000, 0]), *np.zeros((2, 2), np.int64))
     after, state = ASSETS.make("battery", one_way_efficiency_share=1.0).dispatch(
-        fleet, AssetState.of(2, storage_wh=np.array([0, 500])), flows, 3600
+        fleet, AssetState.of(2, storage_wh=np.array([0, 500])), flows, at()
     )
     assert state.storage_wh.tolist() == [1000, 0]
     assert after.net_wh.tolist() == [0, -300]

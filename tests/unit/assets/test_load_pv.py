@@ -1,6 +1,7 @@
 """Load and PV."""
 
 import numpy as np
+from tests.fakes.asset_contexts import at
 
 from commonwatt.assets import ASSETS, Flows
 from commonwatt.core.members import Fleet
@@ -13,8 +14,8 @@ def flows(pv_wh: list[int]) -> Flows:
 
 def clipped(inverter_w: int, pv_wh: int, slot_s: int) -> int:
     fleet = Fleet.of(1, pv_w=9000, inverter_w=inverter_w)
-    planned, _ = ASSETS.make("pv").plan(fleet, AssetState.of(1), flows([pv_wh]), slot_s)
-    dispatched, _ = ASSETS.make("pv").dispatch(fleet, AssetState.of(1), flows([pv_wh]), slot_s)
+    planned, _ = ASSETS.make("pv").plan(fleet, AssetState.of(1), flows([pv_wh]), at(slot_s))
+    dispatched, _ = ASSETS.make("pv").dispatch(fleet, AssetState.of(1), flows([pv_wh]), at(slot_s))
     assert planned.pv_wh.tolist() == dispatched.pv_wh.tolist()
     return int(dispatched.pv_wh[0])
 
@@ -22,7 +23,7 @@ def clipped(inverter_w: int, pv_wh: int, slot_s: int) -> int:
 def test_load_is_as_it_comes() -> None:
     given, state = flows([100]), AssetState.of(1, storage_wh=7)
     for step in (ASSETS.make("load").plan, ASSETS.make("load").dispatch):
-        after, left = step(Fleet.of(1), state, given, 3600)
+        after, left = step(Fleet.of(1), state, given, at())
         assert after.load_wh.tolist() == [400]
         assert left.storage_wh.tolist() == [7]
 

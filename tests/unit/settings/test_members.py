@@ -37,7 +37,7 @@ def test_members_keep_the_order_of_the_file(tmp_path: Path) -> None:
         ("anna,prosumer,5000", 'anna,prosumer,"5,5"', "members.csv:2 pv_w: expected a whole number (no comma in numbers; larger units such as kWh become Wh), found '5,5'"),
         ("anna,prosumer", "anna,producer", "members.csv:2 role: expected one of consumer, prosumer (did you mean prosumer?), found 'producer'"),
         ("ben,consumer,0", "ben,consumer,10", "members.csv:3 pv_w: expected 0 for a consumer (or role prosumer), found 10"),
-        ("zero_intelligence", "zero_inteligence", "members.csv:3 strategy: expected one of truthful, zero_intelligence (did you mean zero_intelligence?), found 'zero_inteligence'"),
+        ("zero_intelligence", "zero_inteligence", "members.csv:3 strategy: expected one of aggressive, conservative, forecast_based, truthful, zero_intelligence (did you mean zero_intelligence?), found 'zero_inteligence'"),
         ("250000,100000,10000", "250000,-1,10000", "members.csv:2 sell_limit_micro_per_kwh: expected at least 0 (or tariff.allow_negative = true), found -1"),
         ("250000,100000,10000", "250000,100000,0", "members.csv:2 connection_w: expected 1..2147483647, found '0'"),
         ("ben,consumer", "anna,consumer", "members.csv:3 id: expected an id of its own (as members.csv:2 id has), found 'anna'"),

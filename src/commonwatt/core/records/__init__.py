@@ -14,6 +14,7 @@ from commonwatt.core.records.after import (
     Statement,
 )
 from commonwatt.core.records.before import (
+    NOTHING_TRADED,
     Agreement,
     Escrow,
     Forecasts,
@@ -21,6 +22,7 @@ from commonwatt.core.records.before import (
     History,
     Observed,
     Plans,
+    PriceHistory,
     Reason,
     Trades,
     Verdict,
@@ -29,6 +31,7 @@ from commonwatt.core.records.before import (
 
 __all__ = [
     "LEG_ENERGY_SIGN",
+    "NOTHING_TRADED",
     "Agreement",
     "AssetState",
     "Dispatch",
@@ -41,6 +44,7 @@ __all__ = [
     "Legs",
     "Observed",
     "Plans",
+    "PriceHistory",
     "Quality",
     "Readings",
     "Reason",

@@ -56,6 +56,26 @@ class Plans(Columns):
     """Of which from storage (positive: discharge, negative: charge)."""
 
 
+@dataclass(frozen=True)
+class PriceHistory:
+    """What neighbours traded in the settled slots of a run, one row a slot from `first_slot` on; public knowledge."""
+
+    first_slot: int
+    slot_s: int
+    """Length of a slot in seconds."""
+    energy_wh: Ints
+    """Energy that changed hands, shape (slots,)."""
+    price_micro_per_kwh: Ints
+    """What buyers paid on average, weighted by energy, without fees and taxes, rounded down; 0 where nothing was traded."""
+
+    def __len__(self) -> int:
+        return len(self.energy_wh)
+
+
+NOTHING_TRADED = PriceHistory(0, 3600, np.zeros(0, np.int64), np.zeros(0, np.int64))
+"""Before the first settled slot."""
+
+
 class Reason(IntEnum):
     """Why an order was not (fully) filled."""
 

@@ -135,7 +135,8 @@ def _agreement_findings(
     else:
         found = differences(f"trades slot {slot}", again.trades, published.trades)
     # What the mechanism filled and the published trades do not was cut by the grid, and says so; nothing else does.
-    rest = np.where(again.reason == Reason.FILLED, int(Reason.CURTAILED), again.reason)
+    lost = published.trades.filled_wh(len(orders)) < again.trades.filled_wh(len(orders))
+    rest = np.where(lost, int(Reason.CURTAILED), again.reason)
     return found + _reason_findings(slot, with_filled(orders, published.trades, rest).reason, reason)
 
 

@@ -1,0 +1,34 @@
+"""`commonwatt new`: a template file for a new answer of a room."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = """Example:
+
+    commonwatt new clearing my_auction
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EXAMPLE)(new)
+
+
+def new(
+    room: Annotated[str, typer.Argument(help="A room, such as clearing; `commonwatt list` shows them.")],
+    name: Annotated[str, typer.Argument(help="Name of the answer in lower_case; settings use it.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="New folder of a plug-in project; default: the room's own folder in a source checkout, else commonwatt-NAME.",
+        ),
+    ] = None,
+) -> None:
+    """Write a template for a new mechanism, policy or strategy that already keeps its room's promises, and say what to do next."""
+    from commonwatt.wiring.drafting import DraftRequest, draft_lines
+
+    for line in draft_lines(DraftRequest(room, name, out, Path.cwd())):
+        typer.echo(line)

@@ -1,0 +1,55 @@
+"""Every answer that a setting can name trades a day through the command line, and the audit confirms it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.fakes.small_runs import commonwatt
+
+from commonwatt.assets import ALWAYS
+from commonwatt.wiring.catalogue import ROOMS
+
+ONE_DAY = ("--from", "2024-05-07", "--to", "2024-05-08", "--set", "ledger.chain=memory")
+AT_A_GATE = ("market.timing=ex_ante", "forecasting.model=median_14d")
+CHOICES = {
+    "bidding.strategy": ROOMS["bidding"].names(),
+    "forecasting.model": ROOMS["forecasting"].names(),
+    "assets.storage": [name for name in ROOMS["assets"].names() if name not in ALWAYS],
+    "pricing.policy": ROOMS["pricing"].names(),
+    "grid.model": ROOMS["grid"].names(),
+}
+"""In as many days as the largest room has answers every answer has its turn."""
+DAYS = [
+    tuple(f"{key}={names[day % len(names)]}" for key, names in CHOICES.items())
+    for day in range(max(map(len, CHOICES.values())))
+]
+
+
+def settings(overrides: tuple[str, ...]) -> list[str]:
+    return [word for override in overrides for word in ("--set", override)]
+
+
+@pytest.mark.parametrize("timing", ["ex_ante", "ex_post"])
+@pytest.mark.parametrize("overrides", DAYS, ids=" ".join)
+def test_a_day_trades_and_passes_the_audit(
+    tmp_path: Path, little_street: Path, overrides: tuple[str, ...], timing: str
+) -> None:
+    overrides = (f"market.timing={timing}", *overrides)
+    said = commonwatt("run", little_street, *ONE_DAY, *settings(overrides), "--out", tmp_path)
+    assert said.code == 0, said.both
+    assert "Energy 0 Wh off, money 0 off, ledger verified" in said.out
+
+
+def test_the_audit_of_slots_that_the_grid_cut_says_what_it_could_not_judge(tmp_path: Path, little_street: Path) -> None:
+    overrides = (
+        *AT_A_GATE,
+        "market.clearing=two_round_double_auction",
+        "grid.model=capacity",
+        "grid.connection_share=0.05",
+    )
+    said = commonwatt("run", little_street, *ONE_DAY, *settings(overrides), "--out", tmp_path)
+    assert said.code == 0, said.both
+    audited = commonwatt("audit", tmp_path)
+    assert audited.code == 0, audited.both
+    assert "slots failed or were cut, and what grid 'capacity' said is not public" in audited.out
