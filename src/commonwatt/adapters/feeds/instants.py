@@ -61,9 +61,9 @@ def instants(file: DataFile, column: str, zones: Zones) -> tuple[Ints, Flags, li
     stamps = [*_stamps(encoded.dictionary, zones), _Stamp(fault=_FORM)]
     faults = np.array([bool(s.fault) for s in stamps])
     found = _mix(file, column, codes, stamps, zones)
-    if not found:
-        bad = faults[codes]
-        found = file.listed(bad, column, lambda row: stamps[codes[row]].fault)
+    # Of times without a zone among others, one finding says enough.
+    told = np.array([bool(s.fault) and not (found and s.offset_s is None and s.fault != _FORM) for s in stamps])
+    found += file.listed(told[codes], column, lambda row: stamps[codes[row]].fault)
     values = np.array([s.instant_us for s in stamps], np.int64)
     return values[codes], ~faults[codes], found
 
