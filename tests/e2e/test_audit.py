@@ -16,7 +16,7 @@ from commonwatt.core.errors import InvalidInput
 from commonwatt.services.schemas import PUBLIC, SCHEMAS
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 
-CHECKS = 12
+LEAST_CHECKS = 12
 ANCHOR = "the chain anchors the root of these files"
 
 
@@ -36,7 +36,7 @@ def assert_failed(said: Said, *reasons: str) -> None:
 def test_the_public_folder_alone_is_enough(public: Path) -> None:
     said = commonwatt("audit", public, cwd=public.parent)
     assert said.code == 0, said.both
-    assert said.out.count("  ok ") == CHECKS
+    assert said.out.count("  ok ") == len(said.out.splitlines()) - 1 >= LEAST_CHECKS
     assert said.out.endswith("Everything that could be checked is right.\n")
     assert "not checked" not in said.out
 
@@ -44,7 +44,7 @@ def test_the_public_folder_alone_is_enough(public: Path) -> None:
 def test_a_whole_run_is_audited_by_its_public_folder(community_run: Path) -> None:
     result = audit_run(AuditRequest(community_run))
     assert result.passed
-    assert len(result.checks) == CHECKS
+    assert len(result.checks) >= LEAST_CHECKS
 
 
 def test_an_audit_leaves_what_it_looks_at_as_it_is(public: Path, p2pet_run: Path) -> None:
@@ -144,10 +144,9 @@ CHANGES: dict[str, Callable[[object], object]] = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("cell", CELLS, ids="-".join)
-@pytest.mark.parametrize(
-    "change", ["another value", *(pytest.param(name, marks=pytest.mark.full) for name in list(CHANGES)[1:])]
-)
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_value_of_any_column_is_found_by_more_than_the_anchor(
     one_day: Path, tmp_path: Path, cell: tuple[str, str], change: str
 ) -> None:
@@ -170,7 +169,9 @@ def test_a_missing_file_is_named(public: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["members.parquet", "readings.parquet", "chain.sqlite", "manifest.json", "settings.toml", "inputs.json"]
 )
-@pytest.mark.parametrize("damage", ["garbage", "half", "empty"])
+@pytest.mark.parametrize(
+    "damage", ["half", pytest.param("garbage", marks=pytest.mark.full), pytest.param("empty", marks=pytest.mark.full)]
+)
 def test_a_damaged_file_is_a_finding_and_no_traceback(public: Path, name: str, damage: str) -> None:
     data = (public / name).read_bytes()
     spoiled = {"garbage": b"\x00\xff garbage" * 40, "half": data[: len(data) // 2], "empty": b""}[damage]
@@ -188,7 +189,7 @@ def test_a_damaged_file_is_exit_1(public: Path) -> None:
 
 def test_an_added_file_is_found(public: Path) -> None:
     (public / "notes.txt").write_text("trust me")
-    assert "public/notes.txt: expected no such file" in "\n".join(audit_run(AuditRequest(public)).lines)
+    assert "public/notes.txt: expected a file of a run" in "\n".join(audit_run(AuditRequest(public)).lines)
 
 
 def test_a_folder_that_is_no_run_is_bad_input(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def findings_of(said: Said) -> list[str]:
     assert said.out == ""
     lines = said.err.splitlines()
     if len(lines) > 1:
-        assert lines[-1] == f"{len(lines) - 1} findings; nothing was written."
+        assert lines[-1] == f"{len(lines) - 1} findings."
         lines = lines[:-1]
     assert lines
     assert [line for line in lines if not FINDING.match(line)] == []
@@ -33,7 +33,7 @@ class Quiet:
 
     def stage(self, name: str, total: int | None = None) -> None:
         """No run gets here."""
-        pytest.fail(f"{name} began")
+        pytest.fail(f"{name} of {total} steps began")
 
     def at(self, done: int) -> None:
         """No run gets here."""

@@ -9,15 +9,16 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.fakes.small_runs import Said, command, commonwatt, copied, environment, files_of, promised, read_json
 
-DAYS = ("--from", "2024-05-07", "--to", "2024-05-09")
-STEPS = {"community": 48, "p2pet": 96}
-"""Half slots of two days by preset."""
+DAYS = ("--from", "2024-05-07", "--to", "2024-05-08")
+STEPS = {"community": 24, "p2pet": 48}
+"""Half slots of the day by preset."""
 
 
 def journalled(run: Path) -> int:
@@ -81,18 +82,26 @@ def assert_as_undisturbed(out: Path, undisturbed: Path, total: int, at_least: in
 
 @pytest.fixture(scope="session", params=["community", "p2pet"])
 def undisturbed(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, street_with_gaps: Path
+    request: pytest.FixtureRequest, once: Callable[[str, Callable[[Path], object]], Path], street_with_gaps: Path
 ) -> tuple[Path, Path, str]:
-    """A street with its key file, and the two days of it that nobody stopped, by preset."""
-    folder = tmp_path_factory.mktemp(f"undisturbed-{request.param}")
-    street, out = copied(street_with_gaps, folder / "street"), folder / "out"
-    said = commonwatt("run", street, "--out", out, *DAYS, "--preset", request.param)
-    assert said.code == 0, said.both
-    assert read_json(out / "timing.json")["executed_steps"] == STEPS[request.param]
-    return street, out, request.param
+    """A street with its key file, and the day of it that nobody stopped, by preset."""
+    preset = str(request.param)
+
+    def make(folder: Path) -> None:
+        street = copied(street_with_gaps, folder / "street")
+        said = commonwatt("run", street, "--out", folder / "out", *DAYS, "--preset", preset)
+        assert said.code == 0, said.both
+        assert read_json(folder / "out" / "timing.json")["executed_steps"] == STEPS[preset]
+
+    folder = once(f"undisturbed-{preset}", make)
+    return folder / "street", folder / "out", preset
 
 
-KILLS = [30, *(pytest.param(rows, marks=pytest.mark.full) for rows in (1, 2, 3, 13, 24, 25, 40, 47))]
+of_community = pytest.mark.parametrize("undisturbed", ["community"], indirect=True)
+of_p2pet = pytest.mark.parametrize("undisturbed", ["p2pet"], indirect=True)
+
+
+KILLS = [13, *(pytest.param(rows, marks=pytest.mark.full) for rows in (1, 2, 3, 22, 23, 24))]
 
 
 @pytest.mark.parametrize("rows", KILLS)
@@ -107,6 +116,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(undisturbed: tuple[Path, Path, s
     assert_as_undisturbed(out, whole, STEPS[preset], at_least=min(at_kill, STEPS[preset]))
 
 
+@of_community
 @pytest.mark.parametrize(
     "file",
     [
@@ -149,6 +159,7 @@ def test_a_run_killed_again_and_again_at_any_instant_ends_the_same(
     assert_as_undisturbed(out, whole, STEPS[preset], at_least=min(at_kill, STEPS[preset]))
 
 
+@of_p2pet
 def test_ctrl_c_stops_after_a_whole_step_and_says_how_to_go_on(
     undisturbed: tuple[Path, Path, str], tmp_path: Path
 ) -> None:
@@ -173,6 +184,7 @@ def test_ctrl_c_while_the_input_is_read_is_no_traceback(street_with_gaps: Path, 
     assert "Traceback" not in said.both
 
 
+@of_community
 def test_resuming_a_finished_run_executes_nothing_and_changes_nothing(
     undisturbed: tuple[Path, Path, str], tmp_path: Path
 ) -> None:
@@ -259,13 +271,15 @@ def test_resuming_with_another_input_is_refused(
     assert _rows(out) == rows
 
 
-def test_resuming_without_the_csv_of_the_run_is_refused_before_anything_is_written(
+def test_a_finished_run_gets_its_csv_files_by_resuming_it(
     community_run: Path, little_street: Path, tmp_path: Path
 ) -> None:
     out = copied(community_run, tmp_path / "out")
-    said = commonwatt("run", little_street, "--out", out, "--resume")
-    assert said.code == 2
-    assert "--csv" in said.err
+    for path in (out / "public").glob("*.csv"):
+        path.unlink()
+    assert commonwatt("run", little_street, "--out", out, "--resume").code == 0
+    assert not list((out / "public").glob("*.csv"))
+    assert commonwatt("run", little_street, "--out", out, "--resume", "--csv").code == 0
     assert promised(out) == promised(community_run)
 
 
@@ -290,6 +304,7 @@ def test_resuming_with_another_key_file_is_refused(community_run: Path, little_s
     assert promised(out) == promised(community_run)
 
 
+@of_community
 def test_two_processes_do_not_share_a_run(undisturbed: tuple[Path, Path, str], tmp_path: Path) -> None:
     street, _, preset = undisturbed
     out = tmp_path / "out"
@@ -306,6 +321,7 @@ def test_two_processes_do_not_share_a_run(undisturbed: tuple[Path, Path, str], t
         stopped(process, signal.SIGKILL)
 
 
+@pytest.mark.full
 def test_a_lost_live_chain_is_made_again_from_the_journal(undisturbed: tuple[Path, Path, str], tmp_path: Path) -> None:
     street, whole, preset = undisturbed
     out = copied(whole, tmp_path / "out")

@@ -67,10 +67,10 @@ def input_hash(community: OpenCommunity, slots: range) -> bytes:
     return hashlib.sha3_256(b"".join(hashlib.sha3_256(part).digest() for part in parts)).digest()
 
 
-def run_identity(inputs: bytes, terms: LedgerTerms, operator_key: bytes, csv: bool) -> str:
-    """What a resumed run must share with the one it goes on with: the inputs, the key file and the form of its public files, as hex."""
+def run_identity(inputs: bytes, terms: LedgerTerms, operator_key: bytes) -> str:
+    """What a resumed run must share with the one it goes on with: the inputs and the key file, as hex."""
     digest = hashlib.sha3_256(inputs + hashlib.sha3_256(encode(terms)).digest() + address_of_secret(operator_key))
-    return digest.hexdigest() + (" csv" if csv else "")
+    return digest.hexdigest()
 
 
 def inputs_json(community: OpenCommunity, slots: range) -> str:

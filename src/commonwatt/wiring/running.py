@@ -90,7 +90,7 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
     load_wh = community.feed.load_wh[first : first + len(slots)]
     deposits = settings.member_deposits_nano(load_wh, len(slots) * settings.community.slot_s)
     terms = terms_of(settings, keys, deposits)
-    journal = SqliteJournal(folder.journal, run_identity(identity, terms, keys.operator_key(), request.csv))
+    journal = SqliteJournal(folder.journal, run_identity(identity, terms, keys.operator_key()))
     try:
         ledger = open_ledger(
             settings.ledger.chain, folder.live_chain, terms.community, keys.operator_key(), settings.ledger.executor

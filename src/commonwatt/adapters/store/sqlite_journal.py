@@ -53,7 +53,7 @@ class SqliteJournal:
         (found,) = self._db.execute("SELECT value FROM identity WHERE key = 'input'").fetchone()
         if found != identity:
             raise JournalError(
-                f"{self._path.parent.parent}: expected a run of the same input (settings, data, key file, dates, --csv) to resume, was of another"
+                f"{self._path.parent.parent}: expected a run of the same input (settings, data, key file, dates) to resume, was of another"
             )
 
     def _last(self) -> tuple[int, bytes]:
