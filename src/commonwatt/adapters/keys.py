@@ -14,8 +14,8 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from commonwatt.core.errors import InvalidInput
-from commonwatt.core.findings import Finding, require
+from commonwatt.core.errors import InvalidInput, require
+from commonwatt.core.findings import Finding
 from commonwatt.core.units import Ints
 from commonwatt.crypto.secp256k1 import CURVE_ORDER, SECRET_BYTES, address_of_secret
 from commonwatt.crypto.signatures import Signer

@@ -14,12 +14,9 @@ CommonwattError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from commonwatt.core.findings import Finding
+from commonwatt.core.findings import Finding
 
 
 class CommonwattError(Exception):
@@ -64,3 +61,10 @@ class LedgerError(CommonwattError, RuntimeError):
 
 class MissingExtra(CommonwattError, ImportError):  # noqa: N818
     """An answer needs a package that is not installed; the message says how to install it."""
+
+
+def require(findings: Iterable[Finding]) -> None:
+    """Raise one `InvalidInput` with all findings, or do nothing when there are none."""
+    found = tuple(findings)
+    if found:
+        raise InvalidInput(found)

@@ -1,12 +1,10 @@
-"""What a check reports: findings as data; `require` turns them into one error."""
+"""What a check reports: findings as data; `errors.require` turns them into one error."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from commonwatt.core.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -20,13 +18,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.where}: expected {self.expected}, found {self.found}"
-
-
-def require(findings: Iterable[Finding]) -> None:
-    """Raise one `InvalidInput` with all findings, or do nothing when there are none."""
-    found = tuple(findings)
-    if found:
-        raise InvalidInput(found)
 
 
 def one_of(name: str, choices: Iterable[str]) -> str:

@@ -11,8 +11,8 @@ from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from commonwatt.core.errors import MissingExtra
-from commonwatt.core.findings import Finding, one_of, require
+from commonwatt.core.errors import MissingExtra, require
+from commonwatt.core.findings import Finding, one_of
 
 NEEDS = frozenset({"readings", "sums", "proofs", "orders", "feeder", "signatures"})
 """What an answer may declare that it must be given."""

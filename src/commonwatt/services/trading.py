@@ -8,8 +8,7 @@ from commonwatt.bidding import BiddingContext, Wishes
 from commonwatt.clearing import promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.determinism import stream
-from commonwatt.core.errors import BrokenPromise, SlotFailed
-from commonwatt.core.findings import require
+from commonwatt.core.errors import BrokenPromise, SlotFailed, require
 from commonwatt.core.orders import OrderBook, book_findings
 from commonwatt.core.records import (
     NOTHING_TRADED,

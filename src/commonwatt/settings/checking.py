@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from commonwatt.core.findings import Finding, require
+from commonwatt.core.errors import require
+from commonwatt.core.findings import Finding
 from commonwatt.core.members import Member
 from commonwatt.core.units import slot_energy_wh
 from commonwatt.settings import sections as s

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from commonwatt.adapters.csv_table import read_bytes, read_csv
 from commonwatt.bidding import BIDDINGS
-from commonwatt.core.findings import Finding, one_of, require
+from commonwatt.core.errors import require
+from commonwatt.core.findings import Finding, one_of
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.settings import sections as s

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from commonwatt.adapters.datasets import example_folder
-from commonwatt.core.findings import Finding, require
+from commonwatt.core.errors import require
+from commonwatt.core.findings import Finding
 from commonwatt.settings import sections as s
 from commonwatt.settings.layers import Tables, parsed, preset
 from commonwatt.settings.loading import FILE_NAME, MEMBERS_NAME

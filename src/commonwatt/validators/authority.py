@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from commonwatt.core.findings import Finding, require
+from commonwatt.core.errors import require
+from commonwatt.core.findings import Finding
 from commonwatt.core.records import Election
 from commonwatt.validators.base import ElectionContext
 

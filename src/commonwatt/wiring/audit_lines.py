@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from commonwatt.core.accounts import FIRST_MEMBER
-from commonwatt.core.findings import Finding, one_of, require
+from commonwatt.core.errors import require
+from commonwatt.core.findings import Finding, one_of
 from commonwatt.services.audit import SHOWN, Audited, Check
 from commonwatt.services.public import PublicTables
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from commonwatt.adapters.ledger import open_export
 from commonwatt.adapters.store.run_folder import CHAIN, MANIFEST, file_hashes, files_root, read_manifest, read_public
-from commonwatt.core.errors import InvalidInput, LedgerError
-from commonwatt.core.findings import Finding, require
+from commonwatt.core.errors import InvalidInput, LedgerError, require
+from commonwatt.core.findings import Finding
 from commonwatt.services.audit import CHECKS, CLAIM_CHECKS, Audited, Check, check_form
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.ports import AnchorCall, ChainCheck, LedgerReader

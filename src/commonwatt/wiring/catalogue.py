@@ -5,8 +5,8 @@ from typing import Any
 from commonwatt.assets import ASSETS
 from commonwatt.bidding import BIDDINGS
 from commonwatt.clearing import CLEARINGS
-from commonwatt.core.errors import MissingExtra
-from commonwatt.core.findings import Finding, one_of, require
+from commonwatt.core.errors import MissingExtra, require
+from commonwatt.core.findings import Finding, one_of
 from commonwatt.core.registry import Registry
 from commonwatt.forecasting import FORECASTINGS
 from commonwatt.grid import GRIDS

@@ -17,7 +17,8 @@ from typing import Any, Final
 
 import commonwatt
 from commonwatt.core import records
-from commonwatt.core.findings import Finding, one_of, require
+from commonwatt.core.errors import require
+from commonwatt.core.findings import Finding, one_of
 from commonwatt.core.registry import NEEDS, Answer, Registry, class_name
 from commonwatt.settings.rooms import ROOMS as SECTION_ROOMS
 from commonwatt.wiring.catalogue import ROOMS

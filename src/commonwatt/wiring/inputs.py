@@ -9,7 +9,8 @@ from importlib.metadata import version
 
 import commonwatt
 from commonwatt.core.encoding import encode
-from commonwatt.core.findings import Finding, require
+from commonwatt.core.errors import require
+from commonwatt.core.findings import Finding
 from commonwatt.crypto.secp256k1 import address_of_secret
 from commonwatt.services.ports import LedgerTerms
 from commonwatt.settings.checking import OpenCommunity

@@ -13,7 +13,8 @@ import numpy as np
 from commonwatt.adapters.feeds.gaps import filled, gap_findings
 from commonwatt.adapters.feeds.instants import Zones, instants
 from commonwatt.adapters.feeds.rows import NET, DataFile, energies, energy_columns, member_indices, read_data
-from commonwatt.core.findings import Finding, require
+from commonwatt.core.errors import require
+from commonwatt.core.findings import Finding
 from commonwatt.core.records import Quality
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.units import SECONDS_PER_HOUR, Flags, Ints

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from commonwatt.adapters.store.files import write_csv, write_json, write_table, write_text
 from commonwatt.core.determinism import merkle_root
-from commonwatt.core.errors import InvalidInput
-from commonwatt.core.findings import Finding, require
+from commonwatt.core.errors import InvalidInput, require
+from commonwatt.core.findings import Finding
 from commonwatt.services.ports import Head
 from commonwatt.services.schemas import PUBLIC, SCHEMAS
 
