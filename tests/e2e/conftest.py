@@ -66,5 +66,6 @@ def community_run(once: Callable[[str, Make], Path], little_street: Path) -> Pat
 
 @pytest.fixture(scope="session")
 def p2pet_run(once: Callable[[str, Make], Path], street_with_gaps: Path) -> Path:
-    """Three days under the preset `p2pet`, with gaps and corrections, on the embedded chain. Read only."""
-    return once("p2pet-run", lambda folder: _run(street_with_gaps, "--out", folder, "--preset", "p2pet"))
+    """Two days under the preset `p2pet`, with gaps and corrections, on the embedded chain. Read only."""
+    asked = ("--preset", "p2pet", "--from", "2024-05-07")
+    return once("p2pet-run", lambda folder: _run(street_with_gaps, "--out", folder, *asked))

@@ -93,7 +93,7 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     assert has(lines, "taxes_micro_per_kwh", "tax_micro_per_kwh")
     assert has(lines, "time_zone", "Europe/Zurich?", "Europe/Zurick")
     assert has(lines, "clearing", "did you mean uniform_price?", "uniform_prise")
-    assert has(lines, "policy", "one of midpoint", "middle")
+    assert has(lines, "pricing.policy", "midpoint", "'middle'")
     assert has(lines, "members.csv:4 battery_initial_wh", "at most battery_wh 5000", "9000")
     assert has(lines, "members.csv:2 battery_min_wh", "at most battery_wh 4000", "4500")
     assert has(lines, "members.csv:5 id", "../flat-1")
