@@ -83,7 +83,7 @@ def _pseudonym(tables: PublicTables, member: str, directory: Path) -> str:
     if path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
     if member not in known:
-        require([Finding("--member", one_of(member, [*known, *tables.pseudonyms]), member)])
+        require([Finding("--member", one_of(member, known or tables.pseudonyms), member)])
     return known[member]
 
 

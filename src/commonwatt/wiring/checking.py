@@ -4,6 +4,7 @@ from pathlib import Path
 from shlex import quote
 
 from commonwatt.settings.checking import open_community
+from commonwatt.wiring.inputs import slots_of
 
 
 def check_lines(file: Path, preset: str | None, overrides: tuple[str, ...]) -> list[str]:
@@ -17,11 +18,14 @@ def check_lines(file: Path, preset: str | None, overrides: tuple[str, ...]) -> l
     settings, feed = community.settings, community.feed
     slots = feed.slots()
     first, last = (settings.slots.local_start(slot, settings.zone).date() for slot in (slots.start, slots.stop - 1))
+    run = slots_of(community, None, None)
+    days = [settings.slots.local_start(slot, settings.zone).date() for slot in (run.start, run.stop - 1)]
     chosen = ", ".join(f"{room} {choice.name}" for room, choice in settings.choices.items())
     return [
         f"{settings.community.name}: no faults found.",
         f"{len(settings.members)} members, {len(slots)} slots of {settings.community.slot_s} s with data, {first} to {last}.",
         f"Design {settings.community.design}, {settings.market.timing}: {chosen}.",
+        f"A run covers {days[0]} to {days[1]}, both included: [data] from and to, or --from and --to, choose other days.",
         *feed.notices(),
         f"Next: commonwatt run {quote(str(file))}",
     ]

@@ -35,7 +35,12 @@ def slots_of(community: OpenCommunity, first: str | None, end: str | None) -> ra
     grid, zone = settings.slots, settings.zone
     found = []
     days: list[dt.date | None] = []
-    for flag, text in (("--from", first or settings.data.from_), ("--to", end or settings.data.to)):
+    # Where a day comes from is where it is to be mended.
+    wheres = [
+        "--from" if first else f"{settings.file.name} data.from",
+        "--to" if end else f"{settings.file.name} data.to",
+    ]
+    for flag, text in zip(wheres, (first or settings.data.from_, end or settings.data.to), strict=True):
         try:
             days.append(dt.date.fromisoformat(text) if text else None)
         except ValueError:
@@ -46,13 +51,14 @@ def slots_of(community: OpenCommunity, first: str | None, end: str | None) -> ra
     stop = grid.slots_of_days(ends, ends, zone).start if ends else data.stop
     if start >= stop:
         require(
-            [Finding("--to", f"a day after {begins or 'the first of the data'}", str(ends or "the end of the data"))]
+            [Finding(wheres[1], f"a day after {begins or 'the first of the data'}", str(ends or "the end of the data"))]
         )
-    covered = f"days within the data, {grid.local_start(data.start, zone).date()} to {grid.local_start(data.stop, zone).date()}"
+    last = grid.local_start(data.stop, zone).date()
+    covered = f"days within the data, {grid.local_start(data.start, zone).date()} to {last} (`to` is not included)"
     if start < data.start:
-        found.append(Finding("--from", covered, str(begins)))
+        found.append(Finding(wheres[0], covered, str(begins)))
     if stop > data.stop:
-        found.append(Finding("--to", covered, str(ends)))
+        found.append(Finding(wheres[1], covered, str(ends)))
     require(found)
     return range(start, stop)
 

@@ -100,7 +100,7 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
             progress = trade_days(market, journal, slots, _telling(watcher))
             watcher.stage("closing the books")
             tables = watch.measured("close", _close, folder, community, market, journal, slots, request.csv)
-            notes = (market.ledger.note,) if market.ledger.note else ()
+            notes = (*community.feed.notices(), *((market.ledger.note,) if market.ledger.note else ()))
             facts = facts_of(community, market, slots, tables, progress.waiting)
         finally:
             ledger.close()

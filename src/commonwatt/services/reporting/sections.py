@@ -104,7 +104,7 @@ def _members(results: Results) -> str:
 
     def row(name: str, rows: list[int], origin: str) -> list[str]:
         nano = [int(column[rows].sum()) for column in amounts]
-        share = percent(1 - nano[0] / nano[1]) if nano[1] > 0 else "earns"
+        share = "earns" if nano[1] <= 0 else percent(1 - nano[0] / nano[1]) if nano[0] >= 0 else "all"
         saved, *plain = (money(amount, "").strip() for amount in (shown_saving_nano(nano[1], nano[0]), *nano))
         return [name, origin, saved, share, *plain, *(kwh(int(column[rows].sum())) for column in volumes)]
 
@@ -124,7 +124,7 @@ def _members(results: Results) -> str:
     heads += ["From neighbours kWh", "To neighbours kWh"]
     text = paragraph(
         "Without: the same meters, all bought from the grid with fees and taxes, all surplus sold to it. A minus sign means that the "
-        "member is paid; \u201cearns\u201d, that it is paid even without a market."
+        "member is paid; \u201cearns\u201d, that it is paid even without a market; \u201call\u201d, that the market turns its bill into an income."
     )
     return text + Table("Members", heads, body, texts=2, foot=row("Together", ranked, "")).html()
 
