@@ -10,7 +10,7 @@ from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates
-from commonwatt.core.welfare import exact_sum
+from commonwatt.core.units import exact_sum
 from commonwatt.pricing import Pricing
 
 PROMISES = frozenset({"budget_balance", "limits", "efficiency", "order_independence"})

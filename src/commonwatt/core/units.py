@@ -55,8 +55,7 @@ def parts_per_million(share: float) -> int:
     return round(share * 1_000_000)
 
 
-def exact_sum(column: Ints) -> int:
-    """The sum of a column as a Python integer, also where int64 would wrap."""
-    if len(column) and max(abs(int(column.max())), abs(int(column.min()))) > (2**63 - 1) // len(column):
-        return sum(column.tolist())
-    return int(column.sum())
+def exact_sum(values: Ints) -> int:
+    """The sum of int64 values as a Python integer, also where it leaves the range of int64 (up to 2**31 values)."""
+    # High and low halves: each stays below 2**32 in size, so neither sum can overflow.
+    return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())

@@ -6,7 +6,7 @@ import numpy as np
 
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Trades
-from commonwatt.core.units import ENERGY_LIMIT_WH, PRICE_LIMIT_MICRO_PER_KWH, Ints
+from commonwatt.core.units import ENERGY_LIMIT_WH, PRICE_LIMIT_MICRO_PER_KWH, Ints, exact_sum
 
 
 def welfare_nano(book: OrderBook, trades: Trades) -> int:
@@ -45,12 +45,6 @@ def optimum_welfare_nano(book: OrderBook) -> int:
     price = int(limit[order[np.searchsorted(np.cumsum(book.energy_wh[order]), demand_wh)]])
     gain = np.maximum(np.where(book.is_sell, price - limit, limit - price), 0)
     return exact_sum(gain * book.energy_wh)
-
-
-def exact_sum(values: Ints) -> int:
-    """The sum of int64 values as a Python integer, also where it leaves the range of int64 (up to 2**31 values)."""
-    # High and low halves: each stays below 2**32 in size, so neither sum can overflow.
-    return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())
 
 
 def _require_range(book: OrderBook, energy_wh: Ints) -> None:

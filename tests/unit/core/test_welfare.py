@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.fakes.books import book_of
 
 from commonwatt.core.records import Trades
-from commonwatt.core.welfare import exact_sum, optimum_welfare_nano, welfare_nano
+from commonwatt.core.units import exact_sum
+from commonwatt.core.welfare import optimum_welfare_nano, welfare_nano
 
 MOST = 2**31 - 1
 
