@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from commonwatt.clearing import Clearing, ClearingContext
 from commonwatt.core.determinism import stream
+from commonwatt.core.orders import OrderBook
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.tariff import Rates
+from commonwatt.core.units import Ints
 from commonwatt.metering import Metering
 from commonwatt.pricing import Pricing
 from commonwatt.settlement import Settlement, SettlementContext
@@ -62,3 +66,14 @@ class Rules:
             timing=self.timing,
             rewards_balance_nano=rewards_nano,
         )
+
+    def most_cost_nano(self, slot: int, book: OrderBook, energy_wh: Ints, members: int) -> Ints:
+        """The most that `energy_wh` of each order can cost its member at the order's limit, nano, shape (members,).
+
+        A seller pays only where its price may be negative, and clearing takes none below feed-in (`core.tariff.clearing_book`).
+        """
+        asked = np.maximum(book.limit_micro_per_kwh, self.rates(slot).feed_in_micro_per_kwh)
+        dearest = np.maximum(np.where(book.is_sell, -asked, book.limit_micro_per_kwh), 0)
+        cost = np.zeros(members, np.int64)
+        np.add.at(cost, book.member, energy_wh * dearest)
+        return cost

@@ -35,13 +35,13 @@ def trade(
     slot: int,
     net_wh: Ints,
     balances: Balances,
-    open_gates: Sequence[Trading] = (),
+    open_gates: Sequence[tuple[int, Trading]] = (),
     unable: str = "",
     prices: PriceHistory = NOTHING_TRADED,
 ) -> Trading:
     """Bid on the members' net positions, accept what is covered, let the orders meet, ask the grid.
 
-    `open_gates` are earlier slots that are not settled yet: what they may cost is no longer free, and the supplier's deposit covers them
+    `open_gates` are earlier slots, with what they traded, that are not settled yet: what they may cost is no longer free, and the supplier's deposit covers them
     too. A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded. `unable` says that one
     already did, before there were positions. `prices` is what the settled slots say.
     """
@@ -103,28 +103,22 @@ def _bid(market: Market, slot: int, net_wh: Ints, prices: PriceHistory) -> Order
     return book
 
 
-def _refusals(market: Market, slot: int, book: OrderBook, balances: Balances, open_gates: Sequence[Trading]) -> Ints:
+def _refusals(
+    market: Market, slot: int, book: OrderBook, balances: Balances, open_gates: Sequence[tuple[int, Trading]]
+) -> Ints:
     """Per order FILLED where it is accepted, else GATE_SHUT or BALANCE."""
     free = balances.free_nano
     debt = np.minimum(free[FIRST_MEMBER:], 0)
     if int(free[Account.SUPPLIER]) + int(debt.sum()) < market.exposure_nano * (len(open_gates) + 1):
         return np.full(len(book), int(Reason.GATE_SHUT), np.int64)
-    wanted = _cost_nano(market, slot, book, book.energy_wh)
+    wanted = market.rules.most_cost_nano(slot, book, book.energy_wh, len(market.members))
     # What may still be debited for slots that are traded and not settled is not free any more.
-    for gate in open_gates:
-        wanted += _cost_nano(market, slot, gate.book, gate.agreement.trades.filled_wh(len(gate.book)))
+    for gate, traded in open_gates:
+        fills_wh = traded.agreement.trades.filled_wh(len(traded.book))
+        wanted += market.rules.most_cost_nano(gate, traded.book, fills_wh, len(market.members))
     in_debt = free[FIRST_MEMBER:] + balances.pending_nano[FIRST_MEMBER:] * (debt < 0) < 0
     uncovered = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
     return np.where(uncovered[book.member], int(Reason.BALANCE), int(Reason.FILLED))
-
-
-def _cost_nano(market: Market, slot: int, book: OrderBook, energy_wh: Ints) -> Ints:
-    """The most that energy at the orders' limits can cost each member; a seller pays where its price may be negative."""
-    # Clearing never takes a seller below feed-in (`core.tariff.clearing_book`).
-    asked = np.maximum(book.limit_micro_per_kwh, market.rules.rates(slot).feed_in_micro_per_kwh)
-    cost = np.zeros(len(market.members), np.int64)
-    np.add.at(cost, book.member, energy_wh * np.maximum(np.where(book.is_sell, -asked, book.limit_micro_per_kwh), 0))
-    return cost
 
 
 def _in_drawn_sequence(market: Market, slot: int, book: OrderBook) -> OrderBook:

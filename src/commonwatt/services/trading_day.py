@@ -17,7 +17,7 @@ def gate(market: Market, state: State, slot: int) -> GateHalf:
     """Until the gate: observe, forecast, plan, bid, agree, check the grid, reserve. Slot - 2 is settled, slot - 1 being delivered."""
     forecasts, plans, unable = intend(market, state, slot)
     balances = market.ledger.balances(gate_s(market, slot))
-    open_gates = [half.trading for half in state.gates.values()]
+    open_gates = [(half.slot, half.trading) for half in state.gates.values()]
     prices = state.prices(market.rules.slots.slot_s)
     trading = trade(market, slot, plans.net_wh, balances, open_gates, unable, prices)
     calls = market.ledger.sign(market_calls(slot, trading))

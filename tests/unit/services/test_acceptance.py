@@ -35,7 +35,9 @@ def balances(free: dict[int, int] | None = None, pending: dict[int, int] | None 
     return Balances(free_nano, pending_nano)
 
 
-def traded(held: Balances, net: list[int], open_gates: list[Trading] | None = None, **changes: int) -> Trading:
+def traded(
+    held: Balances, net: list[int], open_gates: list[tuple[int, Trading]] | None = None, **changes: int
+) -> Trading:
     market = with_rates(markets.market(EX_ANTE, hours=1), **changes)
     return trade(market, FIRST, np.array(net), held, open_gates or [])
 
@@ -73,8 +75,10 @@ def test_what_an_unsettled_slot_may_still_cost_is_not_free() -> None:
     filled = int(earlier.agreement.trades.filled_wh(5)[earlier.book.member == DAN].sum())
     assert filled > 0
     spoken_for = filled * markets.MEMBERS[DAN].buy_limit_micro_per_kwh
-    assert refusal(traded(balances({DAN: DAN_COST + spoken_for}), NET, [earlier]), DAN) is None
-    assert refusal(traded(balances({DAN: DAN_COST + spoken_for - 1}), NET, [earlier]), DAN) == Reason.BALANCE
+    assert refusal(traded(balances({DAN: DAN_COST + spoken_for}), NET, [(FIRST - 1, earlier)]), DAN) is None
+    assert (
+        refusal(traded(balances({DAN: DAN_COST + spoken_for - 1}), NET, [(FIRST - 1, earlier)]), DAN) == Reason.BALANCE
+    )
 
 
 def test_who_owes_more_than_is_pending_neither_buys_nor_sells() -> None:
@@ -95,9 +99,27 @@ def test_a_seller_needs_a_balance_only_where_prices_may_be_negative() -> None:
             assert refusal(trade(market, FIRST, np.array(NET), held), BOB) == Reason.BALANCE
 
 
+def test_an_open_gate_costs_what_its_own_tariff_says() -> None:
+    asked = [replace(m, sell_limit_micro_per_kwh=-50_000) for m in markets.MEMBERS]
+    usual = markets.market(EX_ANTE, hours=1, members=tuple(asked))
+    # A seller who may have to pay: in the slot before, feed-in was far below what it is now.
+    market = replace(
+        usual,
+        rules=replace(
+            usual.rules, rates=lambda slot: replace(RATES, feed_in_micro_per_kwh=-40_000 if slot < FIRST else 0)
+        ),
+    )
+    earlier = trade(market, FIRST - 1, np.array(NET), balances())
+    sold = int(earlier.agreement.trades.filled_wh(5)[earlier.book.member == BOB].sum())
+    assert sold > 0
+    for free, reason in ((40_000 * sold, None), (40_000 * sold - 1, Reason.BALANCE)):
+        held = balances({BOB: free})
+        assert refusal(trade(market, FIRST, np.array(NET), held, [(FIRST - 1, earlier)]), BOB) == reason
+
+
 @pytest.mark.parametrize("open_gates", [0, 1, 2])
 def test_the_gate_is_shut_unless_the_deposit_covers_every_open_slot(open_gates: int) -> None:
-    earlier = [traded(balances(), NET)] * open_gates
+    earlier = [(FIRST - 1, traded(balances(), NET))] * open_gates
     held = balances()
     enough = EXPOSURE_NANO * (open_gates + 1)
     for supplier, shut in ((enough, False), (enough - 1, True)):

@@ -5,7 +5,6 @@ import numpy as np
 from commonwatt.clearing import promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings, balances_nano
 from commonwatt.core.findings import Finding
-from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason, Statement, Trades
 from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Ints
@@ -159,11 +158,12 @@ def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: lis
     connection_wh = sum(m.connection_w for m in terms.members) * terms.slot_s // 3600
     exposure_nano = connection_wh * terms.price_cap_micro_per_kwh * (len(open_gates) + 1)
     shut = int(free[Account.SUPPLIER]) + int(np.minimum(free[FIRST_MEMBER:], 0).sum()) < exposure_nano
-    wanted = _cost_nano(claimed, slot, book, book.energy_wh)
+    rules, members = claimed.audited.rules, len(claimed.audited.public.pseudonyms)
+    wanted = rules.most_cost_nano(slot, book, book.energy_wh, members)
     for gate in open_gates:
         earlier = claimed.audited.public.orders(gate)[0]
         fills = claimed.audited.public.agreement(gate)[0].trades.filled_wh(len(earlier))
-        wanted += _cost_nano(claimed, slot, earlier, fills)
+        wanted += rules.most_cost_nano(gate, earlier, fills, members)
     debt = np.minimum(free[FIRST_MEMBER:], 0)
     in_debt = (debt < 0) & (free[FIRST_MEMBER:] + money.pending_nano[FIRST_MEMBER:] < 0)
     unpayable = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
@@ -179,12 +179,3 @@ def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: lis
             where = f"orders slot {slot} row {row}"
             found.append(Finding(where, f"accepted ({had})", said.name.lower() if said is not None else "no reason"))
     return found
-
-
-def _cost_nano(claimed: Claimed, slot: int, book: OrderBook, energy_wh: Ints) -> Ints:
-    """The most that energy at the orders' limits can cost each member: generous, so that only a refusal without any reason is found."""
-    asked = np.maximum(book.limit_micro_per_kwh, claimed.audited.rules.rates(slot).feed_in_micro_per_kwh)
-    dearest = np.maximum(np.where(book.is_sell, -asked, book.limit_micro_per_kwh), 0)
-    cost = np.zeros(len(claimed.audited.public.pseudonyms), np.int64)
-    np.add.at(cost, book.member, energy_wh * dearest)
-    return cost
