@@ -33,7 +33,7 @@ def read_bytes(path: Path, label: str) -> tuple[bytes, list[Finding]]:
     try:
         return path.read_bytes(), []
     except FileNotFoundError:
-        return b"", [Finding(label, "a file" + _near(path), "none")]
+        return b"", [Finding(label, "a file" + nearest_name(path), "none")]
     except (OSError, ValueError) as error:  # a folder, no permission, a name that no file can have
         reason = getattr(error, "strerror", None) or str(error)
         return b"", [Finding(label, "a file that can be read", str(reason).lower())]
@@ -103,7 +103,8 @@ def _table(file: str, rows: list[tuple[int, list[str]]]) -> tuple[TextTable | No
     return TextTable(file, [line for line, _ in good], columns), found
 
 
-def _near(path: Path) -> str:
+def nearest_name(path: Path) -> str:
+    """` (did you mean fontana?)` when a file or folder of nearly this name lies there, else nothing."""
     try:
         names = [p.name for p in path.parent.iterdir()]
     except (OSError, ValueError):

@@ -6,13 +6,14 @@ import dataclasses
 import importlib
 import keyword
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from commonwatt.core.errors import MissingExtra, require
-from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.findings import Finding, one_of, whole, whole_number
 
 NEEDS = frozenset({"readings", "sums", "proofs", "orders", "feeder", "signatures"})
 """What an answer may declare that it must be given."""
@@ -104,7 +105,12 @@ class Registry(Generic[AnswerT]):
         """
         cls = self.answer(name)
         require(self.findings(name, where or self.room, parameters))
-        return cls(**parameters)
+        return cls(**self.given(name, parameters))
+
+    def given(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters as the answer takes them: a whole number may have been written 83.0."""
+        fields = {f.name: f for f in dataclasses.fields(self.answer(name))}  # type: ignore[arg-type]
+        return {key: _given(fields[key], value) if key in fields else value for key, value in parameters.items()}
 
     def findings(self, name: str, where: str, parameters: dict[str, Any]) -> list[Finding]:
         """What is wrong with an answer's parameters: unknown, of the wrong type, out of range."""
@@ -128,15 +134,24 @@ def class_name(stem: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
-def _fault(field: dataclasses.Field[Any], value: Any) -> str:
-    meta = field.metadata
+def _declared(field: dataclasses.Field[Any]) -> str:
     # A file without postponed annotations holds the type itself, one with them its name.
-    declared = field.type if isinstance(field.type, str) else field.type.__name__
-    kind = _SCALARS.get(declared, object)
+    return field.type if isinstance(field.type, str) else field.type.__name__
+
+
+def _given(field: dataclasses.Field[Any], value: Any) -> Any:
+    return whole(value, field.name) if _SCALARS.get(_declared(field)) is int else value
+
+
+def _fault(field: dataclasses.Field[Any], value: Any) -> str:
+    meta, declared = field.metadata, _declared(field)
+    kind, value = _SCALARS.get(declared, object), _given(field, value)
     if kind is float and type(value) is int:
         value = float(value)
     if kind is not object and type(value) is not kind:
-        return {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}[declared]
+        return {"int": whole_number(field.name, value), "float": "a number", "str": "text", "bool": "true or false"}[
+            declared
+        ]
     if meta.get("choices") and value not in meta["choices"]:
         return one_of(str(value), meta["choices"])
     low, high = meta.get("low"), meta.get("high")

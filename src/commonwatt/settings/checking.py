@@ -60,9 +60,10 @@ def _checked(
         return half_read, None, found
     members = half_read.members.members
     storage = frozenset(m.id for m in members if m.battery_wh)
-    feed, faults = checked_profiles(files, half_read.members.ids, storage)
+    # A faulty list of members still leaves the data to be looked at; only who is in them cannot be said.
+    feed, faults = checked_profiles(files, half_read.members.ids or None, storage)
     found += faults
-    if feed is not None and len(members) == len(half_read.members.ids):
+    if feed is not None and members and len(members) == len(half_read.members.ids):
         found += _connection_findings(members, feed, files.slot_s)
     return half_read, feed, found
 
@@ -76,11 +77,11 @@ def _key_file_findings(half_read: Draft) -> list[Finding]:
 
 
 def _profile_files(half_read: Draft) -> ProfileFiles | None:
-    """Where the data lie; None while [community] or [data] is not valid or nobody is a member."""
+    """Where the data lie; None while [community] or [data] is not valid."""
     from commonwatt.adapters.feeds.profiles import ProfileFiles
 
     community, data = half_read.sections.get("community"), half_read.sections.get("data")
-    if not isinstance(community, s.Community) or not isinstance(data, s.Data) or not half_read.members.ids:
+    if not isinstance(community, s.Community) or not isinstance(data, s.Data):
         return None
     folder = half_read.file.parent
     return ProfileFiles(

@@ -11,13 +11,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.findings import Finding, one_of, whole_number
 from commonwatt.settings.rooms import Where, shown
 from commonwatt.settings.sections import SECTIONS, SIGNED_PRICES, Section, Window, minute_of
 
 _TYPES = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
     "string_type": "text",
     "bool_type": "true or false",
     "model_type": "a table",
@@ -107,6 +105,8 @@ def _finding(section: str, model: type[Section], error: dict[str, Any], where: W
     for bound, words in (("ge", "at least"), ("le", "at most"), ("max_length", "text of at most")):
         if bound in context:
             return Finding(place, f"{words} {context[bound]}" + (" characters" * (bound == "max_length")), found)
+    if kind in ("int_type", "int_from_float"):
+        return Finding(place, whole_number(str(loc[-1]), error["input"]), found)
     if kind == "string_pattern_mismatch":
         readable = "hours or days such as 6h or 1d" if "hd" in context["pattern"] else "text without control characters"
         return Finding(place, readable, found)

@@ -13,6 +13,7 @@ from typing import Any
 from commonwatt.core.findings import Finding, one_of
 from commonwatt.settings.rooms import ROOMS, kept_parameters, shown
 from commonwatt.settings.sections import SECTIONS
+from commonwatt.settings.toml_lines import TomlLines
 
 Tables = dict[str, dict[str, Any]]
 _LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
@@ -24,8 +25,8 @@ class Layers:
 
     values: Tables = field(default_factory=lambda: {name: {} for name in SECTIONS})
     labels: dict[tuple[str, str], str] = field(default_factory=dict)
-    fallback: str = "community.toml"
-    """Where a value is looked for that no layer gives."""
+    file: TomlLines = field(default_factory=lambda: TomlLines("community.toml"))
+    """The community file: where a value is looked for that no layer gives."""
 
     def add(self, label: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
         """Put a layer on top. A layer that names another answer drops the lower layers' parameters which that answer does not take."""
@@ -37,9 +38,10 @@ class Layers:
             self.labels.update(dict.fromkeys(((section, key) for key in incoming), label))
 
     def where(self, section: str, key: str) -> str:
-        """How a finding names a key: `community.toml tariff.retail_micro_per_kwh`, `--set market.clearing`."""
-        label = self.labels.get((section, re.split(r"[.\[]", key)[0]), self.fallback)
-        return f"{label} {section}.{key}" if key else f"{label} {section}"
+        """How a finding names a key: `community.toml:12 tariff.retail_micro_per_kwh`, `--set market.clearing`."""
+        label = self.labels.get((section, re.split(r"[.\[]", key)[0]), self.file.label)
+        path = f"{section}.{key}" if key else section
+        return self.file.place(path) if label == self.file.label else f"{label} {path}"
 
 
 def preset_names() -> list[str]:
@@ -73,18 +75,18 @@ def parsed(label: str, data: bytes) -> tuple[dict[str, Any], list[Finding]]:
         return {}, [Finding(label, "TOML", type(error).__name__ + ": " + str(error)[:80])]
 
 
-def sections_of(label: str, tables: Mapping[str, Any]) -> tuple[Tables, list[Finding]]:
+def sections_of(file: TomlLines, tables: Mapping[str, Any]) -> tuple[Tables, list[Finding]]:
     """The known sections of a file, and a finding for each that is unknown or no table."""
     found, known = [], {}
     for name, table in tables.items():
         if name not in SECTIONS:
             found.append(
                 Finding(
-                    f"{label} {name}", f"a section: {one_of(name, [*SECTIONS, 'member', 'members'])}", "an unknown name"
+                    file.place(name), f"a section: {one_of(name, [*SECTIONS, 'member', 'members'])}", "an unknown name"
                 )
             )
         elif not isinstance(table, dict):
-            found.append(Finding(f"{label} {name}", f"a section [{name}]", shown(table)))
+            found.append(Finding(file.place(name), f"a section [{name}]", shown(table)))
         else:
             known[name] = dict(table)
     return known, found

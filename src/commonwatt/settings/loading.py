@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from commonwatt.adapters.csv_table import read_bytes, read_csv
+from commonwatt.adapters.csv_table import nearest_name, read_bytes, read_csv
 from commonwatt.bidding import BIDDINGS
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding, one_of
@@ -22,6 +22,7 @@ from commonwatt.settings.member_rows import MemberRow, Members, MemberTerms, csv
 from commonwatt.settings.model import Settings, all_in_micro_per_kwh
 from commonwatt.settings.rate_book import RateBook
 from commonwatt.settings.rooms import ROOMS, matrix_findings, name_finding, room_findings, shown, strategy_names
+from commonwatt.settings.toml_lines import TomlLines
 
 FILE_NAME = "community.toml"
 MEMBERS_NAME = "members.csv"
@@ -82,6 +83,9 @@ def draft(file: Path, design: str | None = None, overrides: Sequence[str] = (), 
     """As `load`, but with the findings beside what could be read."""
     path = file / FILE_NAME if file.is_dir() else file
     result = Draft(path)
+    if fault := missing_community(file):
+        result.findings.append(fault)
+        return result
     data, faults = read_bytes(path, path.name)
     tables, more = parsed(path.name, data)
     result.findings += faults + more
@@ -90,7 +94,8 @@ def draft(file: Path, design: str | None = None, overrides: Sequence[str] = (), 
     listed: dict[str, Any] = {key: tables.pop(key) for key in ("member", "members") if key in tables}
     if isinstance(tables.get("community"), dict) and "members" in tables["community"]:
         listed.setdefault("members", tables["community"].pop("members"))
-    layers = _layered(result, tables, design, overrides)
+    lines = TomlLines(path.name, data.decode("utf-8-sig"))
+    layers = _layered(result, lines, tables, design, overrides)
     for name in s.SECTIONS:
         section, found = validated(name, layers.values[name], layers.where)
         result.findings += found
@@ -100,19 +105,31 @@ def draft(file: Path, design: str | None = None, overrides: Sequence[str] = (), 
             result.findings += room_findings(name, layers.values[name], layers.where)
     result.findings += _between_sections(layers, result.sections)
     if with_members:
-        _add_members(result, listed, layers.values["tariff"])
+        _add_members(result, lines, listed, layers.values["tariff"])
     return result
 
 
-def _layered(result: Draft, tables: Mapping[str, Any], design: str | None, settings: Sequence[str]) -> Layers:
-    from_file, faults = sections_of(result.file.name, tables)
+def missing_community(file: Path) -> Finding | None:
+    """A finding when there is nothing at a path that was given for a community, with the nearest name that is there."""
+    try:
+        if file.exists() or file.suffix == ".toml":
+            return None
+    except (OSError, ValueError):  # a name that no file can have: reading it says so
+        return None
+    return Finding(str(file), f"a community's folder or its {FILE_NAME}{nearest_name(file)}", "no such folder")
+
+
+def _layered(
+    result: Draft, lines: TomlLines, tables: Mapping[str, Any], design: str | None, settings: Sequence[str]
+) -> Layers:
+    from_file, faults = sections_of(lines, tables)
     from_flags, more = overrides(settings)
     result.findings += faults + more
-    layers = Layers(fallback=result.file.name)
+    layers = Layers(file=lines)
     for label, name in (
         ("--preset", design),
         ("--set community.design", from_flags.get("community", {}).get("design")),
-        (f"{result.file.name} community.design", from_file.get("community", {}).get("design")),
+        (lines.place("community.design"), from_file.get("community", {}).get("design")),
         ("default", "community"),
     ):
         if name is None:
@@ -145,8 +162,8 @@ def _between_sections(layers: Layers, sections: Mapping[str, s.Section]) -> list
     return found + matrix_findings(names, bool(layers.values["grid"].get("feeder")), layers.where)
 
 
-def _add_members(result: Draft, listed: Mapping[str, Any], tariff: Mapping[str, Any]) -> None:
-    rows, label, faults = _member_rows(result.file, listed)
+def _add_members(result: Draft, lines: TomlLines, listed: Mapping[str, Any], tariff: Mapping[str, Any]) -> None:
+    rows, label, faults = _member_rows(result.file, lines, listed)
     result.findings += faults
     if not rows and faults:
         return
@@ -159,16 +176,16 @@ def _add_members(result: Draft, listed: Mapping[str, Any], tariff: Mapping[str, 
         result.findings += [fault] if fault else []
 
 
-def _member_rows(file: Path, listed: Mapping[str, Any]) -> tuple[list[MemberRow], str, list[Finding]]:
+def _member_rows(file: Path, lines: TomlLines, listed: Mapping[str, Any]) -> tuple[list[MemberRow], str, list[Finding]]:
     if "member" in listed and "members" in listed:
-        fault = Finding(f"{file.name} members", "either [[member]] tables or a members file", "both")
+        fault = Finding(lines.place("members"), "either [[member]] tables or a members file", "both")
         return [], file.name, [fault]
     if "member" in listed:
-        rows, faults = toml_rows(file.name, listed["member"])
+        rows, faults = toml_rows(lines, listed["member"])
         return rows, file.name, faults
     name = listed.get("members", MEMBERS_NAME)
     if not isinstance(name, str) or not name or not name.isprintable():
-        return [], file.name, [Finding(f"{file.name} members", "the name of a CSV file", shown(name))]
+        return [], file.name, [Finding(lines.place("members"), "the name of a CSV file", shown(name))]
     label = Path(name).name or name
     data, faults = read_bytes(file.parent / name, label)
     if faults:

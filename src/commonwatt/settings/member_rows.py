@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from commonwatt.adapters.csv_table import TextTable, column_findings
-from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.findings import Finding, one_of, whole, whole_number
 from commonwatt.core.members import Member
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.settings.rooms import shown
+from commonwatt.settings.toml_lines import TomlLines
 
 FIELDS: Final = tuple(f.name for f in dataclasses.fields(Member))
 REQUIRED: Final = ("id", "buy_limit_micro_per_kwh", "sell_limit_micro_per_kwh")
@@ -46,7 +47,7 @@ MEANINGS: Final[Mapping[str, str]] = {
 
 _NUMBERS: Final = tuple(f.name for f in dataclasses.fields(Member) if f.name.endswith(("_w", "_wh", "_kwh")))
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_WHOLE: Final = re.compile(r"([+-]?[0-9]{1,18})(\.0*)?")
 _TOP: Final = PRICE_LIMIT_MICRO_PER_KWH - 1
 
 
@@ -91,13 +92,13 @@ def csv_rows(table: TextTable) -> tuple[list[MemberRow], list[Finding]]:
     return rows, found
 
 
-def toml_rows(label: str, tables: Any) -> tuple[list[MemberRow], list[Finding]]:
+def toml_rows(file: TomlLines, tables: Any) -> tuple[list[MemberRow], list[Finding]]:
     """The rows of `[[member]]` tables, and what is wrong with their keys."""
     if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
-        return [], [Finding(f"{label} member", "tables [[member]]", shown(tables))]
+        return [], [Finding(file.place("member"), "tables [[member]]", shown(tables))]
     rows, found = [], []
     for number, table in enumerate(tables, 1):
-        row = MemberRow(table, lambda key, at=f"{label} member[{number}]": f"{at}.{key}")  # type: ignore[misc]
+        row = MemberRow(table, lambda key, at=f"member[{number}]": file.place(f"{at}.{key}"))  # type: ignore[misc]
         rows.append(row)
         found += [Finding(row.where(k), f"a known key: {one_of(k, FIELDS)}", repr(k)) for k in table if k not in FIELDS]
     return rows, found
@@ -144,13 +145,13 @@ def _typed(row: MemberRow) -> tuple[dict[str, Any], list[Finding]]:
 
 
 def _number(key: str, cell: Any) -> tuple[int, str]:
-    if isinstance(cell, str) and _WHOLE.fullmatch(cell):
-        value = int(cell)
-    elif type(cell) is int:
-        value = cell
-    else:
-        comma = isinstance(cell, str) and re.fullmatch(r"-?[0-9]+,[0-9]+", cell)
-        return 0, "a whole number" + (" (no comma in numbers; larger units such as kWh become Wh)" if comma else "")
+    if isinstance(cell, str) and (digits := _WHOLE.fullmatch(cell)):
+        cell = float(cell) if digits[2] else int(cell)
+    value = whole(cell, key)
+    if type(value) is not int:
+        if isinstance(cell, str) and re.fullmatch(r"-?[0-9]+,[0-9]+", cell):
+            return 0, whole_number(key, cell) + " (no comma in numbers; larger units such as kWh become Wh)"
+        return 0, whole_number(key, cell)
     low = -_TOP if key in LIMITS else int(key == "connection_w")
     if not low <= value <= _TOP:
         return 0, f"{low}..{_TOP}"

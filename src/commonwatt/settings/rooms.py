@@ -74,7 +74,8 @@ def parameter_docs(registry: Registry[Any], name: str) -> dict[str, str]:
 def choice(registry: Registry[Any], name: str, extras: Mapping[str, Any]) -> Choice:
     """The answer `name` with those of a section's other keys that are its parameters."""
     known = parameter_defaults(registry, name)
-    return Choice(name, {key: _plain(value) for key, value in extras.items() if key in known})
+    mine = {key: _plain(value) for key, value in extras.items() if key in known}
+    return Choice(name, registry.given(name, mine) if known else mine)
 
 
 def kept_parameters(section: str, values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:

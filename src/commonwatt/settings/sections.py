@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from commonwatt.core.findings import one_of
+from commonwatt.core.findings import one_of, whole
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 
 MAX_NANO: Final = 2**62
@@ -88,9 +88,12 @@ def _day(value: Any) -> Any:
         raise ValueError("a local day such as 2017-05-08") from None
 
 
-Price = Annotated[int, Field(ge=-_PRICE_TOP, le=_PRICE_TOP)]
-Charge = Annotated[int, Field(ge=0, le=_PRICE_TOP)]
-Amount = Annotated[int, Field(ge=0, le=MAX_NANO)]
+_Whole: Final = BeforeValidator(whole)
+_Micro: Final = BeforeValidator(lambda value: whole(value, "_micro_per_kwh"))
+Price = Annotated[int, Field(ge=-_PRICE_TOP, le=_PRICE_TOP), _Micro]
+Charge = Annotated[int, Field(ge=0, le=_PRICE_TOP), _Micro]
+Amount = Annotated[int, Field(ge=0, le=MAX_NANO), _Whole]
+Count = Annotated[int, _Whole]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 OptionalText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Day = Annotated[str, BeforeValidator(_day)]
@@ -115,12 +118,12 @@ class Community(Section):
 
     name: Text = Field("Community", description="Name of the community, shown in the report and part of every packet.")
     currency: Text = Field("EUR", description="Currency of every price and amount, for display.")
-    slot_s: Annotated[int, AfterValidator(_slot_s)] = Field(
+    slot_s: Annotated[Count, AfterValidator(_slot_s)] = Field(
         3600, description="Length of a slot, s; a divisor of 3600 (900 or 3600)."
     )
     time_zone: Zone = Field("UTC", description="IANA time zone: days of the report, --from and --to, tariff windows.")
     design: Text = Field("community", description="Preset that fills every section; the file's own keys override it.")
-    seed: int = Field(
+    seed: Count = Field(
         1, ge=0, le=2**63 - 1, description="Seed of every draw of a run; published, never used for secrets."
     )
 
@@ -271,7 +274,7 @@ class Ledger(Section):
     supplier_deposit_nano: Amount = Field(
         0, description="What the supplier pays in, nano-currency; 0: what keeps the gate open for every slot in flight."
     )
-    window_slots: int = Field(
+    window_slots: Count = Field(
         4, ge=1, le=10_000, description="Challenge window: credits are free one to two windows later."
     )
     price_cap_micro_per_kwh: Charge = Field(
@@ -289,7 +292,7 @@ class Data(Section):
         "", alias="from", description="First local day of a run; empty: the first of the data. --from wins."
     )
     to: Day = Field("", description="Local day after the last of a run; empty: all of the data. --to wins.")
-    max_gap_h: int = Field(
+    max_gap_h: Count = Field(
         24, ge=0, le=8784, description="Longest gap of a meter that is substituted, h; a longer one is refused."
     )
     substitute: Literal["earlier_day", "latest_slot", "zero"] = Field(

@@ -69,7 +69,7 @@ def test_a_name_like_no_other_lists_the_choices_only() -> None:
     [
         ({"count": 0}, "1..5"),
         ({"count": 6}, "1..5"),
-        ({"count": 2.0}, "a whole number"),
+        ({"count": 2.5}, "a whole number"),
         ({"count": True}, "a whole number"),
         ({"weight": -0.1}, "at least 0.0"),
         ({"weight": float("nan")}, "at least 0.0"),

@@ -23,15 +23,15 @@ def test_a_sound_community_has_no_finding(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('name = "Test"', 'nam = "Test"', "community.toml community.nam: expected a key of [community]: one of "),
-        ('name = "Test"', "name = 3", "community.toml community.name: expected text, found 3"),
+        ('name = "Test"', 'nam = "Test"', "community.toml:3 community.nam: expected a key of [community]: one of "),
+        ('name = "Test"', "name = 3", "community.toml:3 community.name: expected text, found 3"),
         ('name = "Test"', 'name = ""', "community.name: expected text that is not empty, found ''"),
         ('name = "Test"', "slot_s = 1000", "community.slot_s: expected a divisor of 3600 s, such as 900 or 3600, found 1000"),
-        ('name = "Test"', "slot_s = 900.0", "community.slot_s: expected a whole number, found 900.0"),
+        ('name = "Test"', "slot_s = 900.5", "community.toml:3 community.slot_s: expected a whole number, found 900.5"),
         ('name = "Test"', "seed = -1", "community.seed: expected at least 0, found -1"),
         ('"Europe/Zurich"', '"Europe/Zuerich"', "time_zone: expected an IANA time zone (did you mean Europe/Zurich?), found 'Europe/Zuerich'"),
-        ("retail_micro_per_kwh = 300_000\n", "", "community.toml tariff.retail_micro_per_kwh: expected a value, found none"),
-        ("retail_micro_per_kwh = 300_000", "retail_micro_per_kwh = 0.3", "tariff.retail_micro_per_kwh: expected a whole number, found 0.3"),
+        ("retail_micro_per_kwh = 300_000\n", "", "community.toml:6 tariff.retail_micro_per_kwh: expected a value, found none"),
+        ("retail_micro_per_kwh = 300_000", "retail_micro_per_kwh = 0.3", "expected a whole number of micro (0.3 per kWh is 300000), found 0.3"),
         ("retail_micro_per_kwh = 300_000", "retail_micro_per_kwh = 3_000_000_000", "expected at most 2147483647, found 3000000000"),
         ("retail_micro_per_kwh = 300_000", "retial = 300_000", "found 300000"),
         ("tax_micro_per_kwh = 20_000", "tax_micro_per_kwh = -1", "tariff.tax_micro_per_kwh: expected at least 0, found -1"),
@@ -40,7 +40,7 @@ def test_a_sound_community_has_no_finding(tmp_path: Path) -> None:
         ("[data]", "[validators]\nauthorities = []\n[data]", "validators.authorities: expected a list of names, at least one, found []"),
         ("[data]", "[data]\nfrom = 2024-05-07\nto = 2024-05-06", "data.to: expected a day after 2024-05-07, found 2024-05-06"),
         ("[data]", '[data]\nfrom = "7.5.2024"', "data.from: expected a local day such as 2017-05-08, found '7.5.2024'"),
-        ("[data]", "[tarif]\n[data]", "community.toml tarif: expected a section: one of "),
+        ("[data]", "[tarif]\n[data]", "community.toml:12 tarif: expected a section: one of "),
         ("[data]", "[data]\nsubstitute = true", "data.substitute: expected one of earlier_day, latest_slot, zero, found true"),
     ],
 )  # fmt: skip
@@ -57,7 +57,7 @@ def test_the_nearest_key_is_proposed_even_without_its_unit(tmp_path: Path) -> No
 def test_an_unknown_mechanism_is_answered_with_the_nearest(tmp_path: Path) -> None:
     [line] = faults(tmp_path, TOML + '[market]\nclearing = "uniform_prise"\n')
     assert line == (
-        "community.toml market.clearing: expected one of two_round_double_auction, uniform_price (did you mean uniform_price?), "
+        "community.toml:15 market.clearing: expected one of two_round_double_auction, uniform_price (did you mean uniform_price?), "
         "found 'uniform_prise'"
     )
 
@@ -74,8 +74,8 @@ def test_every_room_refuses_an_unknown_answer(tmp_path: Path, place: str) -> Non
 def test_an_answers_parameters_are_checked(tmp_path: Path) -> None:
     found = faults(tmp_path, TOML + '[settlement]\nresidual = "gat"\ntolerance_share = 2.0\nreward_beta = 1\n')
     assert found[:2] == [
-        "community.toml settlement.residual: expected one of gate, metered (did you mean gate?), found 'gat'",
-        "community.toml settlement.tolerance_share: expected 0.0..1.0, found 2.0",
+        "community.toml:15 settlement.residual: expected one of gate, metered (did you mean gate?), found 'gat'",
+        "community.toml:16 settlement.tolerance_share: expected 0.0..1.0, found 2.0",
     ]
     assert "settlement.reward_beta: expected a key of [settlement] or a parameter of scheduled" in found[2]
     assert "(did you mean reward_beta_micro_per_kwh?)" in found[2]
@@ -84,7 +84,7 @@ def test_an_answers_parameters_are_checked(tmp_path: Path) -> None:
 def test_a_negative_price_needs_the_tariffs_leave(tmp_path: Path) -> None:
     negative = TOML.replace("feed_in_micro_per_kwh = 80_000", "feed_in_micro_per_kwh = -5_000")
     assert faults(tmp_path, negative) == [
-        "community.toml tariff.feed_in_micro_per_kwh: expected at least 0 (or tariff.allow_negative = true), found -5000"
+        "community.toml:8 tariff.feed_in_micro_per_kwh: expected at least 0 (or tariff.allow_negative = true), found -5000"
     ]
     allowed = negative.replace("[tariff]", "[tariff]\nallow_negative = true")
     assert load(write_community(tmp_path, allowed)).rates(0).feed_in_micro_per_kwh == -5_000
@@ -93,7 +93,7 @@ def test_a_negative_price_needs_the_tariffs_leave(tmp_path: Path) -> None:
 def test_a_negative_price_of_a_window_is_found(tmp_path: Path) -> None:
     window = '[[tariff.windows]]\nfrom = "12:00"\nto = "14:00"\nfeed_in_micro_per_kwh = -1\n[data]'
     [line] = faults(tmp_path, TOML.replace("[data]", window))
-    assert line.startswith("community.toml tariff.windows[1].feed_in_micro_per_kwh: expected at least 0")
+    assert line.startswith("community.toml:15 tariff.windows[1].feed_in_micro_per_kwh: expected at least 0")
 
 
 @pytest.mark.parametrize(
@@ -178,9 +178,9 @@ def test_faults_of_settings_members_and_data_come_together(tmp_path: Path) -> No
     )
     places = [line.split(": expected")[0] for line in told(tmp_path, ["pricing.policy=mid"])]
     assert places == [
-        "community.toml market.clearing",
+        "community.toml:15 market.clearing",
         "--set pricing.policy",
-        "community.toml tariff.feed_in_micro_per_kwh",
+        "community.toml:8 tariff.feed_in_micro_per_kwh",
         "members.csv:2 battery_initial_wh",
         "profiles.csv:3 member",
         "profiles.csv:2 load_wh",

@@ -54,7 +54,7 @@ def test_a_parameter_beside_a_rule_that_does_not_take_it_is_a_fault(tmp_path: Pa
     write_community(tmp_path, TOML + '[settlement]\nrule = "delivered"\nresidual = "gate"\n')
     [line] = told(tmp_path)
     assert line.startswith(
-        "community.toml settlement.residual: expected a key of [settlement] or a parameter of delivered"
+        "community.toml:16 settlement.residual: expected a key of [settlement] or a parameter of delivered"
     )
 
 

@@ -105,12 +105,16 @@ def test_members_may_stand_in_the_community_file(tmp_path: Path) -> None:
 def test_a_fault_of_a_member_table_names_its_number(tmp_path: Path) -> None:
     folder = write_community(tmp_path, TOML + '[[member]]\nid = "anna"\npv = 5000\n[[member]]\npv_w = "much"\n')
     found = [line.split(": expected")[0] for line in told(folder)]
-    assert found[:3] == ["community.toml member[1].pv", "community.toml member[2].id", "community.toml member[2].pv_w"]
+    assert found[:3] == [
+        "community.toml:16 member[1].pv",
+        "community.toml:17 member[2].id",
+        "community.toml:18 member[2].pv_w",
+    ]
 
 
 def test_two_lists_of_members_are_refused(tmp_path: Path) -> None:
     folder = write_community(tmp_path, 'members = "members.csv"\n' + TOML + '[[member]]\nid = "anna"\n')
-    assert "community.toml members: expected either [[member]] tables or a members file, found both" in told(folder)
+    assert "community.toml:1 members: expected either [[member]] tables or a members file, found both" in told(folder)
 
 
 def test_a_members_file_that_is_not_there_is_answered_with_the_nearest(tmp_path: Path) -> None:

@@ -68,6 +68,23 @@ def instants(file: DataFile, column: str, zones: Zones) -> tuple[Ints, Flags, li
     return values[codes], ~faults[codes], found
 
 
+def zone_notices(file: DataFile, column: str, zones: Zones) -> list[str]:
+    """What to say when the times of a file (its first row is enough) are of another zone than the community's wall clock."""
+    array = file.columns[column]
+    if not len(array) or array[0].as_py() is None:
+        return []
+    if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+        shown = "" if array.type.tz in ("UTC", zones.local.key) else array.type.tz
+    else:
+        [stamp] = _stamps(array[:1], zones)
+        here_s = _offset_s(_EPOCH + stamp.instant_us * _MICRO, zones.local)
+        shown = str(array[0].as_py())[-6:] if stamp.offset_s not in (None, 0, here_s) else ""
+        if stamp.offset_s is None and zones.naive is not None and zones.naive.key not in ("UTC", zones.local.key):
+            shown = zones.naive.key
+    reads = f"{file.name}: times are of {shown}, the community lives by {zones.local.key} ([community] time_zone)"
+    return [f"{reads}: days, tariff windows and the report follow the latter"] if shown else []
+
+
 def _mix(file: DataFile, column: str, codes: Ints, stamps: list[_Stamp], zones: Zones) -> list[Finding]:
     """One finding when a file mixes times with and without offset, or offsets that no one zone has."""
     used = sorted(set(codes.tolist()))

@@ -11,8 +11,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from commonwatt.adapters.feeds.gaps import filled, gap_findings
-from commonwatt.adapters.feeds.instants import Zones, instants
-from commonwatt.adapters.feeds.rows import NET, DataFile, energies, energy_columns, member_indices, read_data
+from commonwatt.adapters.feeds.instants import Zones, instants, zone_notices
+from commonwatt.adapters.feeds.rows import (
+    NET,
+    DataFile,
+    energies,
+    energy_columns,
+    member_indices,
+    member_names,
+    read_data,
+)
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
 from commonwatt.core.records import Quality
@@ -98,9 +106,9 @@ def read_profiles(files: ProfileFiles, ids: Sequence[str], storage: frozenset[st
 
 
 def checked_profiles(
-    files: ProfileFiles, ids: Sequence[str], storage: frozenset[str] = frozenset()
+    files: ProfileFiles, ids: Sequence[str] | None, storage: frozenset[str] = frozenset()
 ) -> tuple[ProfileFeed | None, list[Finding]]:
-    """As `read_profiles`, with the findings instead of an error."""
+    """As `read_profiles`, with the findings instead of an error; `ids` None (the list of members is faulty): those of the file."""
     file, found = read_data(files.profiles)
     late_file = None
     if files.corrections is not None:
@@ -108,6 +116,7 @@ def checked_profiles(
         found += faults
     if file is None:
         return None, found
+    ids = member_names(file) if ids is None else ids
     rows, faults = _rows(file, files, ids)
     found += faults + _storage_findings(file, storage)
     found += _duplicates(file, rows, rows.slot)
@@ -126,6 +135,7 @@ def checked_profiles(
     if found:
         return None, found
     hashes = {f.name: f.sha256 for f in (file, late_file) if f is not None}
+    notices = [*zone_notices(file, "start", Zones(files.zone, files.naive_zone)), *notices]
     return _built(file, files, rows, span, tuple(ids), (late, hashes, notices)), []
 
 
@@ -144,14 +154,29 @@ class _Rows:
 def _rows(file: DataFile, files: ProfileFiles, ids: Sequence[str]) -> tuple[_Rows, list[Finding]]:
     instant_us, timed, found = instants(file, "start", Zones(files.zone, files.naive_zone))
     off = timed & (instant_us % (files.slot_s * _MICRO_PER_S) != 0)
-    found += file.listed(off, "start", f"the beginning of a slot of {files.slot_s} s")
     member, named, faults = member_indices(file, ids)
+    apart_s = _spacing_s(instant_us[timed & named], member[timed & named])
+    hint = f" (rows are {apart_s} s apart: [community] slot_s = {apart_s})"
+    fits = apart_s > 0 and 3600 % apart_s == 0
+    found += file.listed(
+        off, "start", f"the beginning of a slot of {files.slot_s} s" + hint * (fits and apart_s < files.slot_s)
+    )
+    if fits and apart_s > files.slot_s:
+        found.append(Finding(f"{file.name} start", f"a row every {files.slot_s} s" + hint, f"one every {apart_s} s"))
     found += faults
     load, pv = energy_columns(list(file.columns))
     load_wh, faults = energies(file, load)
     pv_wh, more = energies(file, pv)
     slot = instant_us // (files.slot_s * _MICRO_PER_S)
     return _Rows(slot, member, load_wh, pv_wh, timed & ~off & named), found + faults + more
+
+
+def _spacing_s(instant_us: Ints, member: Ints) -> int:
+    """The commonest time between two rows of one member that follow each other, s; 0 where no member has two."""
+    order = np.lexsort((instant_us, member))
+    apart, same = np.diff(instant_us[order]), np.diff(member[order]) == 0
+    values, counts = np.unique(apart[same & (apart > 0)], return_counts=True)
+    return int(values[np.argmax(counts)]) // _MICRO_PER_S if len(values) else 0
 
 
 def _storage_findings(file: DataFile, storage: frozenset[str]) -> list[Finding]:

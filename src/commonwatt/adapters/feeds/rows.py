@@ -110,15 +110,17 @@ def energies(file: DataFile, column: str) -> tuple[Ints, list[Finding]]:
     return values, found
 
 
+def member_names(file: DataFile) -> tuple[str, ...]:
+    """The names that stand in a file's `member` column, sorted."""
+    return tuple(sorted(str(name) for name in set(_texts(file.columns["member"]).unique().to_pylist()) - {None, ""}))
+
+
 def member_indices(file: DataFile, ids: Sequence[str]) -> tuple[Ints, Flags, list[Finding]]:
     """The dense index of each row's member, which rows have one, and a finding for each name that nobody has."""
     import difflib
 
     index = {name: i for i, name in enumerate(ids)}
-    array = file.columns["member"]
-    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
-        array = array.cast(pa.string(), safe=False) if _castable(array.type) else pa.nulls(len(array), pa.string())
-    encoded = array.dictionary_encode()
+    encoded = _texts(file.columns["member"]).dictionary_encode()
     names = encoded.dictionary.to_pylist()
     codes = encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False).astype(np.int64)
     table = np.array([*(index.get(name, -1) for name in names), -1], np.int64)
@@ -139,6 +141,12 @@ def _others(file: DataFile, count: int) -> list[Finding]:
     return [Finding(f"{file.name} member", "the id of a member", f"{count} more such names")] if count > 0 else []
 
 
+def _texts(array: Any) -> Any:
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        return array
+    return array.cast(pa.string(), safe=False) if _castable(array.type) else pa.nulls(len(array), pa.string())
+
+
 def _castable(kind: Any) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_dictionary(kind) or pa.types.is_string_view(kind))
 
@@ -152,8 +160,10 @@ def _from_text(array: Any) -> tuple[Ints, Flags]:
     values = np.zeros(len(texts), np.int64)
     whole = np.zeros(len(texts), np.bool_)
     for row, text in enumerate(texts):
-        if text and text.isascii() and text.removeprefix("-").isdecimal() and len(text) <= 18:
-            values[row], whole[row] = int(text), True
+        digits, point, fraction = (text or "").partition(".")
+        integral = not point or not fraction.strip("0")  # a program's way to write a whole number: 412.0
+        if integral and digits.isascii() and digits.removeprefix("-").isdecimal() and len(digits) <= 18:
+            values[row], whole[row] = int(digits), True
     return values, whole
 
 
