@@ -2,30 +2,67 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from hashlib import sha3_256, sha256
 
 import numpy as np
 
 
 def stream(seed: int, *name: str | int) -> np.random.Generator:
     """An independent random stream for a purpose: `stream(seed, "sequence", slot)`. Never for secrets: the seed is published."""
-    digest = hashlib.sha256(repr((int(seed), *name)).encode()).digest()
+    digest = sha256(repr((int(seed), *name)).encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
 
 
 def content_hash(data: bytes) -> bytes:
     """SHA3-256 of bytes."""
-    return hashlib.sha3_256(data).digest()
+    return sha3_256(data).digest()
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """Root of a binary Merkle tree (SHA3-256) over leaf data in order; leaf and node hashes are told apart by a prefix byte.
+    """Root of a binary Merkle tree over leaf data in order; leaf and node hashes are told apart by a prefix byte.
 
-    An odd node moves up unchanged. The root of no leaves is the hash of the empty string under the leaf prefix.
+    SHA-256, which the EVM computes too (it has no SHA3-256). An odd node moves up unchanged. The root of no leaves is the hash of the
+    empty string under the leaf prefix.
     """
-    level = [hashlib.sha3_256(b"\x00" + leaf).digest() for leaf in leaves] or [hashlib.sha3_256(b"\x00").digest()]
+    level = [sha256(b"\x00" + leaf).digest() for leaf in leaves] or [sha256(b"\x00").digest()]
     while len(level) > 1:
-        pairs = [hashlib.sha3_256(b"\x01" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)]
-        level = pairs + ([level[-1]] if len(level) % 2 else [])
+        level = _above(level)
     return level[0]
+
+
+def merkle_path(leaves: Sequence[bytes], index: int) -> tuple[list[bytes], int]:
+    """What shows that a leaf is under the root of `leaves`: sibling hashes from the bottom up, and their sides.
+
+    Bit k of the sides is set where sibling k stands on the left. A node that moves up unchanged adds no sibling.
+
+    Raises:
+        IndexError: no leaf of that index.
+
+    """
+    if not 0 <= index < len(leaves):
+        raise IndexError(f"expected a leaf of 0..{len(leaves) - 1}, was {index}")
+    level = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    siblings: list[bytes] = []
+    sides = 0
+    while len(level) > 1:
+        if index ^ 1 < len(level):
+            sides |= (index & 1) << len(siblings)
+            siblings.append(level[index ^ 1])
+        level, index = _above(level), index // 2
+    return siblings, sides
+
+
+def merkle_holds(root: bytes, leaf: bytes, siblings: Sequence[bytes], sides: int) -> bool:
+    """Whether a path of `merkle_path` leads from the leaf's data to the root."""
+    node = sha256(b"\x00" + leaf).digest()
+    for level, sibling in enumerate(siblings):
+        pair = sibling + node if sides >> level & 1 else node + sibling
+        node = sha256(b"\x01" + pair).digest()
+    return node == root
+
+
+def _above(level: list[bytes]) -> list[bytes]:
+    """The nodes over those of a level."""
+    pairs = [sha256(b"\x01" + a + b).digest() for a, b in zip(level[::2], level[1::2], strict=False)]
+    return pairs + level[2 * len(pairs) :]

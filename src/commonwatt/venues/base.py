@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha3_256
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -94,7 +94,7 @@ def trade_leaves(trades: Trades, slot: int) -> list[bytes]:
 
 
 def commitments(book: OrderBook, nonces: Bytes2D, slot: int) -> list[bytes]:
-    """What seals each order before the gate: SHA3-256 of its canonical bytes without the sequence, then its nonce.
+    """What seals each order before the gate: SHA-256 of its canonical bytes without the sequence, then its nonce.
 
     Raises:
         ValueError: when there is not one nonce of 32 bytes an order.
@@ -105,7 +105,7 @@ def commitments(book: OrderBook, nonces: Bytes2D, slot: int) -> list[bytes]:
     raw, blinding = _table(_ORDER, b"commonwatt/order", slot, book).tobytes(), nonces.tobytes()
     width = _ORDER.itemsize
     return [
-        sha3_256(raw[row * width : (row + 1) * width] + blinding[row * NONCE_BYTES : (row + 1) * NONCE_BYTES]).digest()
+        sha256(raw[row * width : (row + 1) * width] + blinding[row * NONCE_BYTES : (row + 1) * NONCE_BYTES]).digest()
         for row in range(len(book))
     ]
 

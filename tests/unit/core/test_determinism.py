@@ -4,15 +4,15 @@ import hashlib
 
 import pytest
 
-from commonwatt.core.determinism import content_hash, merkle_root, stream
+from commonwatt.core.determinism import content_hash, merkle_holds, merkle_path, merkle_root, stream
 
 
 def leaf(data: bytes) -> bytes:
-    return hashlib.sha3_256(b"\x00" + data).digest()
+    return hashlib.sha256(b"\x00" + data).digest()
 
 
 def node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha3_256(b"\x01" + left + right).digest()
+    return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def test_a_stream_repeats_for_its_name_and_differs_for_others() -> None:
@@ -56,3 +56,30 @@ def test_any_change_of_a_leaf_or_of_the_order_changes_the_root(count: int) -> No
 
 def test_two_leaves_cannot_pass_as_one_that_looks_like_their_node() -> None:
     assert merkle_root([b"a", b"b"]) != merkle_root([leaf(b"a") + leaf(b"b")])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 7, 8, 13])
+def test_every_leaf_has_a_path_to_the_root_and_no_other_leaf_takes_it(count: int) -> None:
+    leaves = [bytes([i]) for i in range(count)]
+    root = merkle_root(leaves)
+    for index in range(count):
+        siblings, sides = merkle_path(leaves, index)
+        assert merkle_holds(root, leaves[index], siblings, sides)
+        assert not merkle_holds(root, b"other", siblings, sides)
+        assert not merkle_holds(merkle_root([*leaves, b"x"]), leaves[index], siblings, sides)
+        for bit in range(len(siblings)):
+            assert not merkle_holds(root, leaves[index], siblings, sides ^ (1 << bit))
+
+
+def test_a_path_is_the_one_drawn_by_hand_and_skips_a_node_that_moved_up() -> None:
+    a, b, c, d, e = (leaf(x) for x in (b"a", b"b", b"c", b"d", b"e"))
+    leaves = [b"a", b"b", b"c", b"d", b"e"]
+    assert merkle_path(leaves, 1) == ([a, node(c, d), e], 0b001)
+    assert merkle_path(leaves, 2) == ([d, node(a, b), e], 0b010)
+    assert merkle_path(leaves, 4) == ([node(node(a, b), node(c, d))], 0b1)
+    assert merkle_path([b"a"], 0) == ([], 0)
+
+
+def test_there_is_no_path_of_a_leaf_that_is_not_there() -> None:
+    with pytest.raises(IndexError, match=r"0\.\.1, was 2"):
+        merkle_path([b"a", b"b"], 2)

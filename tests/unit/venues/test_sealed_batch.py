@@ -49,7 +49,7 @@ def test_a_commitment_is_the_hash_of_the_order_s_bytes_and_its_nonce() -> None:
     wish = b"commonwatt/order" + b"".join(
         value.to_bytes(width, "big") for value, width in ((SLOT, 8), (0, 8), (1, 1), (500, 8), (10, 8), (0, 1), (0, 1))
     )
-    assert commitments(BOOK, NONCES, SLOT)[0] == hashlib.sha3_256(wish + NONCES[0].tobytes()).digest()
+    assert commitments(BOOK, NONCES, SLOT)[0] == hashlib.sha256(wish + NONCES[0].tobytes()).digest()
     assert order_leaves(BOOK, SLOT)[2].endswith((2).to_bytes(8, "big"))
 
 
