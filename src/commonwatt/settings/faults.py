@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from commonwatt.core.findings import Finding, one_of, whole_number
+from commonwatt.core.time_of_use import minute_of
 from commonwatt.settings.rooms import Where, shown
-from commonwatt.settings.sections import SECTIONS, SIGNED_PRICES, Section, Window, minute_of
+from commonwatt.settings.sections import SECTIONS, SIGNED_PRICES, Section, Window
 
 _TYPES = {
     "string_type": "text",

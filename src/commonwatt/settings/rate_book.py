@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.tariff import Rates
-from commonwatt.settings.sections import DAYS, PRICE_KEYS, Prices, Tariff, Window, minute_of
-
-FALLBACKS: Final = {
-    "imbalance_buy_micro_per_kwh": "retail_micro_per_kwh",
-    "imbalance_sell_micro_per_kwh": "feed_in_micro_per_kwh",
-    "balancing_micro_per_kwh": "feed_in_micro_per_kwh",
-}
-"""A price that is not set is the other price of the same slot."""
+from commonwatt.core.time_of_use import is_open, minute_of, resolved
+from commonwatt.settings.sections import PRICE_KEYS, Prices, Tariff, Window
 
 
 class RateBook:
@@ -45,27 +37,9 @@ class RateBook:
 
     def _at(self, weekday: int, minute: int) -> Rates:
         if (weekday, minute) not in self._known:
-            self._known[weekday, minute] = resolved([self._tariff, *self._open(weekday, minute)])
+            layers: list[Prices] = [self._tariff, *self._open(weekday, minute)]
+            self._known[weekday, minute] = resolved({k: getattr(layer, k) for k in PRICE_KEYS} for layer in layers)
         return self._known[weekday, minute]
 
     def _open(self, weekday: int, minute: int) -> list[Window]:
-        found = []
-        for window, begin, end in self._spans:
-            today, yesterday = DAYS[weekday] in window.days, DAYS[weekday - 1] in window.days
-            if begin < end:
-                is_open = today and begin <= minute < end
-            else:  # past midnight; it belongs to the day on which it begins
-                is_open = (today and minute >= begin) or (yesterday and minute < end)
-            if is_open:
-                found.append(window)
-        return found
-
-
-def resolved(layers: Iterable[Prices]) -> Rates:
-    """Rates of a base and the windows over it; a later layer's price wins."""
-    prices: dict[str, int] = {}
-    for layer in layers:
-        prices |= {key: value for key in PRICE_KEYS if (value := getattr(layer, key)) is not None}
-    for key in PRICE_KEYS:
-        prices.setdefault(key, prices[FALLBACKS[key]] if key in FALLBACKS else 0)
-    return Rates(**prices)
+        return [window for window, begin, end in self._spans if is_open(window.days, begin, end, weekday, minute)]

@@ -12,11 +12,11 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from commonwatt.core.findings import one_of, whole
+from commonwatt.core.time_of_use import DAYS, minute_of
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 
 MAX_NANO: Final = 2**62
 _PRICE_TOP: Final = PRICE_LIMIT_MICRO_PER_KWH - 1
-DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {"weekdays": DAYS[:5], "weekends": DAYS[5:], "all": DAYS}
 
 
@@ -36,20 +36,6 @@ def _slot_s(value: int) -> int:
     if value <= 0 or 3600 % value:
         raise ValueError("a divisor of 3600 s, such as 900 or 3600")
     return value
-
-
-def minute_of(text: str) -> int:
-    """Minutes since local midnight of `HH:MM`; `24:00` is the end of the day.
-
-    Raises:
-        ValueError: not a time of day.
-
-    """
-    hours, colon, minutes = text.partition(":")
-    well_formed = colon and hours.isdecimal() and minutes.isdecimal() and len(hours) == len(minutes) == 2
-    if not well_formed or not text.isascii() or int(minutes) > 59 or int(hours) * 60 + int(minutes) > 1440:
-        raise ValueError("a time of day from 00:00 to 24:00")
-    return int(hours) * 60 + int(minutes)
 
 
 def _time_of_day(text: str) -> str:

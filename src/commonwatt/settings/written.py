@@ -13,10 +13,10 @@ from typing import Any, Final
 from commonwatt.adapters.datasets import example_folder
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
+from commonwatt.core.time_of_use import FALLBACKS
 from commonwatt.settings import sections as s
 from commonwatt.settings.layers import Tables, parsed, preset
 from commonwatt.settings.loading import FILE_NAME, MEMBERS_NAME
-from commonwatt.settings.rate_book import FALLBACKS
 from commonwatt.settings.rooms import ROOMS, parameter_defaults, parameter_docs
 
 PROFILES_NAME: Final = "profiles.parquet"

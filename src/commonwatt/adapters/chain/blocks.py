@@ -98,7 +98,17 @@ def header_hash(
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
     """Return the binary Merkle root over `leaves`; leaves and nodes are hashed apart, an odd one moves up as it is."""
-    level = [_hash(_LEAF + leaf) for leaf in leaves]
+    return root_of_leaf_hashes([leaf_hash(leaf) for leaf in leaves])
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """Return what stands for a transaction or a receipt in a block's trees."""
+    return _hash(_LEAF + leaf)
+
+
+def root_of_leaf_hashes(hashes: Sequence[bytes]) -> bytes:
+    """Return the same root from the hashes of the leaves, for who does not hold them all."""
+    level = list(hashes)
     if not level:
         return _hash(_EMPTY)
     while len(level) > 1:

@@ -7,7 +7,7 @@ from typing import Final
 from commonwatt.adapters.chain.blocks import Block
 from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
-from commonwatt.adapters.ledger.calls import SETTLE
+from commonwatt.adapters.ledger.calldata import SETTLE
 from commonwatt.adapters.ledger.foundation import CONTRACTS, Genesis, Planned, chain_id_of
 from commonwatt.contracts import artifact
 from commonwatt.contracts import encoding as lines

@@ -11,7 +11,7 @@ import numpy as np
 from commonwatt.adapters.chain.blocks import Receipt as ChainReceipt
 from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
-from commonwatt.adapters.ledger import calls, founded
+from commonwatt.adapters.ledger import calldata, calls, founded
 from commonwatt.adapters.ledger.foundation import CONTRACTS, ROLES
 from commonwatt.contracts import artifact
 from commonwatt.core.accounts import FIRST_MEMBER
@@ -149,9 +149,9 @@ class ContractReader:
 
     def receipt_of(self, transaction: Transaction, receipt: ChainReceipt) -> Receipt:
         """A chain's receipt as a record: what was posted, from the transaction, and what the market logged of it."""
-        place, market = calls.read_place(transaction.data), self.deployment.addresses["market"]
+        place, market = calldata.read_place(transaction.data), self.deployment.addresses["market"]
         if transaction.to != market or place is None:
-            place, content = calls.Place("genesis", 0, part=receipt.position), transaction.hash
+            place, content = calldata.Place("genesis", 0, part=receipt.position), transaction.hash
         else:
             content = self._content(transaction.data, receipt)
         return Receipt(
@@ -172,7 +172,7 @@ class ContractReader:
             if log.topics[0] == _SETTLED and log.address == self.deployment.addresses["market"]:
                 return log.topics[_CONTENT_TOPIC]
         # What is no settlement logs its values, which the calldata holds too; a repetition or a revert logs nothing.
-        return calls.read_content_hash(self.deployment.community, data)
+        return calldata.read_content_hash(self.deployment.community, data)
 
     def _first_receipts(self) -> tuple[ChainReceipt, ...]:
         first = next(self.chain.blocks(), None)

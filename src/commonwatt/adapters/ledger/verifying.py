@@ -11,7 +11,7 @@ from commonwatt.adapters.chain.machine import ChainMachine
 from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
 from commonwatt.adapters.chain.verification import verify
-from commonwatt.adapters.ledger import calls
+from commonwatt.adapters.ledger import calldata
 from commonwatt.core.findings import Finding
 from commonwatt.services.ports import ChainCheck
 
@@ -82,10 +82,10 @@ def _decoded_blocks(chain: ReadableChain) -> Iterator[tuple[list[Transaction], i
 
 
 def _described(transaction: Transaction) -> tuple[str, int, int]:
-    place = calls.read_place(transaction.data) if transaction.to is not None else None
+    place = calldata.read_place(transaction.data) if transaction.to is not None else None
     if place is None:
         return "genesis", 0, 0
-    return place.kind, calls.line_count(transaction.data), place.slot
+    return place.kind, calldata.line_count(transaction.data), place.slot
 
 
 def _name(transaction: Transaction) -> str:

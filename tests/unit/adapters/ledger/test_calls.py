@@ -7,7 +7,7 @@ import pytest
 from eth_abi import encode
 from tests.fakes.ledgers import cleared, digest, opened, payment, settle, some_settlement, trade
 
-from commonwatt.adapters.ledger import calls
+from commonwatt.adapters.ledger import calldata, calls
 from commonwatt.contracts import artifact, encoding
 from commonwatt.core.accounts import Account, Kind, Postings
 from commonwatt.services.ports import AnchorCall, Call, SettleCall
@@ -28,15 +28,15 @@ def abi(signature: str, *arguments: object) -> bytes:
 def test_a_settlement_is_encoded_as_the_abi_says(call: SettleCall) -> None:
     energy_count, packed = calls.pack(call.postings)
     place = (call.slot, encoding.SETTLEMENT, call.revision, call.part, call.parts, call.prior)
-    expected = abi(calls.SETTLE, *place, energy_count, packed, SIGNATURES)
+    expected = abi(calldata.SETTLE, *place, energy_count, packed, SIGNATURES)
     assert calls.settle_data(call, SIGNATURES) == expected
 
 
 def test_the_other_calls_are_encoded_as_the_abi_says() -> None:
     one, two, three = opened(5), cleared(5), AnchorCall(9, 1, digest("root"))
-    assert calls.open_data(one) == abi(calls.OPEN, one.slot, one.book_root, one.orders)
-    assert calls.clear_data(two) == abi(calls.CLEAR, two.slot, two.order_root, two.clearing_root)
-    assert calls.anchor_data(three) == abi(calls.ANCHOR, three.period, three.kind, three.root)
+    assert calls.open_data(one) == abi(calldata.OPEN, one.slot, one.book_root, one.orders)
+    assert calls.clear_data(two) == abi(calldata.CLEAR, two.slot, two.order_root, two.clearing_root)
+    assert calls.anchor_data(three) == abi(calldata.ANCHOR, three.period, three.kind, three.root)
 
 
 def test_calldata_is_read_back_as_the_call_it_was() -> None:
@@ -49,10 +49,10 @@ def test_calldata_is_read_back_as_the_call_it_was() -> None:
         (settlement, calls.settle_data(settlement, SIGNATURES)),
     ]
     for call, data in pairs:
-        assert calls.read_place(data) == calls.place_of(call)
-        assert calls.read_content_hash(COMMUNITY, data) == calls.content_hash(COMMUNITY, call)
-    assert [calls.line_count(data) for _, data in pairs] == [0, 0, 0, 2]
-    assert calls.read_place(b"\x01\x02\x03\x04") is None
+        assert calldata.read_place(data) == calls.place_of(call)
+        assert calldata.read_content_hash(COMMUNITY, data) == calls.content_hash(COMMUNITY, call)
+    assert [calldata.line_count(data) for _, data in pairs] == [0, 0, 0, 2]
+    assert calldata.read_place(b"\x01\x02\x03\x04") is None
 
 
 def test_lines_pay_whom_the_postings_pay() -> None:

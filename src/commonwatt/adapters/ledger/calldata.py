@@ -1,0 +1,159 @@
+"""Calldata read back without a compiler's artifacts or NumPy: which posting it is, its content hash, its lines."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from commonwatt.contracts.encoding import (
+    LINE_BYTES,
+    PADDING_BYTES,
+    batch_key,
+    book_commitment,
+    clearing_commitment,
+    content_hash,
+)
+from commonwatt.crypto.keccak import keccak256
+
+OPEN: Final = "open(uint256,bytes32,uint256)"
+CLEAR: Final = "clear(uint256,bytes32,bytes32)"
+ANCHOR: Final = "anchor(uint256,uint256,bytes32)"
+SETTLE: Final = "settle_net(uint256,uint256,uint256,uint256,uint256,bytes32,uint256,bytes,uint256[3][])"
+ADMIT: Final = "admit_many((address,uint8,address,bytes32,uint256)[])"
+
+WORD: Final = 32
+SETTLE_HEAD_WORDS: Final = 9
+_ADMISSION_WORDS: Final = 5
+_ENERGY_LINE: Final = struct.Struct(">HHIi")
+_AMOUNT_LINE: Final = struct.Struct(">HHq")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which posting a call is. `kind` is `open`, `clear`, `settle` or `anchor`.
+
+    Of an anchor, `slot` is the period and `revision` its kind.
+    """
+
+    kind: str
+    slot: int
+    revision: int = 0
+    part: int = 0
+    parts: int = 1
+
+
+@dataclass(frozen=True)
+class PostedLine:
+    """A line of a batch: account `who` receives `amount_nano` from account `other`; energy and price are 0 for a plain amount."""
+
+    who: int
+    other: int
+    energy_wh: int
+    price_micro_per_kwh: int
+    amount_nano: int
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A member as it was registered at the foundation."""
+
+    wallet: bytes
+    meter_key: bytes
+    pseudonym_root: bytes
+    connection_w: int
+
+
+@cache
+def selector(signature: str) -> bytes:
+    """The first four bytes of calldata: of the hash of the function's signature."""
+    return keccak256(signature.encode())[:4]
+
+
+def read_place(data: bytes) -> Place | None:
+    """Which posting some calldata is; None when it is none of the four."""
+    called, words = data[:4], data[4:]
+    if called == selector(OPEN):
+        return Place("open", word(words, 0))
+    if called == selector(CLEAR):
+        return Place("clear", word(words, 0))
+    if called == selector(ANCHOR):
+        return Place("anchor", word(words, 0), word(words, 1))
+    if called == selector(SETTLE):
+        return Place("settle", word(words, 0), word(words, 2), word(words, 3), word(words, 4))
+    return None
+
+
+def read_content_hash(community: bytes, data: bytes) -> bytes:
+    """The content hash of a posting, from its calldata."""
+    called, words = data[:4], data[4:]
+    second, third = (words[i * WORD : (i + 1) * WORD] for i in (1, 2))
+    if called == selector(OPEN):
+        return book_commitment(second, int.from_bytes(third, "big"))
+    if called == selector(CLEAR):
+        return clearing_commitment(second, third)
+    if called == selector(ANCHOR):
+        return third
+    slot, kind, revision, part, parts = (word(words, i) for i in range(5))
+    key = batch_key(community, slot, kind, revision, part)
+    return content_hash(key, parts, words[5 * WORD : 6 * WORD], word(words, 6), _packed(words))
+
+
+def line_count(data: bytes) -> int:
+    """How many lines a `settle_net` carries, 0 for any other call."""
+    if data[:4] != selector(SETTLE):
+        return 0
+    return (len(_packed(data[4:])) - PADDING_BYTES) // LINE_BYTES
+
+
+def read_lines(data: bytes) -> Iterator[PostedLine]:
+    """The lines of a `settle_net`, in order.
+
+    Raises:
+        ValueError: the bytes of its lines are no whole number of lines.
+
+    """
+    words = data[4:]
+    packed, energy_count = _packed(words), word(words, 6)
+    count = (len(packed) - PADDING_BYTES) // LINE_BYTES
+    if len(packed) != count * LINE_BYTES + PADDING_BYTES or not 0 <= energy_count <= count:
+        raise ValueError(f"expected lines of {LINE_BYTES} bytes with padding, was {len(packed)} bytes, {energy_count=}")
+    for row in range(count):
+        if row < energy_count:
+            who, other, energy_wh, price = _ENERGY_LINE.unpack_from(packed, row * LINE_BYTES)
+            yield PostedLine(who, other, energy_wh, price, energy_wh * price)
+        else:
+            who, other, amount_nano = _AMOUNT_LINE.unpack_from(packed, row * LINE_BYTES)
+            yield PostedLine(who, other, 0, 0, amount_nano)
+
+
+def read_admissions(data: bytes) -> tuple[Admitted, ...]:
+    """The members that an `admit_many` registers, in order; none for any other call.
+
+    Raises:
+        ValueError: fewer members than it announces.
+
+    """
+    if data[:4] != selector(ADMIT):
+        return ()
+    words = data[4:]
+    first = word(words, 0) // WORD
+    count = word(words, first)
+    if len(words) < (first + 1 + count * _ADMISSION_WORDS) * WORD:
+        raise ValueError(f"expected {count} members, was fewer")
+    return tuple(_admitted(words, first + 1 + _ADMISSION_WORDS * row) for row in range(count))
+
+
+def word(words: bytes, index: int) -> int:
+    """A word of ABI-encoded arguments as a number."""
+    return int.from_bytes(words[index * WORD : (index + 1) * WORD], "big")
+
+
+def _admitted(words: bytes, at: int) -> Admitted:
+    wallet, _, meter_key, root, _ = (words[(at + i) * WORD : (at + i + 1) * WORD] for i in range(_ADMISSION_WORDS))
+    return Admitted(wallet[12:], meter_key[12:], root, word(words, at + 4))
+
+
+def _packed(words: bytes) -> bytes:
+    at = word(words, 7)
+    return words[at + WORD : at + WORD + int.from_bytes(words[at : at + WORD], "big")]
