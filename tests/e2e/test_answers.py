@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.small_runs import commonwatt
 
 from commonwatt.assets import ALWAYS
-from commonwatt.wiring.catalogue import ROOMS
+from commonwatt.settings.rooms import ROOMS
 
 ONE_DAY = ("--from", "2024-05-07", "--to", "2024-05-08", "--set", "ledger.chain=memory")
 AT_A_GATE = ("market.timing=ex_ante", "forecasting.model=median_14d")

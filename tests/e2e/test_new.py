@@ -15,7 +15,7 @@ import pytest
 from tests.fakes.small_runs import commonwatt, environment
 
 import commonwatt as package
-from commonwatt.wiring.catalogue import ROOMS
+from commonwatt.settings.rooms import ROOMS
 from commonwatt.wiring.starting_points import STARTING_POINTS
 
 ROOT = Path(__file__).resolve().parents[2]

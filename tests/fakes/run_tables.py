@@ -4,59 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from hashlib import sha3_256
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from commonwatt.core.accounts import account_names
-from commonwatt.core.determinism import content_hash, stream
+from commonwatt.core.determinism import stream
 from commonwatt.core.tariff import Rates
 from commonwatt.services.reporting.facts import RunFacts
+from commonwatt.services.schemas import SCHEMAS
 
 FIRST_SLOT = 467376
 RATES = Rates(300_000, 80_000, 300_000, 80_000, 40_000, 10_000, 20_000, 5_000, 80_000)
-TEXT = {
-    "member",
-    "order_id",
-    "side",
-    "source",
-    "preference",
-    "reason",
-    "trade_id",
-    "seller",
-    "buyer",
-    "sell_order",
-    "buy_order",
-}
-TEXT |= {
-    "leg",
-    "debit",
-    "credit",
-    "kind",
-    "quality",
-    "content_hash",
-    "transaction",
-    "account",
-    "verdict",
-    "meter_key",
-    "wallet",
-    "role",
-}
-COLUMNS = {
-    "members": "member meter_key wallet role connection_w",
-    "orders": "slot order_id member side energy_wh limit_micro_per_kwh sequence source preference filled_wh reason",
-    "trades": "slot trade_id seller buyer sell_order buy_order energy_wh sell_price_micro_per_kwh buy_price_micro_per_kwh"
-    " sell_amount_nano buy_amount_nano delivered_wh round",
-    "readings": "slot member import_wh export_wh quality revision counter",
-    "statements": "slot member revision leg energy_wh price_micro_per_kwh amount_nano",
-    "postings": "slot revision debit credit amount_nano kind",
-    "receipts": "slot kind revision part parts content_hash transaction block status",
-    "flows": "slot member load_wh pv_wh charge_wh discharge_wh storage_wh",
-    "wishes": "slot member net_wh buy_limit_micro_per_kwh sell_limit_micro_per_kwh",
-    "slots": "slot failed reason losses_wh verdict",
-    "balances": "account free_nano pending_nano deposit_nano",
-}
 
 
 @dataclass
@@ -69,16 +30,14 @@ class Rows:
         self.rows[table].append(row)
 
     def tables(self) -> dict[str, pa.Table]:
-        return {name: table_of(name, self.rows[name]) for name in COLUMNS}
+        return {name: table_of(name, self.rows[name]) for name in SCHEMAS}
 
 
 def table_of(name: str, rows: list[tuple[Any, ...]]) -> pa.Table:
-    """A table with the columns and types of the contract."""
-    arrays = {}
-    for at, column in enumerate(COLUMNS[name].split()):
-        kind = pa.string() if column in TEXT else pa.bool_() if column == "failed" else pa.int64()
-        arrays[column] = pa.array([row[at] for row in rows], kind)
-    return pa.table(arrays)
+    """A table of the contract; rows may leave out the last columns, which reporting does not read."""
+    schema = SCHEMAS[name]
+    columns = [schema.field(at) for at in range(len(rows[0]) if rows else len(schema))]
+    return pa.table({c.name: pa.array([row[at] for row in rows], c.type) for at, c in enumerate(columns)})
 
 
 def changed(table: pa.Table, column: str, row: int, by: int) -> pa.Table:
@@ -108,7 +67,7 @@ def week(slots: int = 168, homes: int = 17, flats: int = 8, *, timing: str = "ex
     draw = stream(7, "week")
     count = homes + flats
     ids = [f"home-{n + 1:02d}" for n in range(homes)] + [f"flat-{n + 1:02d}" for n in range(flats)]
-    names = [content_hash(i.encode()).hex()[:16] for i in ids]
+    names = [sha3_256(i.encode()).hexdigest()[:16] for i in ids]
     ceiling = rates.retail_micro_per_kwh + rates.grid_fee_micro_per_kwh + rates.tax_micro_per_kwh
     spread = ceiling - rates.feed_in_micro_per_kwh
     limits_buy = ceiling - draw.integers(0, spread * 4 // 7, count)
@@ -155,7 +114,7 @@ def week(slots: int = 168, homes: int = 17, flats: int = 8, *, timing: str = "ex
         sold = _trade(rows, slot, names, wish, limits_buy, limits_sell, rates, net, is_open=trading and not void)
         _settle(rows, slot, names, sold, net, rates)
         for kind in ("open", "clear", "settle")[0 if trading else 2 :]:
-            transaction = "0x" + content_hash(f"{slot}{kind}".encode()).hex()
+            transaction = "0x" + sha3_256(f"{slot}{kind}".encode()).hexdigest()
             gas[transaction] = {"open": 61_000, "clear": 72_000, "settle": 180_000}[kind] + 40 * at
             rows.add("receipts", slot, kind, 0, 0, 1, "00" * 32, transaction, 2 * at, 1)
     _balance(rows, names)

@@ -10,7 +10,7 @@ import pytest
 
 import commonwatt
 from commonwatt.core.registry import class_name
-from commonwatt.wiring.catalogue import ROOMS
+from commonwatt.settings.rooms import ROOMS
 
 SOURCE = Path(commonwatt.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -1,15 +1,27 @@
 """Storage arithmetic in whole Wh, shared by the rules that decide when a battery moves."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from commonwatt.assets.base import Flows
 from commonwatt.core.members import Fleet
 from commonwatt.core.records import AssetState
+from commonwatt.core.registry import parameter
 from commonwatt.core.units import Ints, slot_energy_wh
 
 MILLION: Final = 10**6
+
+
+def efficiency_parameter() -> Any:
+    """`one_way_efficiency_share`, a parameter of every rule that moves a battery."""
+    return parameter(
+        0.948683,
+        doc="share of the energy that survives charging, and again of what survives discharging; the default is the square root of 0.9",
+        low=0.01,
+        high=1.0,
+        source="90 % there and back, AC to AC: an assumption in the middle of what home batteries' data sheets state",
+    )
 
 
 def moved(

@@ -5,11 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from commonwatt.assets._storage import moved, power_bounds_wh
+from commonwatt.assets._storage import efficiency_parameter, moved, power_bounds_wh
 from commonwatt.assets.base import AssetContext, Flows
 from commonwatt.core.members import Fleet
 from commonwatt.core.records import AssetState
-from commonwatt.core.registry import parameter
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,7 @@ class Battery:
     needs: ClassVar[frozenset[str]] = frozenset()
     breaks: ClassVar[frozenset[str]] = frozenset()
 
-    one_way_efficiency_share: float = parameter(
-        0.948683,
-        doc="Share of the energy that survives charging, and again of what survives discharging; the default is the square root of 0.9",
-        low=0.01,
-        high=1.0,
-        source="90 % there and back, AC to AC: an assumption in the middle of what home batteries' data sheets state",
-    )
+    one_way_efficiency_share: float = efficiency_parameter()
 
     def plan(self, fleet: Fleet, state: AssetState, flows: Flows, context: AssetContext) -> tuple[Flows, AssetState]:
         """What the rule would do on the forecast flows, and the state of charge that would leave."""

@@ -1,7 +1,7 @@
 """Forecast based: a limit near the price that the settled slots let a member expect."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import numpy as np
 
@@ -9,8 +9,7 @@ from commonwatt.bidding.base import BiddingContext, Wishes, in_price_range, orde
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import PriceHistory
 from commonwatt.core.registry import parameter
-
-DAY_S: Final = 86_400
+from commonwatt.core.units import SECONDS_PER_DAY
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class ForecastBased:
 
     def expected_micro_per_kwh(self, prices: PriceHistory, slot: int) -> int | None:
         """The price of energy between neighbours that the settled slots suggest for `slot`; None when nothing was ever traded."""
-        slots_per_day = DAY_S // prices.slot_s
+        slots_per_day = SECONDS_PER_DAY // prices.slot_s
         first = slot - prices.first_slot - slots_per_day
         rows = np.arange(first, max(first - self.price_days * slots_per_day, -1), -slots_per_day)
         rows = rows[rows < len(prices)]

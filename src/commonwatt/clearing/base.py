@@ -44,7 +44,7 @@ class Clearing(Answer, Protocol):
         ...
 
 
-CLEARINGS = Registry[Clearing]("clearing", "clearing")
+CLEARINGS = Registry[Clearing]("clearing", "clearing", section="market")
 
 
 def promise_findings(book: OrderBook, agreement: Agreement, breaks: frozenset[str] = frozenset()) -> list[Finding]:

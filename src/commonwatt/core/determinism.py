@@ -1,9 +1,9 @@
-"""Determinism: named random streams from the run's seed, content hashes and Merkle roots. The same input gives the same bytes."""
+"""Determinism: named random streams from the run's seed, and Merkle roots. The same input gives the same bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha3_256, sha256
+from hashlib import sha256
 
 import numpy as np
 
@@ -12,11 +12,6 @@ def stream(seed: int, *name: str | int) -> np.random.Generator:
     """An independent random stream for a purpose: `stream(seed, "sequence", slot)`. Never for secrets: the seed is published."""
     digest = sha256(repr((int(seed), *name)).encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "big")))
-
-
-def content_hash(data: bytes) -> bytes:
-    """SHA3-256 of bytes."""
-    return sha3_256(data).digest()
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:

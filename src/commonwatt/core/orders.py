@@ -1,4 +1,4 @@
-"""Orders: one `Order` where a person or a file touches it, an `OrderBook` of columns inside."""
+"""Orders: an `OrderBook` of columns, one slot's wishes; what is wrong with one."""
 
 from __future__ import annotations
 
@@ -37,22 +37,6 @@ class Preference(IntEnum):
 
 
 @dataclass(frozen=True)
-class Order:
-    """A wish of one member for one slot, at the edges of the system."""
-
-    order_id: str
-    member: str
-    side: str
-    """`buy` or `sell`."""
-    energy_wh: int
-    limit_micro_per_kwh: int
-    """Worst acceptable price; for a buyer all-in."""
-    sequence: int = 0
-    source: str = "unknown"
-    preference: str = "any"
-
-
-@dataclass(frozen=True)
 class OrderBook(Columns):
     """The orders of one slot as columns, in sequence order."""
 
@@ -73,12 +57,6 @@ class OrderBook(Columns):
         "source": ("int8", 0),
         "preference": ("int8", 0),
     }
-
-    def in_sequence(self) -> OrderBook:
-        """The same orders sorted by sequence; the row number is then the order's index."""
-        if len(self) < 2 or bool((np.diff(self.sequence) > 0).all()):
-            return self
-        return self.take(np.argsort(self.sequence, kind="stable"))
 
 
 def order_ids(slot: int, count: int) -> list[str]:

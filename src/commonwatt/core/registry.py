@@ -47,6 +47,60 @@ def parameter(
     return dataclasses.field(default=default, metadata=meta)
 
 
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of an answer, as everything that shows or checks it needs it."""
+
+    name: str
+    kind: str
+    """`int`, `float`, `str`, `bool`, or another type's name."""
+    default: Any
+    """None where a value must be given."""
+    is_required: bool
+    doc: str
+    unit: str
+    low: Any
+    high: Any
+    choices: tuple[str, ...]
+    source: str
+
+    @property
+    def bounds(self) -> str:
+        """What it may be, in words: `0..60`, `at least 0`, `metered or gate`; empty where anything may be."""
+        if self.choices:
+            return " or ".join(map(str, self.choices))
+        if self.low is None or self.high is None:
+            return (
+                "" if self.low is self.high else f"at least {self.low}" if self.high is None else f"at most {self.high}"
+            )
+        return f"{self.low}..{self.high}"
+
+    @property
+    def meaning(self) -> str:
+        """Its text with unit and bounds: `penalty for energy that did not (micro/kWh, 0..2147483647)`."""
+        extra = ", ".join(filter(None, (self.unit, self.bounds)))
+        return self.doc + (f" ({extra})" if extra else "")
+
+    def given(self, value: Any) -> Any:
+        """A value as the answer takes it: a whole number may have been written 83.0."""
+        return whole(value, self.name) if self.kind == "int" else value
+
+    def fault(self, value: Any) -> str:
+        """What was expected where `value` cannot be; empty where it can."""
+        kind, value = _SCALARS.get(self.kind, object), self.given(value)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if kind is int and type(value) is not int:
+            return whole_number(self.name, value)
+        if kind is not object and type(value) is not kind:
+            return {"float": "a number", "str": "text", "bool": "true or false"}[self.kind]
+        if self.choices:
+            return "" if value in self.choices else one_of(str(value), self.choices)
+        # Written so that NaN is out of range.
+        is_out = (self.low is not None and not value >= self.low) or (self.high is not None and not value <= self.high)
+        return self.bounds if is_out else ""
+
+
 @dataclass
 class Registry(Generic[AnswerT]):
     """The answers of one room, found by file name in its package and by entry points of the same name."""
@@ -55,6 +109,11 @@ class Registry(Generic[AnswerT]):
     """`clearing`; the package is `commonwatt.clearing`."""
     key: str = ""
     """The settings key that names an answer: `clearing`, `policy`, `model`, ..."""
+    section: str = ""
+    """The section of a community file that holds the key; the room's own name where left out."""
+
+    def __post_init__(self) -> None:
+        self.section = self.section or self.room
 
     @property
     def package(self) -> str:
@@ -109,19 +168,23 @@ class Registry(Generic[AnswerT]):
 
     def given(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters as the answer takes them: a whole number may have been written 83.0."""
-        fields = {f.name: f for f in dataclasses.fields(self.answer(name))}  # type: ignore[arg-type]
-        return {key: _given(fields[key], value) if key in fields else value for key, value in parameters.items()}
+        known = {p.name: p for p in self.parameters(name)}
+        return {key: known[key].given(value) if key in known else value for key, value in parameters.items()}
 
     def findings(self, name: str, where: str, parameters: dict[str, Any]) -> list[Finding]:
         """What is wrong with an answer's parameters: unknown, of the wrong type, out of range."""
-        fields = {f.name: f for f in dataclasses.fields(self.answer(name))}  # type: ignore[arg-type]
+        known = {p.name: p for p in self.parameters(name)}
         found = []
         for key, value in parameters.items():
-            if key not in fields:
-                found.append(Finding(f"{where} {key}", f"a parameter of {name}: {one_of(key, fields)}", repr(value)))
-            elif fault := _fault(fields[key], value):
+            if key not in known:
+                found.append(Finding(f"{where} {key}", f"a parameter of {name}: {one_of(key, known)}", repr(value)))
+            elif fault := known[key].fault(value):
                 found.append(Finding(f"{where} {key}", fault, repr(value)))
         return found
+
+    def parameters(self, name: str) -> list[Parameter]:
+        """The parameters of an answer in the order of its fields; errors as `answer`."""
+        return [_parameter(field) for field in dataclasses.fields(self.answer(name))]  # type: ignore[arg-type]
 
     def summary(self, name: str) -> str:
         """What an answer is, in one line."""
@@ -134,30 +197,14 @@ def class_name(stem: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) else name
 
 
-def _declared(field: dataclasses.Field[Any]) -> str:
-    # A file without postponed annotations holds the type itself, one with them its name.
-    return field.type if isinstance(field.type, str) else field.type.__name__
-
-
-def _given(field: dataclasses.Field[Any], value: Any) -> Any:
-    return whole(value, field.name) if _SCALARS.get(_declared(field)) is int else value
-
-
-def _fault(field: dataclasses.Field[Any], value: Any) -> str:
-    meta, declared = field.metadata, _declared(field)
-    kind, value = _SCALARS.get(declared, object), _given(field, value)
-    if kind is float and type(value) is int:
-        value = float(value)
-    if kind is not object and type(value) is not kind:
-        return {"int": whole_number(field.name, value), "float": "a number", "str": "text", "bool": "true or false"}[
-            declared
-        ]
-    if meta.get("choices") and value not in meta["choices"]:
-        return one_of(str(value), meta["choices"])
-    low, high = meta.get("low"), meta.get("high")
-    # Written so that NaN is out of range.
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
-        if low is None or high is None:
-            return f"at least {low}" if high is None else f"at most {high}"
-        return f"{low}..{high}"
-    return ""
+def _parameter(field: dataclasses.Field[Any]) -> Parameter:
+    is_required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    meta = {"doc": "", "unit": "", "low": None, "high": None, "choices": (), "source": "", **field.metadata}
+    return Parameter(
+        name=field.name,
+        # A file without postponed annotations holds the type itself, one with them its name.
+        kind=field.type if isinstance(field.type, str) else field.type.__name__,
+        default=None if field.default is dataclasses.MISSING else field.default,
+        is_required=is_required,
+        **meta,
+    )

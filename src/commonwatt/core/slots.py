@@ -1,17 +1,8 @@
-"""Slots of time, numbered from the Unix epoch in UTC, and the clock that says which is due."""
+"""Slots of time, numbered from the Unix epoch in UTC."""
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Protocol
 from zoneinfo import ZoneInfo
-
-
-class Clock(Protocol):
-    """The only "now": simulated in `run`, real in `serve`."""
-
-    def now_s(self) -> int:
-        """Seconds since the Unix epoch."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ PRICE_LIMIT_MICRO_PER_KWH: Final = 2**31
 NANO_PER_UNIT: Final = 10**9
 MICRO_PER_UNIT: Final = 10**6
 SECONDS_PER_HOUR: Final = 3600
+SECONDS_PER_DAY: Final = 24 * SECONDS_PER_HOUR
 
 IntOrInts = TypeVar("IntOrInts", int, Ints)
 

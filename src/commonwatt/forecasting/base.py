@@ -6,9 +6,8 @@ import numpy as np
 
 from commonwatt.core.records import Forecasts, History, Observed
 from commonwatt.core.registry import Answer, Registry
-from commonwatt.core.units import Ints
+from commonwatt.core.units import SECONDS_PER_DAY, Ints
 
-DAY_S: Final = 86_400
 SETTLED_BEHIND: Final = 2
 """At the gate of slot s the newest settled slot is s - 2; s - 1 is being delivered."""
 
@@ -30,7 +29,7 @@ def settled(observed: Observed) -> History:
 
 def same_time_rows(history: History, slot_s: int, slot: int) -> Ints:
     """Rows of a history at the time of day (UTC) of `slot`, the newest first; `slot` lies behind the history's end."""
-    slots_per_day = DAY_S // slot_s
+    slots_per_day = SECONDS_PER_DAY // slot_s
     newest = history.first_slot + len(history) - 1
     back = (newest - slot) % slots_per_day  # how far before the newest row the same time of day lies
     return np.arange(len(history) - 1 - back, -1, -slots_per_day)

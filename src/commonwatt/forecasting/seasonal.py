@@ -7,8 +7,8 @@ import numpy as np
 
 from commonwatt.core.records import Forecasts, Observed
 from commonwatt.core.registry import parameter
-from commonwatt.core.units import MICRO_PER_UNIT, Flags, Ints
-from commonwatt.forecasting.base import DAY_S, same_time_rows, settled
+from commonwatt.core.units import MICRO_PER_UNIT, SECONDS_PER_DAY, Flags, Ints
+from commonwatt.forecasting.base import same_time_rows, settled
 
 THURSDAY: Final = 3
 """Day 0 of the epoch, counted from Monday."""
@@ -35,9 +35,9 @@ class Seasonal:
         """Expected load and PV of `slot` per member, Wh; a mean between two whole Wh is rounded half up."""
         history = settled(observed)
         rows = same_time_rows(history, observed.slot_s, slot)[: 7 * self.weeks]
-        days_back = (slot - history.first_slot - rows) * observed.slot_s // DAY_S
+        days_back = (slot - history.first_slot - rows) * observed.slot_s // SECONDS_PER_DAY
         weights = np.round(MICRO_PER_UNIT * 0.5 ** (days_back / self.half_life_days)).astype(np.int64)
-        today = slot * observed.slot_s // DAY_S
+        today = slot * observed.slot_s // SECONDS_PER_DAY
         alike = _is_weekend(today - days_back) == _is_weekend(np.array([today]))
         of_type = np.where(alike, weights, 0)
         if not of_type.any():

@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from commonwatt.core.accounts import Account
-from commonwatt.core.records import AssetState, History, PriceHistory, Scores, Statement
-from commonwatt.core.units import Ints, exact_sum
+from commonwatt.core.records import FINAL_DAYS, AssetState, History, PriceHistory, Scores, Statement
+from commonwatt.core.units import SECONDS_PER_DAY, Ints, exact_sum
 from commonwatt.services.halves import Correction, DeliveryHalf, GateHalf, Trading
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading, Signed
-
-FINAL_DAYS = 60
-"""After this a slot's readings are final (`records`, Revisions)."""
 
 HISTORY_DAYS = 28
 """How far before the first slot the metered past is known to the forecasters."""
@@ -55,8 +52,6 @@ class State:
     rewards_nano: int = 0
     gates: dict[int, GateHalf] = field(default_factory=dict)
     settled: dict[int, Settled] = field(default_factory=dict)
-    revisions: dict[tuple[int, int], int] = field(default_factory=dict)
-    """(slot, member) -> revision of the newest reading, where above 0."""
     late: list[LateReading] = field(default_factory=list)
     """Arrived, waiting until their slot's settlement is final."""
 
@@ -67,13 +62,13 @@ class State:
     def first(cls, market: Market, slots: range) -> "State":
         """The state before the first slot; the past of the feed before it is known."""
         members = len(market.members)
-        past = max(market.feed.slots().start, slots.start - HISTORY_DAYS * 86_400 // market.rules.slots.slot_s)
+        past = max(market.feed.slots().start, slots.start - HISTORY_DAYS * SECONDS_PER_DAY // market.rules.slots.slot_s)
         first_slot = min(past, slots.start)
         shape = (slots.stop - first_slot, members)
         state = cls(
             first_slot=first_slot,
             first_traded=slots.start,
-            final_slots=FINAL_DAYS * 86_400 // market.rules.slots.slot_s,
+            final_slots=FINAL_DAYS * SECONDS_PER_DAY // market.rules.slots.slot_s,
             load_wh=np.zeros(shape, np.int64),
             pv_wh=np.zeros(shape, np.int64),
             storage_wh=np.zeros(shape, np.int64),
@@ -153,8 +148,6 @@ class State:
         row = slot - self.first_slot
         self.load_wh[row, members], self.pv_wh[row, members] = correction.load_wh, correction.pv_wh
         self.counters[members] = np.maximum(self.counters[members], correction.readings.counter)
-        for member in members.tolist():
-            self.revisions[slot, member] = correction.statement.revision
         self.late = [late for late in self.late if late.slot != slot or late.member not in members]
 
 

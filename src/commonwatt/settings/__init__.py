@@ -4,12 +4,11 @@ from commonwatt.settings.checking import OpenCommunity, community_findings, open
 from commonwatt.settings.layers import preset_names
 from commonwatt.settings.loading import FILE_NAME, MEMBERS_NAME, load
 from commonwatt.settings.model import Settings
-from commonwatt.settings.rooms import ROOMS, Choice
+from commonwatt.settings.rooms import Choice
 
 __all__ = [
     "FILE_NAME",
     "MEMBERS_NAME",
-    "ROOMS",
     "Choice",
     "OpenCommunity",
     "Settings",

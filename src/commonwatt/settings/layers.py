@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from commonwatt.core.findings import Finding, one_of
-from commonwatt.settings.rooms import ROOMS, kept_parameters, shown
+from commonwatt.settings.rooms import SECTION_ROOMS, kept_parameters, shown
 from commonwatt.settings.sections import SECTIONS
 from commonwatt.settings.toml_lines import TomlLines
 
@@ -31,7 +31,7 @@ class Layers:
     def add(self, label: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
         """Put a layer on top. A layer that names another answer drops the lower layers' parameters which that answer does not take."""
         for section, incoming in tables.items():
-            names = {r.key: incoming[r.key] for r in ROOMS.get(section, ()) if r.key in incoming}
+            names = {r.key: incoming[r.key] for r in SECTION_ROOMS.get(section, ()) if r.key in incoming}
             if names:
                 self.values[section] = kept_parameters(section, self.values[section], names)
             self.values[section].update(incoming)

@@ -21,7 +21,7 @@ from commonwatt.settings.layers import Layers, overrides, parsed, preset, preset
 from commonwatt.settings.member_rows import MemberRow, Members, MemberTerms, csv_rows, members_of, toml_rows
 from commonwatt.settings.model import Settings, all_in_micro_per_kwh
 from commonwatt.settings.rate_book import RateBook
-from commonwatt.settings.rooms import ROOMS, matrix_findings, name_finding, room_findings, shown, strategy_names
+from commonwatt.settings.rooms import SECTION_ROOMS, matrix_findings, name_finding, room_findings, shown, strategy_names
 from commonwatt.settings.toml_lines import TomlLines
 
 FILE_NAME = "community.toml"
@@ -101,7 +101,7 @@ def draft(file: Path, design: str | None = None, overrides: Sequence[str] = (), 
         result.findings += found
         if section is not None:
             result.sections[name] = section
-        if name in ROOMS:
+        if name in SECTION_ROOMS:
             result.findings += room_findings(name, layers.values[name], layers.where)
     result.findings += _between_sections(layers, result.sections)
     if with_members:
@@ -155,7 +155,7 @@ def _between_sections(layers: Layers, sections: Mapping[str, s.Section]) -> list
     found = tariff_findings(layers.values["tariff"], slot_s, zone, layers.where)
     found += period_findings(layers.values["data"], layers.where)
     names = {}
-    for section, registries in ROOMS.items():
+    for section, registries in SECTION_ROOMS.items():
         for registry in registries:
             default = s.SECTIONS[section].model_fields[registry.key].default
             names[f"{section}.{registry.key}"] = str(layers.values[section].get(registry.key, default))

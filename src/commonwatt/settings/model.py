@@ -15,11 +15,18 @@ from commonwatt.bidding import BIDDINGS
 from commonwatt.core.members import Member
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.tariff import Rates
-from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH, SECONDS_PER_HOUR, Ints, amount_nano, slot_energy_wh
+from commonwatt.core.units import (
+    PRICE_LIMIT_MICRO_PER_KWH,
+    SECONDS_PER_DAY,
+    SECONDS_PER_HOUR,
+    Ints,
+    amount_nano,
+    slot_energy_wh,
+)
 from commonwatt.settings import sections as s
 from commonwatt.settings.layers import not_built
 from commonwatt.settings.rate_book import RateBook
-from commonwatt.settings.rooms import ROOMS, Choice, choice, parameter_defaults
+from commonwatt.settings.rooms import SECTION_ROOMS, Choice, choice, parameters_of
 
 DEPOSIT_DAYS: Final = 14
 CONNECTION_USE_PERCENT: Final = 10
@@ -77,7 +84,7 @@ class Settings:
     def choices(self) -> dict[str, Choice]:
         """The chosen answer by room (`clearing`, `venues`, ...) with the parameters that were given."""
         chosen = {}
-        for section, registries in ROOMS.items():
+        for section, registries in SECTION_ROOMS.items():
             model = getattr(self, section)
             for registry in registries:
                 name = getattr(model, registry.key)
@@ -106,16 +113,6 @@ class Settings:
     def not_built(self) -> tuple[str, ...]:
         """What the design wants that is not built yet."""
         return not_built(self.community.design)
-
-    @cached_property
-    def profiles_path(self) -> Path:
-        """The file of metered data."""
-        return self.file.parent / self.data.profiles
-
-    @cached_property
-    def corrections_path(self) -> Path | None:
-        """The file of late readings, if there is one."""
-        return self.file.parent / self.data.corrections if self.data.corrections else None
 
     @cached_property
     def key_path(self) -> Path:
@@ -147,12 +144,12 @@ class Settings:
         data, and a member whose deposit is used up may not order. A day's energy is the mean of `load_wh`, Wh, shape (slots, members),
         rounded up; without it a tenth of what the connection carries.
         """
-        covered_days = max(DEPOSIT_DAYS, -(-run_s // (24 * SECONDS_PER_HOUR)))
+        covered_days = max(DEPOSIT_DAYS, -(-run_s // (SECONDS_PER_DAY)))
         if self.ledger.member_deposit_nano:
             return (self.ledger.member_deposit_nano,) * len(self.members)
         if load_wh is not None and len(load_wh):
             covered_s = len(load_wh) * self.community.slot_s
-            days = [-(-int(total) * 24 * SECONDS_PER_HOUR // covered_s) for total in load_wh.sum(axis=0)]
+            days = [-(-int(total) * SECONDS_PER_DAY // covered_s) for total in load_wh.sum(axis=0)]
         else:
             days = [m.connection_w * 24 * CONNECTION_USE_PERCENT // 100 for m in self.members]
         return tuple(amount_nano(day_wh * covered_days, self.highest_all_in_micro_per_kwh) for day_wh in days)
@@ -187,9 +184,9 @@ class Settings:
 
     def _written(self, name: str, section: s.Section) -> dict[str, Any]:
         table = section.model_dump(by_alias=True, exclude_none=True, exclude=_HIDDEN.get(name))
-        for registry in ROOMS.get(name, ()):
-            defaults = parameter_defaults(registry, getattr(section, registry.key))
-            table = {**{key: value for key, value in defaults.items() if value is not None}, **table}
+        for registry in SECTION_ROOMS.get(name, ()):
+            parameters = parameters_of(registry, getattr(section, registry.key))
+            table = {**{p.name: p.default for p in parameters if p.default is not None}, **table}
         if name == "data":
             for key in ("profiles", "corrections"):
                 table[key] = Path(table[key]).name if Path(table[key]).is_absolute() else table[key]

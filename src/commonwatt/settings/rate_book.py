@@ -25,11 +25,6 @@ class RateBook:
         start = self._slots.local_start(slot, self._zone)
         return self._at(start.weekday(), start.hour * 60 + start.minute)
 
-    def window_names(self, slot: int) -> tuple[str, ...]:
-        """Names of the windows that a slot lies in, in the order of the file."""
-        start = self._slots.local_start(slot, self._zone)
-        return tuple(w.name for w in self._open(start.weekday(), start.hour * 60 + start.minute))
-
     def every(self) -> tuple[Rates, ...]:
         """All rates that occur in a week, each once."""
         minutes = {0, *(m % 1440 for _, begin, end in self._spans for m in (begin, end))}

@@ -11,7 +11,7 @@ from commonwatt.core.members import Member
 from commonwatt.settings import sections as s
 from commonwatt.settings.layers import preset, preset_names
 from commonwatt.settings.member_rows import MEANINGS, REQUIRED
-from commonwatt.settings.rooms import ROOMS, answer_names, parameter_defaults, parameter_docs
+from commonwatt.settings.rooms import SECTION_ROOMS, answer_names, parameters_of
 
 _HEAD = """# Settings
 
@@ -33,7 +33,7 @@ def settings_reference() -> str:
         parts.append(f"## [{name}]\n\n{(model.__doc__ or '').strip().splitlines()[0]}\n\n" + _section_table(model))
         if name == "tariff":
             parts.append(f"### [[tariff.windows]]\n\n{(s.Window.__doc__ or '').strip()}\n\n" + _section_table(s.Window))
-        parts += [_answer_part(name, registry) for registry in ROOMS.get(name, ())]
+        parts += [_answer_part(name, registry) for registry in SECTION_ROOMS.get(name, ())]
     parts.append(_members_part())
     parts.append(_presets_part())
     return "\n".join(parts)
@@ -56,7 +56,7 @@ def _shape(shape: dict[str, Any]) -> str:
         return ", ".join(f"`{choice}`" for choice in shape["enum"])
     if shape.get("type") == "integer":
         low, high = shape.get("minimum"), shape.get("maximum")
-        bounds = f", {low} to {high}" if low is not None and high is not None else ""
+        bounds = f", {low}..{high}" if low is not None and high is not None else ""
         return "whole number" + bounds
     return {"boolean": "true or false", "array": "list"}.get(str(shape.get("type")), "text")
 
@@ -66,9 +66,8 @@ def _answer_part(section: str, registry: Any) -> str:
     lines = [f"`{section}.{registry.key}` may be:\n"]
     for name in answer_names(registry):
         lines.append(f"- `{name}`: {registry.summary(name)}")
-        docs = parameter_docs(registry, name)
-        for key, value in parameter_defaults(registry, name).items():
-            lines.append(f"    - `{key}` (default `{_shown(value)}`): {docs[key]}")
+        for parameter in parameters_of(registry, name):
+            lines.append(f"    - `{parameter.name}` (default `{_shown(parameter.default)}`): {parameter.meaning}.")
     return "\n".join(lines) + "\n"
 
 

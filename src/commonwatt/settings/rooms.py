@@ -12,7 +12,7 @@ from commonwatt.bidding import BIDDINGS
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.errors import MissingExtra
 from commonwatt.core.findings import Finding, one_of
-from commonwatt.core.registry import Registry
+from commonwatt.core.registry import Parameter, Registry
 from commonwatt.forecasting import FORECASTINGS
 from commonwatt.grid import GRIDS
 from commonwatt.metering import METERINGS
@@ -26,19 +26,20 @@ from commonwatt.venues import VENUES
 Where = Callable[[str, str], str]
 """Section and key -> how a finding names the place: `community.toml market.clearing`, `--set market.clearing`."""
 
-ROOMS: Final[Mapping[str, tuple[Registry[Any], ...]]] = {
-    "market": (VENUES, CLEARINGS),
-    "pricing": (PRICINGS,),
-    "settlement": (SETTLEMENTS,),
-    "forecasting": (FORECASTINGS,),
-    "bidding": (BIDDINGS,),
-    "assets": (ASSETS,),
-    "grid": (GRIDS,),
-    "metering": (METERINGS,),
-    "trust": (TRUSTS,),
-    "validators": (VALIDATORS,),
+ROOMS: Final[Mapping[str, Registry[Any]]] = {
+    registry.room: registry
+    for registry in (
+        METERINGS, FORECASTINGS, BIDDINGS, ASSETS, VENUES, CLEARINGS, PRICINGS, GRIDS, SETTLEMENTS, TRUSTS, VALIDATORS
+    )
+}  # fmt: skip
+"""Every room's registry by the room's name, in the order of the day: the one list of rooms."""
+
+SECTION_ROOMS: Final[Mapping[str, tuple[Registry[Any], ...]]] = {
+    section: rooms
+    for section in SECTIONS
+    if (rooms := tuple(registry for registry in ROOMS.values() if registry.section == section))
 }
-"""The registries behind a section; a registry's `key` is the section's key that names the answer."""
+"""The registries behind a section of the community file, in the order of the file."""
 
 
 @dataclass(frozen=True)
@@ -50,30 +51,14 @@ class Choice:
     """Only what was given; the rest are the answer's own defaults."""
 
 
-def parameter_defaults(registry: Registry[Any], name: str) -> dict[str, Any]:
-    """The parameters of an answer with their defaults (None where one must be given); empty for an answer that cannot be loaded."""
-    cls = _answer(registry, name)
-    if cls is None:
-        return {}
-    return {f.name: None if f.default is dataclasses.MISSING else f.default for f in dataclasses.fields(cls)}
-
-
-def parameter_docs(registry: Registry[Any], name: str) -> dict[str, str]:
-    """What each parameter of an answer means: its text, unit and range or choices."""
-    docs = {}
-    for field in dataclasses.fields(cls) if (cls := _answer(registry, name)) else ():
-        meta = field.metadata
-        bounds = (
-            " or ".join(map(str, meta["choices"])) if meta.get("choices") else _range(meta.get("low"), meta.get("high"))
-        )
-        extra = ", ".join(part for part in (meta.get("unit", ""), bounds) if part)
-        docs[field.name] = f"{meta.get('doc', '')}" + (f" ({extra})." if extra else ".")
-    return docs
+def parameters_of(registry: Registry[Any], name: str) -> list[Parameter]:
+    """The parameters of an answer; none for an answer that cannot be loaded."""
+    return registry.parameters(name) if _answer(registry, name) is not None else []
 
 
 def choice(registry: Registry[Any], name: str, extras: Mapping[str, Any]) -> Choice:
     """The answer `name` with those of a section's other keys that are its parameters."""
-    known = parameter_defaults(registry, name)
+    known = {parameter.name for parameter in parameters_of(registry, name)}
     mine = {key: _plain(value) for key, value in extras.items() if key in known}
     return Choice(name, registry.given(name, mine) if known else mine)
 
@@ -81,11 +66,11 @@ def choice(registry: Registry[Any], name: str, extras: Mapping[str, Any]) -> Cho
 def kept_parameters(section: str, values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
     """What remains of lower layers' keys once a higher layer chose the answers `names`: only keys that somebody still takes."""
     known = set(SECTIONS[section].model_fields)
-    for registry in ROOMS.get(section, ()):
+    for registry in SECTION_ROOMS.get(section, ()):
         name = names.get(registry.key, values.get(registry.key, SECTIONS[section].model_fields[registry.key].default))
         if isinstance(name, str):
             for answer in _meant(registry, name):
-                known |= set(parameter_defaults(registry, answer))
+                known |= {parameter.name for parameter in parameters_of(registry, answer)}
     return {key: value for key, value in values.items() if key in known}
 
 
@@ -95,7 +80,7 @@ def room_findings(section: str, values: Mapping[str, Any], where: Where) -> list
     extras = {key: _plain(value) for key, value in values.items() if key not in model.model_fields}
     found: list[Finding] = []
     known: dict[str, list[str]] = {}
-    for registry in ROOMS[section]:
+    for registry in SECTION_ROOMS[section]:
         name = values.get(registry.key, model.model_fields[registry.key].default)
         if not isinstance(name, str):
             return found  # the type is the section's finding; without a name nothing can be said of parameters
@@ -103,13 +88,13 @@ def room_findings(section: str, values: Mapping[str, Any], where: Where) -> list
         if fault:
             return [*found, fault]
         for answer in _meant(registry, name):
-            mine = parameter_defaults(registry, answer)
+            mine = {parameter.name: parameter for parameter in parameters_of(registry, answer)}
             known[answer] = list(mine)
             for key, value in extras.items():
                 if key in mine:
                     faults = registry.findings(answer, section, {key: value})
                     found += [dataclasses.replace(f, where=where(section, key)) for f in faults]
-            missing = [key for key in mine if name and _is_required(registry, answer, key) and key not in extras]
+            missing = [key for key, parameter in mine.items() if name and parameter.is_required and key not in extras]
             found += [Finding(where(section, key), f"a value: {answer} needs it", "none") for key in missing]
     choices = {*model.model_fields, *(key for keys in known.values() for key in keys)}
     for key, value in extras.items():
@@ -150,7 +135,7 @@ def matrix_findings(names: Mapping[str, str], has_feeder: bool, where: Where) ->
         return []
     given = set(metering.reveals) | ({"feeder"} if has_feeder else set())
     found = []
-    for section, registries in ROOMS.items():
+    for section, registries in SECTION_ROOMS.items():
         for registry in registries:
             name = names.get(f"{section}.{registry.key}", "")
             lacking = sorted(set(getattr(_answer(registry, name), "needs", ())) - given)
@@ -176,11 +161,6 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _is_required(registry: Registry[Any], name: str, key: str) -> bool:
-    field = next(f for f in dataclasses.fields(registry.answer(name)) if f.name == key)
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-
-
 def _answer(registry: Registry[Any], name: str) -> Any:
     if name not in registry.names():
         return None
@@ -188,12 +168,6 @@ def _answer(registry: Registry[Any], name: str) -> Any:
         return registry.answer(name)
     except MissingExtra:
         return None
-
-
-def _range(low: Any, high: Any) -> str:
-    if low is None or high is None:
-        return "" if low is high else f"at least {low}" if high is None else f"at most {high}"
-    return f"{low} to {high}"
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ from commonwatt.core.time_of_use import FALLBACKS
 from commonwatt.settings import sections as s
 from commonwatt.settings.layers import Tables, parsed, preset
 from commonwatt.settings.loading import FILE_NAME, MEMBERS_NAME
-from commonwatt.settings.rooms import ROOMS, parameter_defaults, parameter_docs
+from commonwatt.settings.rooms import SECTION_ROOMS, parameters_of
 
 PROFILES_NAME: Final = "profiles.parquet"
 _WIDTH: Final = 118
@@ -110,12 +110,13 @@ def _entries(section: str, given: Mapping[str, Any], base: Mapping[str, Any]) ->
             continue
         fallback = given.get(FALLBACKS.get(key, ""), 0) if field.default is None else field.default
         entries.append((key, field.description or "", given.get(key, base.get(key, fallback))))
-    for registry in ROOMS.get(section, ()):
+    for registry in SECTION_ROOMS.get(section, ()):
         default = s.SECTIONS[section].model_fields[registry.key].default
         name = given.get(registry.key, base.get(registry.key, default))
-        docs = parameter_docs(registry, name)
-        for key, value in parameter_defaults(registry, name).items():
-            entries.append((key, f"Of {name}: {docs[key]}", given.get(key, base.get(key, value))))
+        for parameter in parameters_of(registry, name):
+            key = parameter.name
+            value = given.get(key, base.get(key, parameter.default))
+            entries.append((key, f"Of {name}: {parameter.meaning}.", value))
     return entries
 
 

@@ -80,7 +80,7 @@ class Venue(Answer, Protocol):
         ...
 
 
-VENUES = Registry[Venue]("venues", "venue")
+VENUES = Registry[Venue]("venues", "venue", section="market")
 
 
 def order_leaves(book: OrderBook, slot: int) -> list[bytes]:

@@ -5,7 +5,6 @@ from typing import Any
 from commonwatt.adapters.keys import KeyFile
 from commonwatt.assets import ALWAYS, ASSETS
 from commonwatt.bidding import BIDDINGS
-from commonwatt.core.registry import Registry
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Feed, Ledger, LedgerMember, LedgerTerms
 from commonwatt.services.rules import Rules
@@ -27,10 +26,9 @@ STEPS = {
 
 def answers_of(settings: Settings, watch: Stopwatch) -> dict[str, Any]:
     """The chosen answer of every room by room name, timed by step."""
-    registries: dict[str, Registry[Any]] = {r.room: r for section in ROOMS.values() for r in section}
     answers = {}
     for room, chosen in settings.choices.items():
-        answer = registries[room].make(chosen.name, **chosen.parameters)
+        answer = ROOMS[room].make(chosen.name, **chosen.parameters)
         answers[room] = watch.timed(answer, STEPS[room]) if room in STEPS else answer
     return answers
 

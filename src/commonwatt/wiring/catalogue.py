@@ -2,28 +2,11 @@
 
 from typing import Any
 
-from commonwatt.assets import ASSETS
-from commonwatt.bidding import BIDDINGS
-from commonwatt.clearing import CLEARINGS
 from commonwatt.core.errors import MissingExtra, require
 from commonwatt.core.findings import Finding, one_of
 from commonwatt.core.registry import Registry
-from commonwatt.forecasting import FORECASTINGS
-from commonwatt.grid import GRIDS
 from commonwatt.metering import METERINGS
-from commonwatt.pricing import PRICINGS
-from commonwatt.settlement import SETTLEMENTS
-from commonwatt.trust import TRUSTS
-from commonwatt.validators import VALIDATORS
-from commonwatt.venues import VENUES
-
-ROOMS: dict[str, Registry[Any]] = {
-    registry.room: registry
-    for registry in (
-        METERINGS, FORECASTINGS, BIDDINGS, ASSETS, VENUES, CLEARINGS, PRICINGS, GRIDS, SETTLEMENTS, TRUSTS, VALIDATORS
-    )
-}  # fmt: skip
-"""Rooms in the order of the day."""
+from commonwatt.settings.rooms import ROOMS
 
 
 def catalogue_lines(room: str | None) -> list[str]:
@@ -63,23 +46,7 @@ def _is_installed(registry: Registry[Any], answer: str) -> bool:
 
 
 def _parameters(registry: Registry[Any], answer: str) -> list[str]:
-    import dataclasses
-
-    lines = []
-    for field in dataclasses.fields(registry.answer(answer)):
-        meta = field.metadata
-        bounds = " or ".join(meta["choices"]) if meta.get("choices") else _range(meta.get("low"), meta.get("high"))
-        unit = f" {meta['unit']}" if meta.get("unit") else ""
-        lines.append(f"      {field.name} = {field.default}{unit}{bounds and f' ({bounds})'}: {meta.get('doc', '')}")
-    return lines
-
-
-def _range(low: object, high: object) -> str:
-    if low is None and high is None:
-        return ""
-    if low is None or high is None:
-        return f"at least {low}" if high is None else f"at most {high}"
-    return f"{low}..{high}"
+    return [f"      {p.name} = {p.default}: {p.meaning}" for p in registry.parameters(answer)]
 
 
 FEEDER = "feeder"

@@ -20,8 +20,7 @@ from commonwatt.core import records
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding, one_of
 from commonwatt.core.registry import NEEDS, Answer, Registry, class_name
-from commonwatt.settings.rooms import ROOMS as SECTION_ROOMS
-from commonwatt.wiring.catalogue import ROOMS
+from commonwatt.settings.rooms import ROOMS
 from commonwatt.wiring.starting_points import STARTING_POINTS
 
 WIDTH: Final = 120
@@ -216,14 +215,13 @@ def _words(name: str) -> str:
 
 
 def _next_steps(registry: Registry[Any], name: str, install: str = "") -> list[str]:
-    section = next((key for key, rooms in SECTION_ROOMS.items() if registry.room in {r.room for r in rooms}), "")
     where = "" if not install else "   # in a clone of Commonwatt"
     return [
         "Next:",
         *([install] if install else []),
         f"  commonwatt list {registry.room}",
         f"  python -m pytest -q tests/conformance/test_{registry.room}.py -k {name}{where}",
-        f"  commonwatt run examples/fontana --set {section}.{registry.key}={name} --out out/{name}",
+        f"  commonwatt run examples/fontana --set {registry.section}.{registry.key}={name} --out out/{name}",
     ]
 
 

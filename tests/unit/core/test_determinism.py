@@ -1,10 +1,10 @@
-"""Named streams, content hashes, Merkle roots."""
+"""Named streams, Merkle roots."""
 
 import hashlib
 
 import pytest
 
-from commonwatt.core.determinism import content_hash, merkle_holds, merkle_path, merkle_root, stream
+from commonwatt.core.determinism import merkle_holds, merkle_path, merkle_root, stream
 
 
 def leaf(data: bytes) -> bytes:
@@ -31,10 +31,6 @@ def test_parts_of_a_name_do_not_run_together() -> None:
 def test_a_stream_is_the_same_on_every_machine() -> None:
     # The published seed must lead everybody to the same run: fixed when the stream was written (PCG64 seeded by SHA-256).
     assert stream(42, "sequence", 7).integers(0, 2**31, 3).tolist() == [1653382661, 2113230200, 616090633]
-
-
-def test_a_content_hash_is_sha3() -> None:
-    assert content_hash(b"").hex().startswith("a7ffc6f8bf1ed766")
 
 
 def test_small_trees_have_the_roots_computed_by_hand() -> None:

@@ -22,12 +22,6 @@ RATES = Rates(
 )
 
 
-def test_a_book_is_put_in_sequence() -> None:
-    book = book_of(("buy", 1, 10), ("buy", 2, 20), ("sell", 3, 5)).replaced(sequence=np.array([7, 2, 4]))
-    assert book.in_sequence().energy_wh.tolist() == [2, 3, 1]
-    assert book.in_sequence().in_sequence().sequence.tolist() == [2, 4, 7]
-
-
 def test_ids_follow_from_slot_and_row() -> None:
     assert order_ids(467376, 2) == ["467376-o0", "467376-o1"]
     assert trade_ids(467376, 1) == ["467376-t0"]

@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from commonwatt.core.errors import InvalidInput
+from commonwatt.settings.rooms import ROOMS
 from commonwatt.settlement import SETTLEMENTS
-from commonwatt.wiring.catalogue import ROOMS, catalogue_lines, matrix_lines
+from commonwatt.wiring.catalogue import catalogue_lines, matrix_lines
 
 
 @pytest.fixture
@@ -37,8 +38,9 @@ def test_a_room_shows_every_parameter_of_its_answers(room: str) -> None:
 
 def test_parameters_say_unit_choices_and_range() -> None:
     text = "\n".join(catalogue_lines("settlement"))
-    assert "penalty_gamma_micro_per_kwh = 10000 micro/kWh (0..2147483647)" in text
-    assert "residual = metered (metered or gate)" in text
+    assert "penalty_gamma_micro_per_kwh = 10000: penalty for energy that did not (micro/kWh, 0..2147483647)" in text
+    (residual,) = (line for line in text.splitlines() if "residual = metered:" in line)
+    assert residual.endswith("(metered or gate)")
 
 
 def test_an_unknown_room_names_the_nearest() -> None:

@@ -23,13 +23,11 @@ from commonwatt.adapters.feeds.rows import (
 )
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
-from commonwatt.core.records import Quality
+from commonwatt.core.records import FINAL_DAYS, Quality
 from commonwatt.core.slots import SlotGrid
-from commonwatt.core.units import SECONDS_PER_HOUR, Flags, Ints
+from commonwatt.core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Flags, Ints
 from commonwatt.services.ports import LateReading, Metered
 
-FINAL_DAYS: Final = 60
-"""A correction that arrives later than this is not settled any more (`records`, revisions)."""
 _MICRO_PER_S: Final = 1_000_000
 
 
@@ -47,6 +45,7 @@ class ProfileFiles:
     max_gap_h: int = 24
     substitute: str = "earlier_day"
     final_days: int = FINAL_DAYS
+    """A correction that arrives later than this is not settled any more."""
 
 
 @dataclass(frozen=True)
@@ -275,7 +274,7 @@ def _corrections(
     early = rows.placed & timed & (received <= rows.slot)
     found += file.listed(early, "received", "a time after the slot has ended")
     found += _duplicates(file, rows, rows.slot, received)
-    in_time = (received - rows.slot) * files.slot_s <= files.final_days * 24 * SECONDS_PER_HOUR
+    in_time = (received - rows.slot) * files.slot_s <= files.final_days * SECONDS_PER_DAY
     notices = []
     if (too_late := int((~in_time).sum())) and not found:
         notices.append(

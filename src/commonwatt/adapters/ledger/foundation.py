@@ -14,6 +14,8 @@ from commonwatt.adapters.chain.transactions import created_address, sign_transac
 from commonwatt.contracts import artifact
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.errors import LedgerError
+from commonwatt.core.records import FINAL_DAYS
+from commonwatt.core.units import SECONDS_PER_DAY
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import address_of_secret
 from commonwatt.services.ports import LedgerTerms
@@ -21,10 +23,10 @@ from commonwatt.services.ports import LedgerTerms
 CONTRACTS: Final = ("token", "members", "vault", "market")
 """In the order of their creation: each names those before it."""
 
-FINAL_S: Final = 60 * 86_400
-"""Seconds after a slot's end in which batches for it are taken (`records.md`: the final date of corrections)."""
+FINAL_S: Final = FINAL_DAYS * SECONDS_PER_DAY
+"""Seconds after a slot's end in which batches for it are taken."""
 
-RECOVERY_S: Final = 7 * 86_400
+RECOVERY_S: Final = 7 * SECONDS_PER_DAY
 """Seconds between a regulator's recovery of a wallet and its effect."""
 
 ROLES: Final = ("prosumer", "consumer")

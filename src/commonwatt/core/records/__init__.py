@@ -1,6 +1,7 @@
 """The records of a slot, in order: what every step hands to the next (`records.md` of the specification)."""
 
 from commonwatt.core.records.after import (
+    FINAL_DAYS,
     LEG_ENERGY_SIGN,
     AssetState,
     Dispatch,
@@ -16,7 +17,6 @@ from commonwatt.core.records.after import (
 from commonwatt.core.records.before import (
     NOTHING_TRADED,
     Agreement,
-    Escrow,
     Forecasts,
     GridVerdict,
     History,
@@ -30,13 +30,13 @@ from commonwatt.core.records.before import (
 )
 
 __all__ = [
+    "FINAL_DAYS",
     "LEG_ENERGY_SIGN",
     "NOTHING_TRADED",
     "Agreement",
     "AssetState",
     "Dispatch",
     "Election",
-    "Escrow",
     "Forecasts",
     "GridVerdict",
     "History",

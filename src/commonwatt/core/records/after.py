@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
 from commonwatt.core.accounts import Postings
 from commonwatt.core.columns import Columns
 from commonwatt.core.units import Bytes2D, Floats, Ints
+
+FINAL_DAYS: Final = 60
+"""Days after a slot in which a corrected reading is still settled (revisions); then the slot is final."""
 
 
 @dataclass(frozen=True)

@@ -166,11 +166,3 @@ class GridVerdict:
     curtailed_wh: tuple[tuple[int, int], ...] = ()
     """(row of the agreement, Wh cut)."""
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Escrow(Columns):
-    """What was reserved per member, where the design reserves."""
-
-    member: Ints
-    amount_nano: Ints
