@@ -36,7 +36,7 @@ from commonwatt.adapters.ledger import LEDGERS, open_export, open_ledger
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings
 from commonwatt.core.errors import LedgerError
 from commonwatt.crypto.keccak import keccak256
-from commonwatt.services.ports import AnchorCall, Call, Ledger
+from commonwatt.services.ports import AnchorCall, Call, DepositCall, Ledger
 
 ANN, BOB, CLEO, DAN = range(FIRST_MEMBER, FIRST_MEMBER + MEMBERS)
 NAMES = [*LEDGERS, *(["embedded on py-evm"] if find_spec("pyrevm") else [])]
@@ -66,6 +66,37 @@ def free(ledger: Ledger, time_s: int) -> list[int]:
 
 def pending(ledger: Ledger, time_s: int) -> list[int]:
     return list(ledger.balances(time_s).pending_nano.tolist())
+
+
+# --- paying in later
+
+
+def test_what_is_paid_in_later_is_free_at_once_and_repays_debt_first(ledger: Ledger) -> None:
+    owing = settle(FIRST_SLOT, payment(ANN, Account.GRID, DEPOSIT_NANO + 500))
+    settle_slot(ledger, owing)
+    now_s = slot_end_s(FIRST_SLOT)
+    assert int(ledger.balances(now_s).debt_nano[ANN]) == 500
+    assert set(reasons(ledger, now_s, DepositCall(FIRST_SLOT, ANN, 700))) == {""}
+    after = ledger.balances(now_s)
+    assert (int(after.free_nano[ANN]), int(after.debt_nano[ANN])) == (200, 0)
+    assert int(ledger.deposits()[ANN]) == DEPOSIT_NANO + 700
+
+
+def test_a_deposit_is_sent_once_and_shows_who_was_paid(ledger: Ledger) -> None:
+    signed = ledger.sign([DepositCall(FIRST_SLOT, Account.SUPPLIER, 9)])
+    for _ in range(2):
+        assert {receipt.status for receipt in ledger.post(signed, slot_end_s(FIRST_SLOT))} == {1}
+    entries = list(ledger.entries())
+    assert {(entry.call, entry.by_operator) for entry in entries} == {("deposit", True)}
+    assert [paid for entry in entries for paid in entry.paid_nano] == [(Account.SUPPLIER, 9)]
+    assert int(ledger.deposits()[Account.SUPPLIER]) == SUPPLIER_DEPOSIT_NANO + 9
+
+
+@pytest.mark.parametrize(("account", "nano"), [(Account.POOL, 1), (FIRST_MEMBER + MEMBERS, 1), (ANN, 0)])
+def test_nothing_is_paid_into_the_pool_or_nobody_and_not_nothing(ledger: Ledger, account: int, nano: int) -> None:
+    before = ledger.deposits().tolist()
+    assert reasons(ledger, slot_end_s(FIRST_SLOT), DepositCall(FIRST_SLOT, account, nano))[-1].startswith("vault: ")
+    assert ledger.deposits().tolist() == before
 
 
 # --- founding

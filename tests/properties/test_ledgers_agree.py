@@ -25,7 +25,8 @@ from tests.fakes.ledgers import (
 
 from commonwatt.adapters.ledger import open_ledger
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings
-from commonwatt.services.ports import AnchorCall, Call, Ledger
+from commonwatt.services.covering import shortfall_nano
+from commonwatt.services.ports import AnchorCall, Call, DepositCall, Ledger, SettleCall
 
 MEMBER_ACCOUNTS = range(FIRST_MEMBER, FIRST_MEMBER + MEMBERS)
 # Four of five are members or the supplier; one account does not exist.
@@ -36,6 +37,8 @@ AMOUNTS = st.sampled_from([1, 77, 10**9, 3 * 10**9, 10_000 * PRICE_CAP, 10_000 *
 PAYMENTS = st.builds(payment, ACCOUNTS, ACCOUNTS, AMOUNTS)
 TRADES = st.builds(trade, ACCOUNTS, ACCOUNTS, st.integers(1, 20_000), st.integers(-PRICE_CAP, PRICE_CAP))
 
+DEPOSITORS = (Account.SUPPLIER, FIRST_MEMBER, FIRST_MEMBER + 1)
+AMOUNTS_PAID_IN = (1, 10**9, 40 * 10**9)
 RUN_DOWN = st.just(payment(Account.SUPPLIER, Account.GRID, 30 * 10**9))  # twice is more than the supplier has
 
 
@@ -54,7 +57,7 @@ SLOTS = st.integers(FIRST_SLOT, FIRST_SLOT + 2)
 @st.composite
 def steps(draw: st.DrawFn) -> tuple[int, str, int, int, int, int, Postings]:
     """Slots that pass, and a call: kind, slot, revision, part, parts and what it settles."""
-    kind = draw(st.sampled_from(["settle"] * 6 + ["begin", "anchor"]))
+    kind = draw(st.sampled_from(["settle"] * 6 + ["begin", "anchor", "deposit"]))
     revision = draw(st.sampled_from([0, 0, 0, 1, 1, 2]))
     part, parts = draw(st.sampled_from([(0, 1)] * 5 + [(0, 2), (1, 2), (2, 2)]))
     return draw(st.sampled_from([0, 0, 1, 9])), kind, draw(SLOTS), revision, part, parts, draw(BATCHES)
@@ -80,22 +83,45 @@ def compare(ledgers: tuple[Ledger, Ledger], history: list[tuple[int, str, int, i
         begun: list[Call] = [opened(FIRST_SLOT), cleared(FIRST_SLOT), opened(FIRST_SLOT + 1), cleared(FIRST_SLOT + 1)]
         ledger.post(ledger.sign(begun), (FIRST_SLOT + 1) * SLOT_S)
     time_s, newest = (FIRST_SLOT + 1) * SLOT_S, dict[tuple[int, int], bytes]()
+    accepted: set[str] = set()
     for passed, kind, slot, revision, part, parts, postings in history:
         time_s += passed * SLOT_S
         calls: list[Call] = [AnchorCall(slot, revision, digest("root", part))]
         if kind == "begin":
             calls = [opened(slot), cleared(slot)]
+        elif kind == "deposit":
+            calls = [DepositCall(slot, DEPOSITORS[revision], AMOUNTS_PAID_IN[part])]
         elif kind == "settle":
             prior = newest.get((slot, revision - 1), NO_PRIOR)
             calls = [settle(slot, postings, revision=revision, part=part, parts=parts, prior=prior)]
-        answers = []
+        answers, expected_short = [], [is_short(ledger, calls, time_s) for ledger in ledgers]
         for ledger in ledgers:
-            receipts = ledger.post(ledger.sign(calls), time_s)
+            # A deposit is three transactions on a chain; the last one says how it ended.
+            receipts = ledger.post(ledger.sign(calls), time_s)[-len(calls) :]
             answers.append([(r.kind, r.slot, r.status, r.reason, r.content_hash) for r in receipts])
         assert answers[0] == answers[1]
+        assert expected_short[0] == expected_short[1]
+        if kind == "settle" and answers[0][0][4] not in accepted:
+            # Covering is foretold to the nano: refused for it is what was said to be short, and nothing else is.
+            _, _, status, reason, content = answers[0][0]
+            assert expected_short[0] or reason != "market: supplier short"
+            assert not (expected_short[0] and status)
+            accepted |= {content} if status else set()
         if kind == "settle" and part == 0 and answers[0][0][2]:
             newest[slot, revision] = ledgers[0].content_hash(calls[0])
         for later_s in (0, 5 * SLOT_S, 100 * SLOT_S):
             chain, plain = (ledger.balances(time_s + later_s) for ledger in ledgers)
             assert np.array_equal(chain.free_nano, plain.free_nano)
             assert np.array_equal(chain.pending_nano, plain.pending_nano)
+            assert np.array_equal(chain.debt_nano, plain.debt_nano)
+    chain_paid, plain_paid = ([e.paid_nano for e in ledger.entries() if e.paid_nano] for ledger in ledgers)
+    assert chain_paid == plain_paid
+    assert np.array_equal(ledgers[0].deposits(), ledgers[1].deposits())
+
+
+def is_short(ledger: Ledger, calls: list[Call], time_s: int) -> bool:
+    """Whether the supplier's deposit is foretold not to cover the calls; False of accounts that do not exist."""
+    named = [call.postings for call in calls if isinstance(call, SettleCall)]
+    if any((np.maximum(p.debit, p.credit) >= MEMBER_ACCOUNTS.stop).any() for p in named):
+        return False
+    return shortfall_nano(ledger.balances(time_s), calls) > 0

@@ -32,6 +32,13 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out; finished steps are not repeated.")
     ] = False,
+    top_up: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AMOUNT",
+            help="With --resume: pay so much (in the community's currency) into the supplier's deposit where it does not cover a slot.",
+        ),
+    ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Write the public tables as CSV, too.")] = False,
 ) -> None:
     """Run the trading days of a community from meter to ledger to report."""
@@ -40,7 +47,7 @@ def run(
     from commonwatt.cli.progress import StepBar
     from commonwatt.wiring.running import RunRequest, run_community
 
-    request = RunRequest(file, out, preset, tuple(set_ or ()), first, end, resume, csv, program_name())
+    request = RunRequest(file, out, preset, tuple(set_ or ()), first, end, resume, csv, top_up, program_name())
     console = Console(stderr=True)
     try:
         with StepBar(console) as bar:

@@ -4,7 +4,8 @@ CommonwattError
 ├── InvalidInput (ValueError)          bad files, settings, flags: findings, exit code 2, nothing written
 ├── VerificationFailed                 exit code 1
 │   ├── ConservationBroken             energy or money does not balance
-│   └── LedgerDisagrees                the chain says something else than the books
+│   ├── LedgerDisagrees                the chain says something else than the books
+│   └── DepositShort                   the supplier's deposit does not cover a slot: it waits for more
 ├── SlotFailed (RuntimeError)          a room could not answer for one slot: recorded, the run goes on
 │   └── BrokenPromise                  an answer broke a promise of its room (overfill, limit, imbalance)
 ├── JournalError (OSError)             the journal cannot be read, written or trusted
@@ -41,6 +42,15 @@ class ConservationBroken(VerificationFailed):
 
 class LedgerDisagrees(VerificationFailed):
     """The ledger and the books say different things."""
+
+
+class DepositShort(VerificationFailed):
+    """The supplier's deposit does not cover what a slot's settlement takes; nothing was posted, the slot waits for more."""
+
+    def __init__(self, slot: int, missing_nano: int) -> None:
+        self.slot = slot
+        self.missing_nano = missing_nano
+        super().__init__(f"slot {slot}: expected a supplier's deposit that covers it, {missing_nano} nano are missing")
 
 
 class SlotFailed(CommonwattError, RuntimeError):  # noqa: N818

@@ -21,6 +21,7 @@ from commonwatt.services.ports import Signed
 GATE = "gate"
 DELIVERY = "delivery"
 END = "end"
+TOP_UP = "top_up"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,18 @@ class DeliveryHalf:
         return (self.statement, *(correction.statement for correction in self.corrections))
 
 
+@dataclass(frozen=True)
+class TopUp:
+    """Money paid into the supplier's deposit before a slot that it did not cover."""
+
+    slot: int
+    amount_nano: int
+    time_s: int
+    calls: tuple[Signed, ...]
+
+
 Half = GateHalf | DeliveryHalf
+"""A finished half slot."""
 
 
 @dataclass(frozen=True)

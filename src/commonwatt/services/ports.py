@@ -96,7 +96,17 @@ class AnchorCall:
     root: bytes
 
 
-Call = OpenCall | ClearCall | SettleCall | AnchorCall
+@dataclass(frozen=True)
+class DepositCall:
+    """Pays into an account after the foundation; the money is the operator's, as it was at the foundation."""
+
+    slot: int
+    """The slot that waited for it."""
+    account: int
+    amount_nano: int
+
+
+Call = OpenCall | ClearCall | SettleCall | AnchorCall | DepositCall
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ class Signed:
     """A signed transaction, journalled before it is sent; the same bytes are sent again after a crash."""
 
     kind: str
-    """`open`, `clear`, `settle`, `anchor`."""
+    """`open`, `clear`, `settle`, `anchor`, `deposit`."""
     slot: int
     """For `anchor`, the period."""
     revision: int
@@ -123,6 +133,8 @@ class Balances(Columns):
     free_nano: Ints
     """Negative: a debt."""
     pending_nano: Ints
+    debt_nano: Ints
+    """What the account owed when it was last posted to, which the supplier's deposit has to cover until the next posting."""
 
 
 @dataclass(frozen=True)
@@ -158,9 +170,11 @@ class Entry:
     time_s: int
     """Time of its block."""
     call: str
-    """`open`, `clear`, `settle` or `anchor`; of anything else what it calls, such as `vault.deposit`."""
+    """`open`, `clear`, `settle`, `anchor` or `deposit`; of anything else what it calls, such as `vault.withdraw`."""
     by_operator: bool
     """Whether the account that founded the ledger sent it."""
+    paid_nano: tuple[tuple[int, int], ...] = ()
+    """(account, nano) of what it paid in."""
 
 
 class LedgerReader(Protocol):
@@ -234,7 +248,10 @@ class Ledger(LedgerReader, Protocol):
         ...
 
     def sign(self, calls: Sequence[Call]) -> tuple[Signed, ...]:
-        """Sign calls as the next transactions, in order, without sending them; the same calls at the same place give the same bytes."""
+        """Sign calls as the next transactions, in order, without sending them; the same calls at the same place give the same bytes.
+
+        A call may take more than one transaction.
+        """
         ...
 
     def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from commonwatt.core.encoding import decode, encode
-from commonwatt.core.errors import JournalError
+from commonwatt.core.errors import DepositShort, JournalError
+from commonwatt.services.covering import top_up
 from commonwatt.services.delivering import delivered_s
-from commonwatt.services.halves import DELIVERY, END, GATE, DeliveryHalf, EndHalf, GateHalf, Half
+from commonwatt.services.halves import DELIVERY, END, GATE, TOP_UP, DeliveryHalf, EndHalf, GateHalf, Half, TopUp
 from commonwatt.services.market import Market
 from commonwatt.services.planning import gate_s
 from commonwatt.services.ports import AnchorCall, Journal, LateReading
@@ -28,6 +30,8 @@ class Progress:
     executed: int = 0
     waiting: tuple[LateReading, ...] = ()
     """Late readings that the run ended too early to settle."""
+    paid_in_nano: int = 0
+    """What this process paid into the supplier's deposit."""
 
     @property
     def done(self) -> int:
@@ -49,14 +53,20 @@ def schedule(market: Market, slots: range) -> Iterator[tuple[int, str]]:
 
 
 def trade_days(
-    market: Market, journal: Journal, slots: range, tick: Callable[[Progress], None] = lambda _: None
+    market: Market,
+    journal: Journal,
+    slots: range,
+    tick: Callable[[Progress], None] = lambda _: None,
+    top_up_nano: int = 0,
 ) -> Progress:
     """Run every half slot of `slots` that the journal does not hold yet; what it holds is folded and its calls sent again.
 
-    `tick` is called after each half and may raise to stop (the journal is whole then).
+    `tick` is called after each half and may raise to stop (the journal is whole then). The first slot that the supplier's deposit does
+    not cover has `top_up_nano` paid in.
 
     Raises:
         JournalError: the journal is of another run or out of order.
+        DepositShort: the supplier's deposit does not cover a slot; resumable with more.
         VerificationFailed: the books do not balance or the ledger disagrees; resumable.
 
     """
@@ -64,24 +74,56 @@ def trade_days(
     due = list(schedule(market, slots))
     progress = Progress(total=len(due))
     market.ledger.found(market.terms, market.rules.slots.start_s(slots.start) - market.rules.slots.slot_s)
-    for number, (slot, half, payload) in enumerate(journal.rows()):
-        if half == END:
-            break
-        if number >= len(due) or due[number] != (slot, half):
-            raise JournalError(
-                f"expected a journal of these slots and this timing, was {half} of slot {slot} at row {number}"
-            )
-        fold(market, state, _decoded(half, payload))
-        progress.resumed += 1
+    _fold_journal(market, journal, state, due, progress)
     tick(progress)
     for slot, half in due[progress.resumed :]:
-        record = gate(market, state, slot) if half == GATE else deliver(market, state, slot)
+        if half == GATE:
+            record: Half = gate(market, state, slot)
+        else:
+            record = _delivered(market, journal, state, slot, top_up_nano - progress.paid_in_nano, progress)
         journal.append(slot, half, encode(record))
         fold(market, state, record)
         progress.executed += 1
         tick(progress)
     progress.waiting = tuple(state.late)
     return progress
+
+
+def _fold_journal(
+    market: Market, journal: Journal, state: State, due: list[tuple[int, str]], progress: Progress
+) -> None:
+    for number, (slot, half, payload) in enumerate(journal.rows()):
+        if half == END:
+            break
+        if half == TOP_UP:
+            _pay_in(market, _restored(TopUp, payload))
+            continue
+        if progress.resumed >= len(due) or due[progress.resumed] != (slot, half):
+            raise JournalError(
+                f"expected a journal of these slots and this timing, was {half} of slot {slot} at row {number}"
+            )
+        fold(market, state, _decoded(half, payload))
+        progress.resumed += 1
+
+
+def _delivered(
+    market: Market, journal: Journal, state: State, slot: int, top_up_nano: int, progress: Progress
+) -> DeliveryHalf:
+    """The delivery of a slot; where the supplier's deposit does not cover it, after paying in what may be paid in."""
+    try:
+        return deliver(market, state, slot)
+    except DepositShort:
+        if top_up_nano <= 0:
+            raise
+    paid = top_up(market, slot, top_up_nano, delivered_s(market, slot))
+    journal.append(slot, TOP_UP, encode(paid))
+    _pay_in(market, paid)
+    progress.paid_in_nano += top_up_nano
+    return deliver(market, state, slot)
+
+
+def _pay_in(market: Market, paid: TopUp) -> None:
+    send(market.ledger, paid.calls, paid.time_s)
 
 
 def fold(market: Market, state: State, record: Half) -> None:
@@ -98,15 +140,22 @@ def fold(market: Market, state: State, record: Half) -> None:
 def halves(journal: Journal) -> Iterator[Half]:
     """Every journalled half, in order."""
     for _, half, payload in journal.rows():
-        if half != END:
+        if half in (GATE, DELIVERY):
             yield _decoded(half, payload)
 
 
 def _decoded(half: str, payload: bytes) -> Half:
+    return _restored(GateHalf, payload) if half == GATE else _restored(DeliveryHalf, payload)
+
+
+Record = TypeVar("Record")
+
+
+def _restored(kind: type[Record], payload: bytes) -> Record:
     try:
-        record: Half = decode(GateHalf if half == GATE else DeliveryHalf, payload)
+        record: Record = decode(kind, payload)
     except ValueError as error:
-        raise JournalError(f"expected a journalled half slot, was of another version ({error})") from error
+        raise JournalError(f"expected a journalled {kind.__name__}, was of another version ({error})") from error
     return record
 
 
@@ -117,7 +166,7 @@ def anchor_run(market: Market, journal: Journal, slots: range, root: bytes) -> E
         JournalError: the run was anchored before with another root.
 
     """
-    end = next((decode(EndHalf, payload) for _, half, payload in journal.rows() if half == END), None)
+    end = next((_restored(EndHalf, payload) for _, half, payload in journal.rows() if half == END), None)
     if end is None:
         period = (market.rules.slots.start_s(slots.stop) - 1) // market.rules.audit_period_s
         end = EndHalf(root, market.ledger.sign([AnchorCall(period, RUN_ANCHOR, root)]))

@@ -2,6 +2,7 @@
 
 from commonwatt.services.anchoring import anchor_of_period
 from commonwatt.services.correcting import due_corrections
+from commonwatt.services.covering import require_covered
 from commonwatt.services.delivering import delivered_s, dispatch, elect, meter, score, settle
 from commonwatt.services.halves import DeliveryHalf, GateHalf
 from commonwatt.services.market import Market
@@ -50,6 +51,7 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
         ),
     ]
     calls += anchor_of_period(market, state, slot, calls)
+    require_covered(market, slot, calls, delivered_s(market, slot))
     signed = market.ledger.sign(calls)
     return DeliveryHalf(
         slot, flows, assets, readings, trading, failed, statement, corrections, scores, election, signed

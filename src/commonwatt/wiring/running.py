@@ -12,16 +12,20 @@ from commonwatt.adapters.ledger import open_ledger
 from commonwatt.adapters.store.files import write_json
 from commonwatt.adapters.store.run_folder import CHAIN, INPUTS, SETTINGS, RunFolder
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
-from commonwatt.core.errors import InvalidInput
+from commonwatt.core.errors import DepositShort, InvalidInput
 from commonwatt.services.market import Market
 from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
 from commonwatt.services.tables import TableBuilder
+from commonwatt.settings import Settings
 from commonwatt.settings.checking import OpenCommunity, open_community
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.building import market_of, terms_of
 from commonwatt.wiring.inputs import folder_name, input_hash, inputs_json, run_identity, slots_of
 from commonwatt.wiring.reports import facts_of, write_member_folders, write_reports
 from commonwatt.wiring.timing import Stopwatch
+from commonwatt.wiring.top_up import top_up_nano, waiting
+
+UNUSED = "--top-up: the supplier's deposit covered every slot, nothing was paid in"
 
 
 class Watcher(Protocol):
@@ -48,6 +52,8 @@ class RunRequest:
     end: str | None = None
     resume: bool = False
     csv: bool = False
+    top_up: str | None = None
+    """What is paid into the supplier's deposit where it does not cover a slot, in the community's currency."""
     program: str = "commonwatt"
     """How the command was typed, for what to type next."""
 
@@ -74,6 +80,7 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
 
     """
     watch = Stopwatch()
+    paid_in_nano = top_up_nano(request.top_up, request.resume)
     community = open_community(request.file, request.preset, request.overrides)
     settings = community.settings
     slots = slots_of(community, request.first, request.end)
@@ -97,10 +104,14 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
         )
         try:
             market = market_of(settings, terms, community.feed, keys, ledger, watch)
-            progress = trade_days(market, journal, slots, _telling(watcher))
+            progress = _traded(market, journal, slots, watcher, settings, paid_in_nano)
             watcher.stage("closing the books")
             tables = watch.measured("close", _close, folder, community, market, journal, slots, request.csv)
-            notes = (*community.feed.notices(), *((market.ledger.note,) if market.ledger.note else ()))
+            notes = (
+                *community.feed.notices(),
+                *((market.ledger.note,) if market.ledger.note else ()),
+                *((UNUSED,) if paid_in_nano and not progress.paid_in_nano else ()),
+            )
             facts = facts_of(community, market, slots, tables, progress.waiting)
         finally:
             ledger.close()
@@ -121,6 +132,15 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
     write_json(folder.root / "timing.json", watch.to_json(progress.resumed, progress.executed))
     balanced = not summary["energy_mismatch_wh"] and not summary["money_mismatch_nano"]
     return RunResult(folder, summary, ending, audit.passed and balanced, notes)
+
+
+def _traded(
+    market: Market, journal: SqliteJournal, slots: range, watcher: Watcher, settings: Settings, paid_in_nano: int
+) -> Progress:
+    try:
+        return trade_days(market, journal, slots, _telling(watcher), paid_in_nano)
+    except DepositShort as short:
+        raise waiting(short, market, settings) from short
 
 
 def _telling(watcher: Watcher) -> Callable[[Progress], None]:

@@ -32,7 +32,7 @@ def balances(free: dict[int, int] | None = None, pending: dict[int, int] | None 
     for column, given in ((free_nano, free), (pending_nano, pending)):
         for member, nano in (given or {}).items():
             column[FIRST_MEMBER + member] = nano
-    return Balances(free_nano, pending_nano)
+    return Balances(free_nano, pending_nano, np.maximum(-free_nano, 0))
 
 
 def traded(

@@ -14,7 +14,16 @@ from commonwatt.adapters.ledger.calls import content_hash
 from commonwatt.adapters.ledger.foundation import FINAL_S, community_hash
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings, balances_nano
 from commonwatt.core.units import SECONDS_PER_HOUR, Ints
-from commonwatt.services.ports import AnchorCall, Balances, Call, ClearCall, LedgerTerms, OpenCall, SettleCall
+from commonwatt.services.ports import (
+    AnchorCall,
+    Balances,
+    Call,
+    ClearCall,
+    DepositCall,
+    LedgerTerms,
+    OpenCall,
+    SettleCall,
+)
 
 MATURE_EPOCHS: Final = 2
 """A credit of epoch e is free from e + 2 on."""
@@ -47,15 +56,24 @@ class _Money:
     def pending_nano(self, epoch: int) -> int:
         return sum(nano for posted, nano in self.credits if posted + MATURE_EPOCHS > epoch)
 
+    def pay_in(self, nano: int, epoch: int) -> None:
+        """Free at once; what was owed is repaid first, since the balance is signed."""
+        self._roll(epoch)
+        self.balance_nano += nano
+        self.debt_nano = max(-self.balance_nano, 0)
+
     def move(self, net_nano: int, epoch: int) -> None:
         """Debit at once, credit for later."""
-        self.balance_nano = self.free_nano(epoch)
-        self.credits = [(posted, nano) for posted, nano in self.credits if posted + MATURE_EPOCHS > epoch]
+        self._roll(epoch)
         if net_nano < 0:
             self.balance_nano += net_nano
         elif net_nano > 0:
             self.credits.append((epoch, net_nano))
         self.debt_nano = max(-self.balance_nano, 0)
+
+    def _roll(self, epoch: int) -> None:
+        self.balance_nano = self.free_nano(epoch)
+        self.credits = [(posted, nano) for posted, nano in self.credits if posted + MATURE_EPOCHS > epoch]
 
 
 @dataclass
@@ -87,7 +105,8 @@ class Books:
         epoch = self._epoch(time_s)
         free = [money.free_nano(epoch) for money in self._money]
         pending = [money.pending_nano(epoch) for money in self._money]
-        return Balances(np.array(free, np.int64), np.array(pending, np.int64))
+        debt = [money.debt_nano for money in self._money]
+        return Balances(np.array(free, np.int64), np.array(pending, np.int64), np.array(debt, np.int64))
 
     def apply(self, call: Call, time_s: int) -> None:
         """Do what a call says; once, however often it is called. RevertedError, changing nothing, when it may not."""
@@ -99,6 +118,8 @@ class Books:
         elif isinstance(call, AnchorCall):
             _require(any(call.root), "market: no root")
             self._note(self._anchors, (call.period, call.kind), call.root, "market: already anchored")
+        elif isinstance(call, DepositCall):
+            self._deposit(call, time_s)
         else:
             self._settle(call, time_s)
 
@@ -126,6 +147,13 @@ class Books:
         group.content[call.part] = content
         group.last_epoch = epoch
         self._groups[call.slot, call.revision] = group
+
+    def _deposit(self, call: DepositCall, time_s: int) -> None:
+        known = 0 <= call.account < len(self._money) and call.account != Account.POOL
+        _require(known, "vault: unknown account")
+        _require(call.amount_nano > 0, "vault: amount")
+        self._money[call.account].pay_in(call.amount_nano, self._epoch(time_s))
+        self.deposits_nano[call.account] += call.amount_nano
 
     def _check_slot(self, slot: int, time_s: int) -> None:
         _require(slot in self._cleared, "market: slot not cleared")

@@ -31,7 +31,7 @@ _AMOUNT_LINE: Final = struct.Struct(">HHq")
 
 @dataclass(frozen=True)
 class Place:
-    """Which posting a call is. `kind` is `open`, `clear`, `settle` or `anchor`.
+    """Which posting a call is. `kind` is `open`, `clear`, `settle`, `anchor` or `deposit`.
 
     Of an anchor, `slot` is the period and `revision` its kind.
     """

@@ -7,7 +7,8 @@ import numpy as np
 from commonwatt.adapters.ledger.calldata import ANCHOR, CLEAR, OPEN, SETTLE, SETTLE_HEAD_WORDS, WORD, Place, selector
 from commonwatt.contracts import encoding as lines
 from commonwatt.core.accounts import Postings
-from commonwatt.services.ports import AnchorCall, Call, ClearCall, OpenCall, SettleCall
+from commonwatt.crypto.keccak import keccak256
+from commonwatt.services.ports import AnchorCall, Call, ClearCall, DepositCall, OpenCall, SettleCall
 
 Signature = tuple[int, int, int]
 """(v, r, s) with v 27 or 28, as `ecrecover` takes it."""
@@ -21,6 +22,8 @@ def place_of(call: Call) -> Place:
         return Place("clear", call.slot)
     if isinstance(call, AnchorCall):
         return Place("anchor", call.period, call.kind)
+    if isinstance(call, DepositCall):
+        return Place("deposit", call.slot)
     return Place("settle", call.slot, call.revision, call.part, call.parts)
 
 
@@ -32,6 +35,9 @@ def content_hash(community: bytes, call: Call) -> bytes:
         return lines.clearing_commitment(call.order_root, call.clearing_root)
     if isinstance(call, AnchorCall):
         return call.root
+    if isinstance(call, DepositCall):
+        # The contracts keep no hash of it: it is a sum, and may come again.
+        return keccak256(_words(call.slot, call.account, call.amount_nano))
     energy_count, packed = pack(call.postings)
     key = lines.batch_key(community, call.slot, lines.SETTLEMENT, call.revision, call.part)
     return lines.content_hash(key, call.parts, call.prior, energy_count, packed)

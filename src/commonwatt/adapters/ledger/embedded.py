@@ -1,6 +1,7 @@
 """The ledger of a community on its own embedded chain: founded once, posted to exactly once, read from storage."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -11,7 +12,8 @@ from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.exported import ExportedChain
 from commonwatt.adapters.chain.transactions import sign_transaction
 from commonwatt.adapters.ledger import calls
-from commonwatt.adapters.ledger.foundation import Foundation
+from commonwatt.adapters.ledger.calldata import Place
+from commonwatt.adapters.ledger.foundation import Foundation, deposit_calls
 from commonwatt.adapters.ledger.reading import ContractReader
 from commonwatt.adapters.ledger.verifying import check_export, gas_of
 from commonwatt.contracts import encoding
@@ -24,6 +26,7 @@ from commonwatt.services.ports import (
     Call,
     ChainCheck,
     ClearCall,
+    DepositCall,
     LedgerTerms,
     OpenCall,
     Signed,
@@ -100,7 +103,8 @@ class EmbeddedLedger(ContractReader):
     def sign(self, calls_: Sequence[Call]) -> tuple[Signed, ...]:
         """Sign calls as the next transactions, in order, without sending them."""
         first = self.chain.next_nonce(self._operator)
-        return tuple(self._signed(call, first + i) for i, call in enumerate(calls_))
+        planned = [transaction for call in calls_ for transaction in self._planned(call)]
+        return tuple(self._signed(*transaction, first + i) for i, transaction in enumerate(planned))
 
     def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:
         """Send transactions as one block, or recognise that they were sent before. Durable on return.
@@ -139,14 +143,23 @@ class EmbeddedLedger(ContractReader):
             if not receipt.succeeded:
                 raise LedgerError(f"genesis transaction {receipt.position} reverted: {receipt.revert_reason}")
 
-    def _signed(self, call: Call, nonce: int) -> Signed:
+    def _planned(self, call: Call) -> Iterator[tuple[Place, bytes, str, bytes]]:
+        """Place, content hash, contract and data of the transactions of a call."""
         place, content = calls.place_of(call), self.content_hash(call)
+        if isinstance(call, DepositCall):
+            paying = deposit_calls(self._operator, self.deployment.addresses["vault"], call.account, call.amount_nano)
+            for part, (contract, data) in enumerate(paying):
+                yield replace(place, part=part, parts=len(paying)), content, contract, data
+        else:
+            yield place, content, "market", self._data(call, content)
+
+    def _signed(self, place: Place, content: bytes, contract: str, data: bytes, nonce: int) -> Signed:
         raw = sign_transaction(
             self._secret,
             chain_id=self.chain.chain_id,
             nonce=nonce,
-            to=self.deployment.addresses["market"],
-            data=self._data(call, content),
+            to=self.deployment.addresses[contract],
+            data=data,
             gas_limit=GAS_LIMIT,
         )
         return Signed(place.kind, place.slot, place.revision, place.part, place.parts, content, keccak256(raw), raw)
@@ -158,6 +171,7 @@ class EmbeddedLedger(ContractReader):
             return calls.clear_data(call)
         if isinstance(call, AnchorCall):
             return calls.anchor_data(call)
+        assert not isinstance(call, DepositCall), "a deposit is no call of the market"
         domain = encoding.domain_separator(self.chain.chain_id, self.deployment.addresses["market"])
         recovery_id, r, s = sign(encoding.batch_digest(domain, content, _FIRST_ATTEMPT), self._secret)
         return calls.settle_data(call, [(27 + recovery_id, r, s)])

@@ -32,6 +32,8 @@ RECOVERY_S: Final = 7 * SECONDS_PER_DAY
 ROLES: Final = ("prosumer", "consumer")
 """What the registry notes for a member, numbered from 1; the settlement treats all roles alike."""
 
+DEPOSIT: Final = "deposit(uint256,uint256)"
+
 _NO_ADDRESS: Final = bytes(20)
 _ADMISSIONS, _DEPOSITS = 50, 128
 _UNIT_NANO: Final = 1
@@ -115,6 +117,15 @@ class Genesis:
         for part in _chunks(paid, _DEPOSITS):
             accounts, amounts = [account for account, _ in part], [nano for _, nano in part]
             yield "vault", _call("vault", "deposit_many(uint256[],uint256[])", accounts, amounts)
+
+
+def deposit_calls(operator: bytes, vault: bytes, account: int, amount_nano: int) -> tuple[tuple[str, bytes], ...]:
+    """Contract and data of what pays into an account after the genesis: tokens are issued, approved, and paid in."""
+    return (
+        ("token", _call("token", "mint(address,uint256)", operator, amount_nano)),
+        ("token", _call("token", "approve(address,uint256)", vault, amount_nano)),
+        ("vault", _call("vault", DEPOSIT, account, amount_nano)),
+    )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from commonwatt.adapters.chain.blocks import Block
 from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
 from commonwatt.adapters.ledger.calldata import SETTLE
-from commonwatt.adapters.ledger.foundation import CONTRACTS, Genesis, Planned, chain_id_of
+from commonwatt.adapters.ledger.foundation import CONTRACTS, DEPOSIT, Genesis, Planned, chain_id_of, deposit_calls
 from commonwatt.contracts import artifact
 from commonwatt.contracts import encoding as lines
 from commonwatt.core.findings import Finding
@@ -67,6 +67,17 @@ def call_name(transaction: Transaction, addresses: dict[str, bytes]) -> str:
     kind = int.from_bytes(transaction.data[36:68], "big")
     of_kind = f" of kind {kind}" if signature == SETTLE and kind != lines.SETTLEMENT else ""
     return f"{contract}.{signature.partition('(')[0]}{of_kind}"
+
+
+def is_deposit(transactions: list[Transaction], addresses: dict[str, bytes], operator: bytes) -> bool:
+    """Whether a block is one payment into an account and nothing else: what was issued is what was paid in."""
+    selector = artifact("vault").method_ids[DEPOSIT]
+    said = transactions[-1].data if transactions else b""
+    if not said.startswith(selector) or len(said) != len(selector) + 64:
+        return False
+    account, amount_nano = (int.from_bytes(said[at : at + 32], "big") for at in (4, 36))
+    planned = deposit_calls(operator, addresses["vault"], account, amount_nano)
+    return [(t.to, t.data) for t in transactions] == [(addresses[name], data) for name, data in planned]
 
 
 def later_blocks(chain: ReadableChain) -> Iterator[tuple[list[Transaction], Block]]:

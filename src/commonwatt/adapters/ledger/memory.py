@@ -26,6 +26,7 @@ from commonwatt.services.ports import (
     Call,
     ChainCheck,
     ClearCall,
+    DepositCall,
     Entry,
     Head,
     LedgerTerms,
@@ -36,7 +37,13 @@ from commonwatt.services.ports import (
 )
 
 FORMAT: Final = "commonwatt memory ledger 1"
-_CALLS: Final[dict[str, Any]] = {"open": OpenCall, "clear": ClearCall, "settle": SettleCall, "anchor": AnchorCall}
+_CALLS: Final[dict[str, Any]] = {
+    "open": OpenCall,
+    "clear": ClearCall,
+    "settle": SettleCall,
+    "anchor": AnchorCall,
+    "deposit": DepositCall,
+}
 
 
 class MemoryLedger:
@@ -125,8 +132,10 @@ class MemoryLedger:
 
     def entries(self) -> Iterator[Entry]:
         """Everything posted, in order; all of it by the operator."""
-        for receipt in self._receipts.values():
-            yield Entry(receipt, self._blocks[receipt.block][0], receipt.kind, by_operator=True)
+        raws = (raw for _, block in self._blocks for raw in block)
+        for receipt, raw in zip(self._receipts.values(), raws, strict=True):
+            paid = _paid_nano(raw) if receipt.kind == "deposit" and receipt.status == 1 else ()
+            yield Entry(receipt, self._blocks[receipt.block][0], receipt.kind, by_operator=True, paid_nano=paid)
 
     def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
         """Which of the terms it was founded on are others."""
@@ -220,3 +229,8 @@ class MemoryLedger:
             0 if reason else 1,
             reason,
         )
+
+
+def _paid_nano(raw: bytes) -> tuple[tuple[int, int], ...]:
+    call: DepositCall = decode(DepositCall, raw.partition(b"\n")[2])
+    return ((call.account, call.amount_nano),)

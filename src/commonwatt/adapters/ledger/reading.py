@@ -79,11 +79,12 @@ class ContractReader:
         stored = [(_signed(word >> 176, 80), (word >> 104) & _MASK_72, (word >> 32) & _MASK_72) for word in words]
         age = [epoch - (word & _MASK_32) for word in words]
         free, pending = [], []
+        debt = [max(-balance, 0) for balance, _, _ in stored]
         for (balance, current, previous), windows in zip(stored, age, strict=True):
             matured = (0, previous, previous + current)[min(max(windows, 0), 2)]
             free.append(balance + matured)
             pending.append(current + previous - matured)
-        return Balances(np.array(free, np.int64), np.array(pending, np.int64))
+        return Balances(np.array(free, np.int64), np.array(pending, np.int64), np.array(debt, np.int64))
 
     def receipts(self) -> Iterator[Receipt]:
         """Everything accepted, in order, genesis included; content hashes as the contracts logged them."""
@@ -92,16 +93,14 @@ class ContractReader:
 
     def entries(self) -> Iterator[Entry]:
         """Every transaction after the foundation, reverted ones included, in order."""
+        operator = self.deployment.operator
         for transactions, block in founded.later_blocks(self.chain):
+            is_deposit = founded.is_deposit(transactions, self.deployment.addresses, operator)
             for transaction, receipt in zip(transactions, block.receipts, strict=True):
                 record = self.receipt_of(transaction, receipt)
-                name = founded.call_name(transaction, self.deployment.addresses)
-                yield Entry(
-                    record,
-                    block.time_s,
-                    _MARKET_CALLS.get(name, name),
-                    receipt.sender == self.deployment.operator,
-                )
+                name = "deposit" if is_deposit else founded.call_name(transaction, self.deployment.addresses)
+                call = _MARKET_CALLS.get(name, name)
+                yield Entry(record, block.time_s, call, receipt.sender == operator, self._paid_nano(receipt))
 
     def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
         """Where the genesis differs from the one that follows from these terms and the operator's address."""
@@ -140,12 +139,18 @@ class ContractReader:
     def deposits(self) -> Ints:
         """What was paid into every account since the foundation, nano, from the vault's events."""
         paid = np.zeros(len(self._account_words()), np.int64)
-        vault = self.deployment.addresses["vault"]
         for receipt in self.chain.receipts():
-            for log in receipt.logs:
-                if log.address == vault and log.topics[0] == _DEPOSITED:
-                    paid[int.from_bytes(log.topics[1], "big")] += int.from_bytes(log.data, "big")
+            for account, nano in self._paid_nano(receipt):
+                paid[account] += nano
         return paid
+
+    def _paid_nano(self, receipt: ChainReceipt) -> tuple[tuple[int, int], ...]:
+        vault = self.deployment.addresses["vault"]
+        return tuple(
+            (int.from_bytes(log.topics[1], "big"), int.from_bytes(log.data, "big"))
+            for log in receipt.logs
+            if log.address == vault and log.topics[0] == _DEPOSITED
+        )
 
     def receipt_of(self, transaction: Transaction, receipt: ChainReceipt) -> Receipt:
         """A chain's receipt as a record: what was posted, from the transaction, and what the market logged of it."""

@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from commonwatt.core.accounts import Account
 from commonwatt.core.determinism import merkle_root
 from commonwatt.core.findings import Finding
 from commonwatt.core.records import Quality
+from commonwatt.core.units import NANO_PER_UNIT
 from commonwatt.services.anchoring import PERIOD_ANCHOR
 from commonwatt.services.audit.base import Audited, Check
 from commonwatt.services.ports import Entry, LedgerTerms
@@ -54,6 +56,9 @@ def check_entries(claimed: Claimed) -> Check:
             entry.receipt,
             f"chain block {entry.receipt.block} transaction {entry.receipt.transaction[:18]}…",
         )
+        if entry.call == "deposit":
+            found += _deposit_findings(entry, where)
+            continue
         if entry.call not in ("open", "clear", "settle", "anchor"):
             found.append(Finding(where, "a posting of a slot or an anchor", entry.call))
             continue
@@ -69,9 +74,30 @@ def check_entries(claimed: Claimed) -> Check:
         found += _time_findings(claimed, entry, where)
     found += [Finding(f"chain {_named(place)}", "posted once", f"{n} times") for place, n in seen.items() if n > 1]
     found += _anchor_findings(claimed, entries)
-    return Check(
-        "the chain holds nothing else, each thing once, in its time", len(entries), "transactions", tuple(found)
-    )
+    name = "the chain holds nothing else, each thing once, in its time"
+    return Check(name, len(entries), "transactions", tuple(found), note=_top_ups(claimed, entries))
+
+
+def _deposit_findings(entry: Entry, where: str) -> list[Finding]:
+    """Nobody but the supplier is paid in after the foundation, and by the operator, whose word it is that the money came."""
+    found = []
+    if any(account != Account.SUPPLIER for account, _ in entry.paid_nano):
+        found.append(Finding(where, "a deposit of the supplier", "of another account"))
+    if not entry.by_operator:
+        found.append(Finding(where, "the operator's", "another sender's"))
+    if entry.receipt.status != 1:
+        found.append(Finding(where, "a deposit that was accepted", entry.receipt.reason))
+    return found
+
+
+def _top_ups(claimed: Claimed, entries: list[Entry]) -> str:
+    """What was paid in after the foundation and when, in words; nothing when nothing was."""
+    paid = [
+        f"{nano / NANO_PER_UNIT:.9f} for slot {claimed.audited.rules.slots.slot_of(entry.time_s) - 1}"
+        for entry in entries
+        for _, nano in entry.paid_nano
+    ]
+    return f"paid into the supplier's deposit during the run: {', '.join(paid)}" if paid else ""
 
 
 def _allowed(claimed: Claimed) -> set[tuple[str, int, int]]:
@@ -110,6 +136,8 @@ def _anchor_findings(claimed: Claimed, entries: list[Entry]) -> list[Finding]:
     anchors = []
     for entry in entries:
         receipt = entry.receipt
+        if entry.call == "deposit":
+            continue
         if receipt.kind != "anchor":
             leaves.append(bytes.fromhex(receipt.content_hash[2:]))
             continue

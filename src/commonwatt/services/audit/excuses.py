@@ -11,6 +11,7 @@ from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import Check
 from commonwatt.services.audit.entries import Claimed
 from commonwatt.services.failing import ROOM_FAILURES
+from commonwatt.services.ports import Entry
 from commonwatt.services.posting import settle_calls
 from commonwatt.services.rules import EX_ANTE
 
@@ -110,6 +111,13 @@ class Money:
             self._previous, self._current = self._current, np.zeros_like(self._current)
         self._epoch = epoch
 
+    def pay_in(self, paid_nano: tuple[tuple[int, int], ...]) -> None:
+        """Pay into accounts now; free at once."""
+        free = self.free_nano.copy()
+        for account, nano in paid_nano:
+            free[account] += nano
+        self.free_nano = free
+
     def post(self, postings: Postings) -> None:
         """Post a batch now."""
         nets = balances_nano(postings, len(self.free_nano))
@@ -120,10 +128,15 @@ class Money:
 def check_refusals(claimed: Claimed) -> Check:
     """Whoever was refused could not pay, by deposits and postings up to that gate; or the supplier could not front the slot."""
     public, found, refused = claimed.audited.public, [], 0
-    money = Money(claimed.audited.ledger.deposits(), claimed.audited.rules.window_s)
+    entries = list(claimed.audited.ledger.entries())
+    money = Money(_founding_nano(claimed, entries), claimed.audited.rules.window_s)
     open_gates: list[int] = []
-    for entry in claimed.audited.ledger.entries():
+    for entry in entries:
         receipt, slot = entry.receipt, entry.receipt.slot
+        if entry.paid_nano:
+            money.pass_to(entry.time_s)
+            money.pay_in(entry.paid_nano)
+            continue
         if receipt.status != 1 or slot not in claimed.slots:
             continue
         money.pass_to(entry.time_s)
@@ -147,6 +160,14 @@ def check_refusals(claimed: Claimed) -> Check:
             if slot in open_gates:
                 open_gates.remove(slot)
     return Check("refused orders could not be paid", refused, "orders", tuple(found))
+
+
+def _founding_nano(claimed: Claimed, entries: list[Entry]) -> Ints:
+    """What was paid into every account at the foundation."""
+    deposits = claimed.audited.ledger.deposits().copy()
+    for account, nano in (paid for entry in entries for paid in entry.paid_nano):
+        deposits[account] -= nano
+    return deposits
 
 
 _NONE = np.zeros(0, np.int64)
