@@ -49,8 +49,9 @@ fix: $(VENV)/.dev  ## let ruff mend what it can
 docs: $(VENV)/.dev  ## the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet
 
-artifacts: $(VENV)/.dev  ## compile the contracts into src/commonwatt/contracts/artifacts
+artifacts: $(VENV)/.dev  ## compile the contracts into src/commonwatt/contracts/artifacts, fit the gas model on them
 	$(BIN)/python scripts/compile_contracts.py
+	$(BIN)/python scripts/fit_gas_model.py
 
 generate: $(VENV)/.dev  ## what is generated from the code: settings reference, example file
 	$(BIN)/python scripts/generate.py

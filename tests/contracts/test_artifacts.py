@@ -7,21 +7,26 @@ from types import ModuleType
 
 import pytest
 
-from commonwatt.contracts import artifact, encoding, names
+from commonwatt.contracts import artifact, encoding, gas, names
+from commonwatt.contracts.gas import gas_model
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src" / "commonwatt" / "contracts").glob("*.vy"))
 REASON = re.compile(r'"(\w+: [^"]+)"')
 
 
-@pytest.fixture(scope="module")
-def compiler() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compile_contracts", ROOT / "scripts" / "compile_contracts.py")
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def compiler() -> ModuleType:
+    return script("compile_contracts")
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -32,6 +37,22 @@ def test_compiling_again_gives_the_shipped_artifact(compiler: ModuleType, source
 
 def test_every_source_has_an_artifact_and_every_artifact_a_source() -> None:
     assert names() == tuple(path.stem for path in SOURCES)
+
+
+def test_the_gas_model_was_fitted_on_this_code() -> None:
+    assert gas_model() is not None, "run `make artifacts`"
+
+
+def test_a_model_of_other_code_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gas, "code_hashes", lambda: {"market": "another"})
+    assert gas_model.__wrapped__() is None
+
+
+@pytest.mark.full
+def test_fitting_again_gives_the_shipped_gas_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    shipped = ROOT / "src" / "commonwatt" / "contracts" / gas.FILE
+    assert script("fit_gas_model").model_text() == shipped.read_text(encoding="utf-8"), "run `make artifacts`"
 
 
 def test_an_unknown_name_lists_the_choices() -> None:

@@ -120,7 +120,7 @@ def week(slots: int = 168, homes: int = 17, flats: int = 8, *, timing: str = "ex
     _balance(rows, names)
     facts = facts_of(names, ids, slots, timing=timing, rates=dict.fromkeys(range(FIRST_SLOT, FIRST_SLOT + slots), rates),
                      failed={FIRST_SLOT + at: "the clearing raised an error" for at in failed}, notices=("1 gap substituted",),
-                     gas_by_transaction=gas, gas_source="py-evm replay of 168 slots", design="community" if timing == "ex_post" else "p2pet")  # fmt: skip
+                     gas_by_transaction=gas, gas_source="model", design="community" if timing == "ex_post" else "p2pet")  # fmt: skip
     return facts, rows.tables()
 
 

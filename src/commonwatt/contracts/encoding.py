@@ -100,6 +100,16 @@ def net_positions(energy: "NDArray[np.void]", amounts: "NDArray[np.void]", accou
     return tuple((high << 32) + low for low, high in zip(halves[0].tolist(), halves[1].tolist(), strict=True))
 
 
+def moved_accounts(energy: "NDArray[np.void]", amounts: "NDArray[np.void]", accounts: int) -> "NDArray[np.int64]":
+    """Return the indices below `accounts` whose net is not zero (as `net_positions`, modulo 2^64: for counting only)."""
+    net = np.zeros(accounts, np.int64)
+    product = energy["energy_wh"].astype(np.int64) * energy["price_micro_per_kwh"].astype(np.int64)
+    for lines, amount in ((energy, product), (amounts, amounts["amount_nano"].astype(np.int64))):
+        np.add.at(net, lines["who"], amount)
+        np.subtract.at(net, lines["other"], amount)
+    return np.flatnonzero(net)
+
+
 def pool_energy_wh(energy: "NDArray[np.void]") -> int:
     """Return what the pool is left with: energy bought less energy sold; a batch must end with 0."""
     column = energy["energy_wh"].astype(np.int64)

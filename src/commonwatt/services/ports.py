@@ -213,7 +213,7 @@ class LedgerReader(Protocol):
         ...
 
     def gas(self) -> tuple[dict[str, int], str]:
-        """Gas by transaction hash and where it comes from: `model`, `py-evm replay of k slots`, or ({}, `none`)."""
+        """Gas of every posting by transaction hash and where it comes from: `model`, or ({}, `none`)."""
         ...
 
     @property

@@ -99,11 +99,11 @@ def read_content_hash(community: bytes, data: bytes) -> bytes:
     return content_hash(key, parts, words[5 * WORD : 6 * WORD], word(words, 6), _packed(words))
 
 
-def line_count(data: bytes) -> int:
-    """How many lines a `settle_net` carries, 0 for any other call."""
+def read_batch(data: bytes) -> tuple[int, bytes] | None:
+    """How many of a `settle_net`'s lines are energy lines, and its packed lines; None for any other call."""
     if data[:4] != selector(SETTLE):
-        return 0
-    return (len(_packed(data[4:])) - PADDING_BYTES) // LINE_BYTES
+        return None
+    return word(data[4:], 6), _packed(data[4:])
 
 
 def read_lines(data: bytes) -> Iterator[PostedLine]:

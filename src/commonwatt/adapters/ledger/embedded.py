@@ -15,7 +15,7 @@ from commonwatt.adapters.ledger import calls
 from commonwatt.adapters.ledger.calldata import Place
 from commonwatt.adapters.ledger.foundation import Foundation, deposit_calls
 from commonwatt.adapters.ledger.reading import ContractReader
-from commonwatt.adapters.ledger.verifying import check_export, gas_of
+from commonwatt.adapters.ledger.verifying import check_export
 from commonwatt.contracts import encoding
 from commonwatt.core.errors import LedgerError
 from commonwatt.core.records import Receipt
@@ -46,10 +46,6 @@ class ExportedLedger(ContractReader):
     def open(cls, path: Path) -> Self:
         """Open an export. Nothing is run until it is asked; errors: LedgerError when the file is no chain."""
         return cls(ExportedChain.open(path), path)
-
-    def gas(self) -> tuple[dict[str, int], str]:
-        """Gas by transaction hash and where it comes from."""
-        return gas_of(self.chain)
 
     def verify(self, reference: bool = False) -> ChainCheck:
         """Check links, signatures and roots and execute everything again; `reference` on py-evm, with exact gas."""
@@ -122,10 +118,6 @@ class EmbeddedLedger(ContractReader):
     def export(self, path: Path) -> None:
         """Write the chain canonically: the same chain gives the same bytes. `ExportedLedger` reads it."""
         self.chain.export(path)
-
-    def gas(self) -> tuple[dict[str, int], str]:
-        """Gas by transaction hash and where it comes from."""
-        return gas_of(self.chain)
 
     def verify(self, reference: bool = False) -> ChainCheck:
         """Export the chain and check the export as an auditor would."""

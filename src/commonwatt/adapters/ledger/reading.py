@@ -13,6 +13,7 @@ from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
 from commonwatt.adapters.ledger import calldata, calls, founded
 from commonwatt.adapters.ledger.foundation import CONTRACTS, ROLES
+from commonwatt.adapters.ledger.gas_use import gas_of
 from commonwatt.contracts import artifact
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import LedgerError
@@ -151,6 +152,11 @@ class ContractReader:
             for log in receipt.logs
             if log.address == vault and log.topics[0] == _DEPOSITED
         )
+
+    def gas(self) -> tuple[dict[str, int], str]:
+        """Gas of every posting by transaction hash, by the model that ships with the contracts."""
+        transactions = (decode_transaction(raw, self.chain.chain_id, r.sender) for raw, r in self.chain.transactions())
+        return gas_of(transactions, self._account_count())
 
     def receipt_of(self, transaction: Transaction, receipt: ChainReceipt) -> Receipt:
         """A chain's receipt as a record: what was posted, from the transaction, and what the market logged of it."""

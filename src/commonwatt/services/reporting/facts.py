@@ -54,9 +54,9 @@ class RunFacts:
     """Sentences for the reader: "3 gaps substituted"."""
     not_built: tuple[str, ...]
     gas_by_transaction: Mapping[str, int]
-    """Transaction hash -> gas. Where only some slots were replayed, the others count at the mean of their kind (`gas_source` says so)."""
+    """Transaction hash -> gas. One that is not there counts at the mean of its kind."""
     gas_source: str
-    """"py-evm replay of k slots", "model" or "none"."""
+    """"model" or "none"."""
     ledger_verified: bool | None
     """The run audited its own `public/`; None: it did not."""
     proofs_verified: int

@@ -16,7 +16,7 @@ class Transaction:
     slot: int
     kind: str
     gas: float | None
-    """Measured, or the mean of its kind where only some slots were replayed; None where its kind was never measured."""
+    """By the model of the contracts, or the mean of its kind; None where its kind is not known."""
 
 
 def transactions(books: Books) -> list[Transaction]:

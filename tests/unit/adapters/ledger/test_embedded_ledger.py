@@ -34,7 +34,6 @@ from commonwatt.adapters.chain.transactions import sign_transaction
 from commonwatt.adapters.ledger import open_export
 from commonwatt.adapters.ledger.embedded import EmbeddedLedger
 from commonwatt.adapters.ledger.foundation import CONTRACTS, Foundation, chain_id_of, community_hash
-from commonwatt.adapters.ledger.verifying import gas_of
 from commonwatt.contracts import artifact
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import LedgerError
@@ -178,19 +177,29 @@ def test_the_reference_replay_has_the_gas_of_every_transaction(ledger: EmbeddedL
     check = ledger.verify(reference=True)
     assert (check.findings, check.executor) == ((), "py-evm")
     assert set(check.gas_by_transaction) == {receipt.transaction for receipt in ledger.receipts()}
-    assert ledger.gas() == (check.gas_by_transaction, "py-evm replay of 1 slots")
 
 
-def test_gas_beyond_the_replayed_slots_is_a_model_close_to_the_truth(ledger: EmbeddedLedger) -> None:
-    for i in range(12):
-        lines = [payment(8 + k % 3, 9 + k % 3, 5) for k in range(3 + i)]
+def test_the_gas_of_plain_postings_is_exact_and_of_settlements_a_model_close_to_it(ledger: EmbeddedLedger) -> None:
+    for i in range(6):
+        lines = [payment(8 + k % 3, 9 + k % 3, 5) for k in range(3 * i)]
         settle_slot(ledger, settle(FIRST_SLOT + i, trade(8, 9, 7, 11), *lines))
+    settle_slot(ledger, some_settlement(FIRST_SLOT + 6))
     exact = ledger.verify(reference=True).gas_by_transaction
-    modelled, source = gas_of(ledger.chain, replayed_slots=6)
+    modelled, source = ledger.gas()
     assert source == "model"
-    assert set(modelled) == set(exact)
-    assert any(modelled[name] != exact[name] for name in exact)
-    assert sum(modelled.values()) == pytest.approx(sum(exact.values()), rel=0.01)
+    kinds = {receipt.transaction: receipt.kind for receipt in ledger.receipts()}
+    assert set(modelled) == {name for name, kind in kinds.items() if kind != "genesis"}
+    for name, gas in modelled.items():
+        # A settlement's price depends on more than is counted; two parts in a hundred is what the model promises.
+        assert gas == pytest.approx(exact[name], rel=0.02 if kinds[name] == "settle" else 0)
+
+
+def test_without_a_model_for_the_contracts_the_gas_is_not_known(
+    ledger: EmbeddedLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle_slot(ledger, some_settlement(FIRST_SLOT))
+    monkeypatch.setattr("commonwatt.adapters.ledger.gas_use.gas_model", lambda: None)
+    assert ledger.gas() == ({}, "none")
 
 
 def test_without_pyrevm_the_ledger_is_the_same_and_says_so(

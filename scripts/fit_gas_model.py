@@ -1,0 +1,127 @@
+"""Fit the gas model that ships beside the contracts (`make artifacts`): seeded slots run on py-evm, which counts exactly.
+
+Writes `src/commonwatt/contracts/gas_model.json`. The same contracts give the same bytes: coefficients are whole gas.
+"""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+
+from commonwatt.adapters.chain.transactions import decode_transaction
+from commonwatt.adapters.ledger import calldata
+from commonwatt.adapters.ledger.embedded import EmbeddedLedger
+from commonwatt.adapters.ledger.foundation import chain_id_of
+from commonwatt.adapters.ledger.gas_use import GasUse
+from commonwatt.contracts.gas import FILE, SettleWork, code_hashes, intrinsic_gas
+from commonwatt.core.accounts import FIRST_MEMBER, Account, Kind, Postings, amount_postings, energy_postings
+from commonwatt.core.determinism import stream
+from commonwatt.core.units import Ints
+from commonwatt.crypto.keccak import keccak256
+from commonwatt.services.ports import AnchorCall, Call, ClearCall, LedgerMember, LedgerTerms, OpenCall, SettleCall
+
+from compile_contracts import CONTRACTS  # isort: skip  (a neighbour, not a package)
+
+KEY = bytes(31) + b"\x05"
+SLOT_S, WINDOW_SLOTS = 3600, 4
+FIRST_SLOT = 120_000 * WINDOW_SLOTS
+SIZES = (3, 8, 25, 60, 110)
+SLOTS = 6
+REGRESSORS = ("constant", *SettleWork.__dataclass_fields__)
+
+
+def terms(members: int) -> LedgerTerms:
+    """A community whose money never runs out, so that nothing reverts."""
+    known = tuple(
+        LedgerMember(
+            f"{i:016x}", keccak256(b"wallet %d" % i)[:20], keccak256(b"meter %d" % i)[:20], 10**6, 10**14, "prosumer"
+        )
+        for i in range(members)
+    )
+    return LedgerTerms(f"gas model {members}", SLOT_S, WINDOW_SLOTS, 10**6, 10**16, known)
+
+
+def settlement(slot: int, members: int) -> Postings:
+    """Trades, through the pool and between neighbours, the supplier's lines, fees and taxes of a slot with some of the members."""
+    draw = stream(1, "gas model", members, slot)
+    active = FIRST_MEMBER + draw.permutation(members)[: draw.integers(2, members + 1)]
+    sellers, buyers = np.split(active, [max(1, int(len(active) * draw.uniform(0.1, 0.6)))])
+    trades = int(draw.integers(0, 2 * len(buyers) + 1))
+
+    def some(of: Ints, count: int) -> Ints:
+        return draw.choice(of, count) if len(of) else np.zeros(0, np.int64)
+
+    seller, buyer, energy = some(sellers, trades), some(buyers, trades), draw.integers(1, 3000, trades)
+    price = np.full(trades, draw.integers(80_000, 300_000))
+    pool = np.full(trades, Account.POOL)
+    supplier = np.full(len(active), Account.SUPPLIER)
+    return Postings.joined(
+        [
+            energy_postings(seller, buyer, energy, price, Kind.TRADE)
+            if draw.random() < 0.5
+            else Postings.joined(
+                [
+                    energy_postings(seller, pool, energy, price, Kind.TRADE),
+                    energy_postings(pool, buyer, energy, price, Kind.TRADE),
+                ]
+            ),
+            energy_postings(supplier, active, draw.integers(1, 3000, len(active)), np.full(len(active), 300_000), Kind.SUPPLIER),
+            amount_postings(buyers, np.full(len(buyers), Account.GRID), draw.integers(1, 10**9, len(buyers)), Kind.FEE),
+            amount_postings(buyers, np.full(len(buyers), Account.STATE), draw.integers(0, 10**9, len(buyers)), Kind.TAX),
+        ]
+    )  # fmt: skip
+
+
+def measured(members: int) -> Iterator[tuple[str, int, SettleWork | None]]:
+    """Kind, gas beyond the price of the bytes, and what a settlement did, of every posting of a seeded run."""
+    ledger = EmbeddedLedger.open(None, chain_id_of(terms(members).community), KEY, "py-evm")
+    ledger.found(terms(members), (FIRST_SLOT - 1) * SLOT_S)
+    use = GasUse(FIRST_MEMBER + members)
+    for slot in range(FIRST_SLOT, FIRST_SLOT + SLOTS):
+        root = keccak256(b"%d" % slot)
+        wanted: list[Call] = [
+            OpenCall(slot, root, 9),
+            ClearCall(slot, root, root),
+            SettleCall(slot, 0, 0, 1, bytes(32), settlement(slot, members)),
+            AnchorCall(slot, 0, root),
+        ]
+        raws = [signed.raw for signed in ledger.sign(wanted)]
+        for raw, receipt in zip(raws, ledger.chain.append(raws, (slot + 1) * SLOT_S).receipts, strict=True):
+            if not receipt.succeeded:
+                raise ValueError(f"slot {slot} of {members} members: {receipt.revert_reason}")
+            transaction = decode_transaction(raw, ledger.chain.chain_id, receipt.sender)
+            place = calldata.read_place(transaction.data)
+            assert place is not None
+            yield place.kind, (receipt.gas_used or 0) - intrinsic_gas(transaction.data), use.work_of(transaction.data)
+    ledger.close()
+
+
+def model_text() -> str:
+    """The file's content."""
+    samples = [sample for members in SIZES for sample in measured(members)]
+    plain = {kind: {gas for k, gas, work in samples if k == kind} for kind in ("open", "clear", "anchor")}
+    unequal = [kind for kind, gas in plain.items() if len(gas) != 1]
+    if unequal:
+        raise ValueError(f"expected one price for each plain call, was several for {unequal}")
+    settles = [(gas, work) for _, gas, work in samples if work is not None]
+    design = np.array([work.row() for _, work in settles], np.float64)
+    gas = np.array([gas for gas, _ in settles], np.float64)
+    # Relative errors count: a small slot's price should be as right as a large one's.
+    coefficients, *_ = np.linalg.lstsq(design / gas[:, None], np.ones(len(gas)), rcond=None)
+    worst = float(np.abs(design @ np.rint(coefficients) / gas - 1).max())
+    print(f"{len(gas)} settlements, largest error {worst:.1%}")
+    model = {
+        "code_hashes": code_hashes(),
+        "plain_gas": {kind: values.pop() for kind, values in plain.items()},
+        "settle_gas": dict(zip(REGRESSORS, np.rint(coefficients).astype(int).tolist(), strict=True)),
+    }
+    return json.dumps(model, indent=1) + "\n"
+
+
+def main() -> None:
+    """Write the model."""
+    (CONTRACTS / FILE).write_text(model_text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What a call costs in gas: a model fitted on py-evm for exactly the compiled contracts that ship (`make artifacts`)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from commonwatt.contracts import artifact
+
+FILE: Final = "gas_model.json"
+FITTED_ON: Final = ("market", "members", "vault")
+"""The contracts whose code a posting runs through."""
+
+_TRANSACTION, _ZERO_BYTE, _OTHER_BYTE = 21_000, 4, 16
+
+
+@dataclass(frozen=True)
+class SettleWork:
+    """What the gas of a settlement depends on, counted."""
+
+    energy_lines: int
+    amount_lines: int
+    moved: int
+    """Accounts whose balance changes."""
+    filled: int
+    """Of these, the system accounts that no settlement moved before: storage that was empty costs more."""
+    accounts: int
+    """Accounts of the community, the eight system accounts included."""
+
+    def row(self) -> tuple[int, ...]:
+        """The regressors in order of `GasModel.settle_gas`, a constant first."""
+        return 1, self.energy_lines, self.amount_lines, self.moved, self.filled, self.accounts
+
+
+@dataclass(frozen=True)
+class GasModel:
+    """Gas beyond the price of a transaction and its bytes, which is known exactly."""
+
+    plain_gas: Mapping[str, int]
+    """By kind (`open`, `clear`, `anchor`): what the call costs, the same every time."""
+    settle_gas: tuple[int, ...]
+    """Of a settlement: gas for each regressor of `SettleWork.row`."""
+
+    def gas(self, kind: str, data: bytes, work: SettleWork | None = None) -> int:
+        """Gas of a transaction with this calldata; `work` of a `settle`. Raises KeyError for a kind without a model."""
+        if work is None:
+            return intrinsic_gas(data) + self.plain_gas[kind]
+        return intrinsic_gas(data) + sum(gas * count for gas, count in zip(self.settle_gas, work.row(), strict=True))
+
+
+def intrinsic_gas(data: bytes) -> int:
+    """What a transaction with this calldata costs before anything runs (Cancun)."""
+    zeros = data.count(0)
+    return _TRANSACTION + _ZERO_BYTE * zeros + _OTHER_BYTE * (len(data) - zeros)
+
+
+def code_hashes() -> dict[str, str]:
+    """The Keccak-256 (hex) of the shipped code that a model must have been fitted on."""
+    return {name: artifact(name).runtime_hash.hex() for name in FITTED_ON}
+
+
+@cache
+def gas_model() -> GasModel | None:
+    """The shipped model; None when it was fitted on other code than the shipped contracts."""
+    fitted = json.loads((resources.files(__package__) / FILE).read_text(encoding="utf-8"))
+    if fitted["code_hashes"] != code_hashes():
+        return None
+    return GasModel(fitted["plain_gas"], tuple(fitted["settle_gas"].values()))
