@@ -5,12 +5,15 @@ import sys
 import typer
 
 from commonwatt.cli import audit, check, init, listing, new, run
-from commonwatt.cli.endings import BAD_INPUT, INTERRUPTED, VERIFICATION_FAILED, say_failure
-from commonwatt.core.errors import CommonwattError, InvalidInput, JournalError, MissingExtra
+from commonwatt.cli.endings import BAD_INPUT, EXIT_CODES, INTERRUPTED, exit_code, say_failure
+from commonwatt.core.errors import CommonwattError
 
 app = typer.Typer(
     name="commonwatt",
     help="A neighbourhood trades its own electricity, settles it on a ledger, and proves that the settlement is right.",
+    epilog="Start with `commonwatt init mine && commonwatt run mine`; `commonwatt COMMAND --help` shows an example. Exit codes: "
+    + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
+    + ".",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,12 +27,9 @@ def main() -> None:
     """Run the command line; exit codes: 0 done, 1 a verification failed, 2 bad input, 130 interrupted."""
     try:
         app()
-    except (InvalidInput, JournalError, MissingExtra) as error:
-        say_failure(error)
-        sys.exit(BAD_INPUT)
     except CommonwattError as error:
         say_failure(error)
-        sys.exit(VERIFICATION_FAILED)
+        sys.exit(exit_code(type(error)))
     except OSError as error:
         # A full disk, a folder that vanished: the journal is whole up to the last finished step.
         print(f"{error.filename or 'commonwatt'}: {error.strerror or error}", file=sys.stderr)

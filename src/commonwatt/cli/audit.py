@@ -5,31 +5,36 @@ from typing import Annotated
 
 import typer
 
-from commonwatt.cli.endings import VERIFICATION_FAILED
+from commonwatt.cli.endings import VERIFICATION_FAILED, example
 
-EXAMPLE = """Example:
-
-    commonwatt audit out/demo
-"""
+EXAMPLE = example("commonwatt audit out/demo")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EXAMPLE)(audit)
+    app.command(short_help="Check a finished run as any stranger can.", epilog=EXAMPLE)(audit)
 
 
 def audit(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or only its public/ folder.")],
-    slot: Annotated[int | None, typer.Option(help="Look at one slot only.")] = None,
-    trade: Annotated[str | None, typer.Option(help="Look at the slot of one trade, and show the trade.")] = None,
+    slot: Annotated[int | None, typer.Option(metavar="SLOT", help="Look at one slot only, by its number.")] = None,
+    trade: Annotated[
+        str | None, typer.Option(metavar="ID", help="Look at the slot of one trade, and show the trade.")
+    ] = None,
     member: Annotated[
-        str | None, typer.Option(help="Show one member's bill and balance (pseudonym, or ID in the operator's folder).")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Show one member's bill and balance, by pseudonym or, where private/ is there, by id."
+        ),
     ] = None,
     reference: Annotated[
         bool, typer.Option("--reference", help="Replay the chain on py-evm: slower, with exact gas.")
     ] = False,
 ) -> None:
-    """Check everything that a stranger can check of a run: files, chain, packets, clearing, bills, balances."""
+    """Check everything that a stranger can check of a finished run: files, chain, packets, clearing, bills, balances.
+
+    Needs nothing but the run's public/ folder. Each check is printed with what it compared, and what cannot be checked is named.
+    """
     from commonwatt.wiring.auditing import AuditRequest, audit_run
 
     result = audit_run(AuditRequest(directory, slot, trade, member, reference))

@@ -5,25 +5,33 @@ from typing import Annotated
 
 import typer
 
-EXAMPLE = """Example:
+from commonwatt.cli.endings import example
 
-    commonwatt check examples/fontana
-"""
+EXAMPLE = example("commonwatt check examples/fontana")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EXAMPLE)(check)
+    app.command(short_help="List every fault of a community's files.", epilog=EXAMPLE)(check)
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="Community folder, or the TOML file in it.")],
-    preset: Annotated[str | None, typer.Option(help="Market design to check it with.")] = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Community folder, or the TOML file in it.")],
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Market design that fills every section the file leaves open, such as p2pet."
+        ),
+    ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a setting: section.key=value. Repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override a setting; may be given again."),
     ] = None,
 ) -> None:
-    """Check settings, members and data of a community; list everything that is wrong, or say what it holds."""
+    """Check settings, members and data of a community: everything that is wrong at once, or, where nothing is, what it holds.
+
+    Nothing is written.
+    """
     from commonwatt.wiring.checking import check_lines
 
     for line in check_lines(file, preset, tuple(set_ or ())):

@@ -5,15 +5,14 @@ from typing import Annotated
 
 import typer
 
-EXAMPLE = """Example:
+from commonwatt.cli.endings import example
 
-    commonwatt init mine && commonwatt run mine
-"""
+EXAMPLE = example("commonwatt init mine && commonwatt run mine")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EXAMPLE)(init)
+    app.command(short_help="Make a community folder to start from.", epilog=EXAMPLE)(init)
 
 
 def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")]) -> None:

@@ -4,25 +4,29 @@ from typing import Annotated
 
 import typer
 
-EXAMPLE = """Example:
+from commonwatt.cli.endings import example
 
-    commonwatt list clearing
-"""
+EXAMPLE = example("commonwatt list clearing")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("list", epilog=EXAMPLE)(listing)
+    app.command("list", short_help="List what can be plugged in.", epilog=EXAMPLE)(listing)
 
 
 def listing(
-    room: Annotated[str | None, typer.Argument(help="A room, such as clearing; default: all.")] = None,
+    room: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ROOM", help="A room, such as clearing, with the parameters of its answers; default: all rooms."
+        ),
+    ] = None,
     matrix: Annotated[
-        bool, typer.Option("--matrix", help="What each answer needs against what each metering level reveals.")
+        bool, typer.Option("--matrix", help="Show what each answer needs, and which metering levels reveal it.")
     ] = False,
 ) -> None:
-    """List the answers of every room, with one line each."""
+    """List what can be plugged in: the answers of every room, one line each, or of one room with their parameters."""
     from commonwatt.wiring.catalogue import catalogue_lines, matrix_lines
 
-    for line in matrix_lines() if matrix else catalogue_lines(room):
+    for line in matrix_lines(room) if matrix else catalogue_lines(room):
         typer.echo(line)

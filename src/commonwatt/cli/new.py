@@ -5,20 +5,21 @@ from typing import Annotated
 
 import typer
 
-EXAMPLE = """Example:
+from commonwatt.cli.endings import example
 
-    commonwatt new clearing my_auction
-"""
+EXAMPLE = example("commonwatt new clearing my_auction")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EXAMPLE)(new)
+    app.command(short_help="Write a template for an answer of your own.", epilog=EXAMPLE)(new)
 
 
 def new(
-    room: Annotated[str, typer.Argument(help="A room, such as clearing; `commonwatt list` shows them.")],
-    name: Annotated[str, typer.Argument(help="Name of the answer in lower_case; settings use it.")],
+    room: Annotated[
+        str, typer.Argument(metavar="ROOM", help="A room, such as clearing; `commonwatt list` shows them.")
+    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the answer in lower_case; settings use it.")],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -27,7 +28,7 @@ def new(
         ),
     ] = None,
 ) -> None:
-    """Write a template for a new mechanism, policy or strategy that already keeps its room's promises, and say what to do next."""
+    """Write a template for a new answer (a mechanism, policy, strategy, ...) that already keeps its room's promises, and say what to do next."""
     from commonwatt.wiring.drafting import DraftRequest, draft_lines
 
     for line in draft_lines(DraftRequest(room, name, out, Path.cwd())):

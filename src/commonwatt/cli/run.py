@@ -5,30 +5,45 @@ from typing import Annotated
 
 import typer
 
-from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED, program_name
+from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED, example, program_name
 
-EXAMPLE = """Example:
-
-    commonwatt run examples/fontana --from 2017-05-08 --to 2017-05-15 --out out/demo
-"""
+EXAMPLE = example("commonwatt run examples/fontana --from 2017-05-08 --to 2017-05-15 --out out/demo")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EXAMPLE)(run)
+    app.command(short_help="Trade the days of a community, meter to report.", epilog=EXAMPLE)(run)
 
 
 def run(
-    file: Annotated[Path, typer.Argument(help="Community folder, or the TOML file in it.")] = Path("examples/fontana"),
-    out: Annotated[Path | None, typer.Option(help="Folder for the results; default: out/NAME.")] = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Community folder, or the TOML file in it.")] = Path(
+        "examples/fontana"
+    ),
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the results; default: out/ and the community's name.")
+    ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="Market design that fills every section the file leaves open.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Market design that fills every section the file leaves open, such as p2pet."
+        ),
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a setting: section.key=value. Repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override a setting; may be given again."),
     ] = None,
-    first: Annotated[str | None, typer.Option("--from", help="First local day, YYYY-MM-DD.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Local day after the last, YYYY-MM-DD.")] = None,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="DATE", help="First local day, YYYY-MM-DD; default: [data] from, else the first."
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="DATE", help="Local day after the last, YYYY-MM-DD; default: [data] to, else the end."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out; finished steps are not repeated.")
     ] = False,
@@ -41,7 +56,10 @@ def run(
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Write the public tables as CSV, too.")] = False,
 ) -> None:
-    """Run the trading days of a community from meter to ledger to report."""
+    """Run the trading days of a community: meter, market, contracts, audit, report.
+
+    Ctrl-C stops after a whole step, and the same command with --resume goes on from there.
+    """
     from rich.console import Console
 
     from commonwatt.cli.progress import StepBar

@@ -116,7 +116,8 @@ def missing_community(file: Path) -> Finding | None:
             return None
     except (OSError, ValueError):  # a name that no file can have: reading it says so
         return None
-    return Finding(str(file), f"a community's folder or its {FILE_NAME}{nearest_name(file)}", "no such folder")
+    hint = nearest_name(file) or " (`commonwatt init DIR` makes one)"
+    return Finding(str(file), f"a community's folder or its {FILE_NAME}{hint}", "no such folder")
 
 
 def _layered(

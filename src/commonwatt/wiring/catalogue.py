@@ -16,18 +16,21 @@ def catalogue_lines(room: str | None) -> list[str]:
         InvalidInput: no such room.
 
     """
-    if room is not None and room not in ROOMS:
-        require([Finding("list", "a room: " + one_of(room, ROOMS), repr(room))])
     lines = []
-    for name in ROOMS if room is None else (room,):
-        registry = ROOMS[name]
-        lines.append(name + (f" ({registry.key} = ...)" if registry.key else ""))
+    for registry in _rooms(room):
+        lines.append(registry.room + (f" ({registry.key} = ...)" if registry.key else ""))
         width = max(map(len, registry.names()), default=0)
         for answer in registry.names():
             lines.append(f"  {answer:<{width}}  {_summary(registry, answer)}")
             if room is not None and _is_installed(registry, answer):
                 lines += _parameters(registry, answer)
     return lines
+
+
+def _rooms(room: str | None) -> list[Registry[Any]]:
+    if room is not None and room not in ROOMS:
+        require([Finding("list", "a room: " + one_of(room, ROOMS), repr(room))])
+    return [registry for name, registry in ROOMS.items() if room in (None, name)]
 
 
 def _summary(registry: Registry[Any], answer: str) -> str:
@@ -53,21 +56,28 @@ FEEDER = "feeder"
 """Comes from `[grid] feeder`, whatever the meters reveal."""
 
 
-def matrix_lines() -> list[str]:
-    """A table: what each answer needs, and at which metering levels it can be had."""
+def matrix_lines(room: str | None = None) -> list[str]:
+    """A table: what each answer needs, and at which metering levels it can be had; of one room or of all.
+
+    Raises:
+        InvalidInput: no such room.
+
+    """
     levels = METERINGS.names()
     reveals = {level: METERINGS.answer(level).reveals for level in levels}
     lines = ["answer".ljust(44) + "needs".ljust(24) + "  ".join(levels)]
-    for room, registry in ROOMS.items():
+    for registry in _rooms(room):
         for answer in registry.names():
             if not _is_installed(registry, answer):
-                lines.append(f"{room} {answer}".ljust(44) + "not available")
+                lines.append(f"{registry.room} {answer}".ljust(44) + "not available")
                 continue
             needs = registry.answer(answer).needs
             marks = "  ".join(
                 ("yes" if needs - {FEEDER} <= reveals[level] else "no").ljust(len(level)) for level in levels
             )
             lines.append(
-                f"{room} {answer}".ljust(44) + (", ".join(sorted(needs)) or "nothing").ljust(24) + marks.rstrip()
+                f"{registry.room} {answer}".ljust(44)
+                + (", ".join(sorted(needs)) or "nothing").ljust(24)
+                + marks.rstrip()
             )
     return lines

@@ -62,6 +62,8 @@ def test_a_folder_that_is_not_there_is_called_so(tmp_path: Path) -> None:
     write_community(tmp_path / "fontana")
     [line] = told(tmp_path / "fontanna")
     assert line.endswith("a community's folder or its community.toml (did you mean fontana?), found no such folder")
+    [line] = told(tmp_path / "elsewhere" / "nothing")
+    assert line.endswith("its community.toml (`commonwatt init DIR` makes one), found no such folder")
 
 
 @pytest.mark.parametrize(

@@ -64,3 +64,11 @@ def test_the_matrix_says_of_every_answer_whether_each_level_gives_what_it_needs(
     assert len(lines) == sum(len(registry.names()) for registry in ROOMS.values())
     assert all(line.endswith(("yes", "no")) for line in lines)
     assert any(line.startswith("settlement delivered") and "orders, readings" in line for line in lines)
+
+
+def test_the_matrix_of_one_room_shows_that_room_only() -> None:
+    head, *lines = matrix_lines("clearing")
+    assert "plain" in head
+    assert [line.split()[:2] for line in lines] == [["clearing", name] for name in ROOMS["clearing"].names()]
+    with pytest.raises(InvalidInput, match=r"did you mean clearing\?"):
+        matrix_lines("clearin")
