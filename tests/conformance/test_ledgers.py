@@ -335,6 +335,24 @@ def test_receipts_say_what_was_posted_in_order(ledger: Ledger) -> None:
     assert posted[3].reason == "market: key taken"
 
 
+def test_batches_are_read_back_line_by_line_once_each(ledger: Ledger) -> None:
+    settle_slot(ledger, settle(FIRST_SLOT, trade(ANN, BOB, 100, -20), payment(BOB, Account.GRID, 5)))
+    again = settle(FIRST_SLOT, trade(ANN, BOB, 100, -20), payment(BOB, Account.GRID, 5))
+    assert reasons(ledger, slot_end_s(FIRST_SLOT), again, settle(FIRST_SLOT, payment(BOB, ANN, 1))) == [
+        "",
+        "market: key taken",
+    ]
+    (batch,) = ledger.batches()
+    assert (batch.slot, batch.revision, batch.part, batch.parts, batch.is_void) == (FIRST_SLOT, 0, 0, 1, False)
+    assert (batch.posted_s, batch.energy_lines) == (slot_end_s(FIRST_SLOT), 1)
+    assert batch.content_hash == ledger.content_hash(again)
+    assert batch.lines.who.tolist() == [ANN, Account.GRID]
+    assert batch.lines.other.tolist() == [BOB, BOB]
+    assert batch.lines.energy_wh.tolist() == [100, 0]
+    assert batch.lines.price_micro_per_kwh.tolist() == [-20, 0]
+    assert batch.lines.amount_nano.tolist() == [-2000, 5]
+
+
 def history(ledger: Ledger) -> None:
     for slot in range(FIRST_SLOT, FIRST_SLOT + 3):
         settle_slot(ledger, some_settlement(slot))

@@ -177,6 +177,40 @@ class Entry:
     """(account, nano) of what it paid in."""
 
 
+@dataclass(frozen=True)
+class BatchLines(Columns):
+    """The lines of a batch as the contract adds them up: `who` receives, from `other`, energy x price or the amount."""
+
+    who: Ints
+    other: Ints
+    energy_wh: Ints
+    """What `who` gives to `other`; 0 on a line of a plain amount."""
+    price_micro_per_kwh: Ints
+    amount_nano: Ints
+    """What `who` receives, positive or negative."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A part of a settlement as it was posted."""
+
+    slot: int
+    kind: int
+    """0 settlement, 1 imbalance, 2 supplied, 3 trades (`market.vy`)."""
+    revision: int
+    part: int
+    parts: int
+    prior: bytes
+    content_hash: bytes
+    posted_s: int
+    is_void: bool
+    energy_lines: int
+    """How many of the lines, the first ones, are of energy."""
+    lines: BatchLines
+    packed: bytes
+    """The lines as the contract reads them."""
+
+
 class LedgerReader(Protocol):
     """A ledger as an auditor reads it. Promise: every answer comes from the chain's own blocks and storage, not from the books."""
 
@@ -190,6 +224,10 @@ class LedgerReader(Protocol):
 
     def entries(self) -> Iterator[Entry]:
         """Every transaction after the foundation, reverted ones included, in order."""
+        ...
+
+    def batches(self) -> Iterator[Batch]:
+        """Every batch that was accepted, in order, voided ones included."""
         ...
 
     def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:

@@ -55,6 +55,20 @@ class PostedLine:
 
 
 @dataclass(frozen=True)
+class Posted:
+    """The arguments of a `settle_net` but for the signatures."""
+
+    slot: int
+    kind: int
+    revision: int
+    part: int
+    parts: int
+    prior: bytes
+    energy_count: int
+    packed: bytes
+
+
+@dataclass(frozen=True)
 class Admitted:
     """A member as it was registered at the foundation."""
 
@@ -94,9 +108,17 @@ def read_content_hash(community: bytes, data: bytes) -> bytes:
         return clearing_commitment(second, third)
     if called == selector(ANCHOR):
         return third
+    posted = read_posted(data)
+    key = batch_key(community, posted.slot, posted.kind, posted.revision, posted.part)
+    return content_hash(key, posted.parts, posted.prior, posted.energy_count, posted.packed)
+
+
+def read_posted(data: bytes) -> Posted:
+    """The arguments of a `settle_net`."""
+    words = data[4:]
     slot, kind, revision, part, parts = (word(words, i) for i in range(5))
-    key = batch_key(community, slot, kind, revision, part)
-    return content_hash(key, parts, words[5 * WORD : 6 * WORD], word(words, 6), _packed(words))
+    prior = words[5 * WORD : 6 * WORD]
+    return Posted(slot, kind, revision, part, parts, prior, word(words, 6), _packed(words))
 
 
 def read_batch(data: bytes) -> tuple[int, bytes] | None:

@@ -9,10 +9,13 @@ from typing import Any, Final, Self
 
 import numpy as np
 
+from commonwatt.adapters.ledger.batches import batch_of
 from commonwatt.adapters.ledger.books import Books, RevertedError
-from commonwatt.adapters.ledger.calls import content_hash, place_of
+from commonwatt.adapters.ledger.calldata import Posted
+from commonwatt.adapters.ledger.calls import content_hash, pack, place_of
 from commonwatt.adapters.ledger.foundation import community_hash
 from commonwatt.adapters.store.files import write_text
+from commonwatt.contracts.encoding import SETTLEMENT
 from commonwatt.core.encoding import decode, encode
 from commonwatt.core.errors import LedgerError
 from commonwatt.core.findings import Finding
@@ -23,6 +26,7 @@ from commonwatt.crypto.secp256k1 import address_of_secret, checksum_address
 from commonwatt.services.ports import (
     AnchorCall,
     Balances,
+    Batch,
     Call,
     ChainCheck,
     ClearCall,
@@ -132,10 +136,22 @@ class MemoryLedger:
 
     def entries(self) -> Iterator[Entry]:
         """Everything posted, in order; all of it by the operator."""
-        raws = (raw for _, block in self._blocks for raw in block)
-        for receipt, raw in zip(self._receipts.values(), raws, strict=True):
+        for receipt, (raw, _) in zip(self._receipts.values(), self._sent(), strict=True):
             paid = _paid_nano(raw) if receipt.kind == "deposit" and receipt.status == 1 else ()
             yield Entry(receipt, self._blocks[receipt.block][0], receipt.kind, by_operator=True, paid_nano=paid)
+
+    def batches(self) -> Iterator[Batch]:
+        """Every batch that was accepted, in order; none is ever voided here."""
+        known: set[str] = set()
+        for receipt, (raw, time_s) in zip(self._receipts.values(), self._sent(), strict=True):
+            if receipt.kind == "settle" and receipt.status == 1 and receipt.content_hash not in known:
+                known.add(receipt.content_hash)
+                call: SettleCall = decode(SettleCall, raw.partition(b"\n")[2])
+                energy_count, packed = pack(call.postings)
+                posted = Posted(
+                    call.slot, SETTLEMENT, call.revision, call.part, call.parts, call.prior, energy_count, packed
+                )
+                yield batch_of(posted, bytes.fromhex(receipt.content_hash[2:]), time_s)
 
     def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
         """Which of the terms it was founded on are others."""
@@ -177,6 +193,10 @@ class MemoryLedger:
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _sent(self) -> Iterator[tuple[bytes, int]]:
+        """Every call as it was sent, with its block's time."""
+        return ((raw, time_s) for time_s, block in self._blocks for raw in block)
 
     def _ready(self) -> Books:
         if self._books is None:

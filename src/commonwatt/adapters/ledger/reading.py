@@ -12,6 +12,7 @@ from commonwatt.adapters.chain.blocks import Receipt as ChainReceipt
 from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
 from commonwatt.adapters.ledger import calldata, calls, founded
+from commonwatt.adapters.ledger.batches import CONTENT_TOPIC, SETTLED, posted_batches
 from commonwatt.adapters.ledger.foundation import CONTRACTS, ROLES
 from commonwatt.adapters.ledger.gas_use import gas_of
 from commonwatt.contracts import artifact
@@ -22,11 +23,9 @@ from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import checksum_address
-from commonwatt.services.ports import Balances, Call, Entry, Head, LedgerTerms, Registered
+from commonwatt.services.ports import Balances, Batch, Call, Entry, Head, LedgerTerms, Registered
 
-_SETTLED: Final = keccak256(b"Settled(uint256,bytes32,bytes32,uint256,uint256,uint256,uint256,uint256)")
 _DEPOSITED: Final = keccak256(b"Deposited(uint256,address,uint256)")
-_CONTENT_TOPIC: Final = 3
 _MARKET_CALLS: Final = {
     "market.open": "open",
     "market.clear": "clear",
@@ -102,6 +101,10 @@ class ContractReader:
                 name = "deposit" if is_deposit else founded.call_name(transaction, self.deployment.addresses)
                 call = _MARKET_CALLS.get(name, name)
                 yield Entry(record, block.time_s, call, receipt.sender == operator, self._paid_nano(receipt))
+
+    def batches(self) -> Iterator[Batch]:
+        """Every batch that was accepted, in order, voided ones included, from transactions and the market's events."""
+        return posted_batches(founded.later_blocks(self.chain), self.deployment.addresses["market"])
 
     def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
         """Where the genesis differs from the one that follows from these terms and the operator's address."""
@@ -180,8 +183,8 @@ class ContractReader:
 
     def _content(self, data: bytes, receipt: ChainReceipt) -> bytes:
         for log in receipt.logs:
-            if log.topics[0] == _SETTLED and log.address == self.deployment.addresses["market"]:
-                return log.topics[_CONTENT_TOPIC]
+            if log.topics[0] == SETTLED and log.address == self.deployment.addresses["market"]:
+                return log.topics[CONTENT_TOPIC]
         # What is no settlement logs its values, which the calldata holds too; a repetition or a revert logs nothing.
         return calldata.read_content_hash(self.deployment.community, data)
 

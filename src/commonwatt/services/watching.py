@@ -1,0 +1,182 @@
+"""Watching: which lines of a settlement its operator could not answer for, from what a member knows: orders, meter, tariff."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from commonwatt.core.accounts import FIRST_MEMBER, Account
+from commonwatt.core.tariff import Rates
+from commonwatt.core.units import Flags, Ints
+from commonwatt.services.ports import Batch
+
+GIVER, TAKER = 0, 1
+"""The sides of a line: who gives the energy (or receives the amount), and the other."""
+
+PEER, SUPPLY, CHARGE = range(3)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An accepted order of the member."""
+
+    is_sell: bool
+    energy_wh: int
+    limit_micro_per_kwh: int
+    """As signed: a buyer's holds fees and taxes."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a member knows of one slot without asking anybody."""
+
+    rates: Rates
+    charge_most_micro_per_kwh: int
+    """Fees, taxes and penalties together, per kWh of the member's energy (`LedgerTerms.fee_most_micro_per_kwh`)."""
+    wish: Wish | None
+    registers: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Revision -> import and export of the meter's own packet, Wh; no entry where the meter was silent."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A line that may be demanded, and why."""
+
+    batch: Batch
+    line: int
+    """Number of the line; the number of lines where the fault is that the member has none."""
+    side: int
+    """`GIVER` or `TAKER`: where the member stands."""
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        place = f"slot {self.batch.slot} revision {self.batch.revision} part {self.batch.part}"
+        return f"{place} line {self.line}: expected {self.expected}, found {self.found}"
+
+
+def doubts(member: int, batches: Sequence[Batch], evidence: Evidence) -> list[Doubt]:
+    """What is wrong with a member's lines in the live batches of one slot; empty when its operator can answer for every one.
+
+    Args: `member` is the dense index, `batches` every live batch of the slot. The rules are those by which the contract takes an answer
+    (`market.answer_order`, `market.answer_position`), with the slot's own tariff where the contract knows only its bounds.
+    """
+    account = member + FIRST_MEMBER
+    mine = [_Mine.of(batch, account) for batch in sorted(batches, key=lambda b: (b.revision, b.kind, b.part))]
+    return [
+        *_peer_doubts(mine, evidence),
+        *_price_doubts(mine, evidence.rates),
+        *_charge_doubts(mine, evidence.charge_most_micro_per_kwh),
+        *_position_doubts(mine, evidence),
+    ]
+
+
+@dataclass(frozen=True)
+class _Mine:
+    """The lines of one batch that name the member."""
+
+    batch: Batch
+    rows: Ints
+    gives: Flags
+    kind: Ints
+    energy_wh: Ints
+    price: Ints
+    received_nano: Ints
+
+    @classmethod
+    def of(cls, batch: Batch, account: int) -> "_Mine":
+        lines = batch.lines
+        rows = np.flatnonzero((lines.who == account) | (lines.other == account))
+        own = lines.take(rows)
+        gives = own.who == account
+        counterparty = np.where(gives, own.other, own.who)
+        is_peer = (counterparty >= FIRST_MEMBER) | (counterparty == Account.POOL)
+        energetic = rows < batch.energy_lines
+        kind = np.where(counterparty == Account.SUPPLIER, SUPPLY, CHARGE)
+        kind = np.where(energetic, np.where(is_peer, PEER, kind), CHARGE)
+        amount = np.where(energetic, own.energy_wh * own.price_micro_per_kwh, own.amount_nano)
+        received = np.where(gives, amount, -amount)
+        return cls(batch, rows, gives, kind, own.energy_wh, own.price_micro_per_kwh, received)
+
+    def doubt(self, row: int, expected: str, found: str) -> Doubt:
+        return Doubt(self.batch, int(self.rows[row]), GIVER if self.gives[row] else TAKER, expected, found)
+
+    def net_wh(self) -> int:
+        """Energy given less energy taken on lines with peers and the supplier."""
+        counts = self.kind != CHARGE
+        return int(np.where(self.gives, self.energy_wh, -self.energy_wh)[counts].sum())
+
+
+def _peer_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
+    wish, rates, used_wh = evidence.wish, evidence.rates, 0
+    fees = rates.local_fee_micro_per_kwh + rates.local_tax_micro_per_kwh
+    for own in mine:
+        for row in np.flatnonzero(own.kind == PEER).tolist():
+            side = "sale" if own.gives[row] else "purchase"
+            if wish is None or wish.is_sell != bool(own.gives[row]):
+                yield own.doubt(row, "an order of the member behind it", f"a {side} without one")
+                continue
+            price = int(own.price[row]) + (0 if wish.is_sell else fees)
+            if price < wish.limit_micro_per_kwh if wish.is_sell else price > wish.limit_micro_per_kwh:
+                bound = "at least" if wish.is_sell else "at most"
+                yield own.doubt(row, f"{bound} {wish.limit_micro_per_kwh} micro/kWh, fees included", str(price))
+            used_wh += int(own.energy_wh[row])
+            if used_wh > wish.energy_wh:
+                yield own.doubt(row, f"at most {wish.energy_wh} Wh filled", f"{used_wh} Wh")
+
+
+def _price_doubts(mine: Sequence[_Mine], rates: Rates) -> Iterator[Doubt]:
+    supply = (
+        {rates.retail_micro_per_kwh, rates.imbalance_buy_micro_per_kwh, rates.feed_in_micro_per_kwh},
+        {rates.feed_in_micro_per_kwh, rates.imbalance_sell_micro_per_kwh, rates.retail_micro_per_kwh},
+    )
+    fees = {
+        rates.grid_fee_micro_per_kwh,
+        rates.local_fee_micro_per_kwh,
+        rates.tax_micro_per_kwh,
+        rates.local_tax_micro_per_kwh,
+    }
+    for own in mine:
+        for row in range(len(own.rows)):
+            if own.kind[row] == SUPPLY:
+                allowed = supply[int(own.gives[row])]
+            elif own.kind[row] == CHARGE and own.energy_wh[row]:
+                allowed = fees
+            else:
+                continue
+            if int(own.price[row]) not in allowed:
+                listed = ", ".join(str(price) for price in sorted(allowed))
+                yield own.doubt(row, f"a price of the tariff ({listed} micro/kWh)", str(int(own.price[row])))
+
+
+def _charge_doubts(mine: Sequence[_Mine], most_micro_per_kwh: int) -> Iterator[Doubt]:
+    """Where the money paid on lines that are no energy exceeds what the energy so far can cost in fees, taxes and penalties."""
+    paid_nano = most_nano = 0
+    for own in mine:
+        charges = own.kind == CHARGE
+        most_nano += most_micro_per_kwh * int(own.energy_wh[~charges].sum())
+        for row in np.flatnonzero(charges & (own.received_nano < 0)).tolist():
+            paid_nano -= int(own.received_nano[row])
+            if paid_nano > most_nano:
+                yield own.doubt(row, f"at most {most_nano} nano of fees, taxes and penalties", f"{paid_nano} nano")
+
+
+def _position_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
+    """Where the energy billed so far is not what the meter says, revision by revision."""
+    net_wh = 0
+    for revision in sorted({own.batch.revision for own in mine}):
+        of = [own for own in mine if own.batch.revision == revision]
+        net_wh += sum(own.net_wh() for own in of)
+        known = [r for r in evidence.registers if r <= revision]
+        if not known or (revision and not any(len(own.rows) for own in of)):
+            continue
+        import_wh, export_wh = evidence.registers[max(known)]
+        if net_wh == export_wh - import_wh:
+            continue
+        expected, found = f"{export_wh - import_wh} Wh in all, as the meter says", f"{net_wh} Wh"
+        own, row = next(((o, r) for o in of for r in np.flatnonzero(o.kind != PEER).tolist()), (of[0], -1))
+        yield (
+            own.doubt(row, expected, found)
+            if row >= 0
+            else Doubt(own.batch, len(own.batch.lines), GIVER, expected, found)
+        )
