@@ -6,7 +6,7 @@ from tests.fakes.meter_keys import FakeMeterKeys
 
 from commonwatt.core.records import Quality, Readings
 from commonwatt.core.registry import NEEDS
-from commonwatt.metering import METERINGS
+from commonwatt.metering import GATEWAY, METER, METERINGS
 
 NAMES = pytest.mark.parametrize("name", METERINGS.names())
 MEMBERS, SLOT = 25, 467_376
@@ -14,7 +14,7 @@ KEYS = FakeMeterKeys(MEMBERS)
 NOBODY_YET = np.full(MEMBERS, -1, np.int64)
 
 
-def packets(name: str, slot: int = SLOT, counter: int = 0) -> Readings:
+def packets(name: str, slot: int = SLOT, counter: int = 0, signing: str = METER) -> Readings:
     generator = np.random.Generator(np.random.PCG64(slot))
     registers = Readings.of(
         MEMBERS,
@@ -23,11 +23,12 @@ def packets(name: str, slot: int = SLOT, counter: int = 0) -> Readings:
         export_wh=generator.integers(0, 4000, MEMBERS),
         counter=counter,
     )
-    return METERINGS.make(name).read(slot, registers, KEYS, "fontana")
+    return METERINGS.make(name).read(slot, registers, KEYS, "fontana", signing)
 
 
-def wheres(name: str, readings: Readings, slot: int = SLOT, last: int = -1) -> list[str]:
-    found = METERINGS.make(name).findings(slot, readings, KEYS.addresses, np.full(MEMBERS, last, np.int64), "fontana")
+def wheres(name: str, readings: Readings, slot: int = SLOT, last: int = -1, signing: str = METER) -> list[str]:
+    signers = KEYS.enrolled if signing == GATEWAY else KEYS.signers
+    found = METERINGS.make(name).findings(slot, readings, signers, np.full(MEMBERS, last, np.int64), "fontana")
     return [finding.where for finding in found]
 
 
@@ -91,16 +92,53 @@ def test_a_counter_is_never_used_twice(name: str) -> None:
 @NAMES
 def test_a_reading_without_a_counter_gets_no_packet(name: str) -> None:
     silent = Readings.of(MEMBERS, member=np.arange(MEMBERS), counter=-1, quality=int(Quality.SUBSTITUTED))
-    read = METERINGS.make(name).read(SLOT, silent, KEYS, "fontana")
+    read = METERINGS.make(name).read(SLOT, silent, KEYS, "fontana", METER)
     assert not read.packet_hash.any()
     assert not read.signature.any()
     assert wheres(name, read) == []
 
 
 @NAMES
+def test_one_signature_of_an_enrolled_gateway_serves_every_packet(name: str) -> None:
+    readings = packets(name, signing=GATEWAY)
+    assert len({row.tobytes() for row in readings.signature}) == 1
+    assert wheres(name, readings, signing=GATEWAY) == []
+
+
+@NAMES
+def test_a_gateway_that_no_meter_enrolled_signs_for_nobody(name: str) -> None:
+    assert len(wheres(name, packets(name, signing=GATEWAY))) == 1
+
+
+@NAMES
+@pytest.mark.parametrize("column", ["import_wh", "export_wh", "packet_hash"])
+def test_a_change_under_a_gateway_s_signature_is_found(name: str, column: str) -> None:
+    readings = packets(name, signing=GATEWAY)
+    values = getattr(readings, column).copy()
+    values[3] ^= 1
+    found = wheres(name, readings.replaced(**{column: values}), signing=GATEWAY)
+    assert found
+    assert all("member 3 " in where for where in found)
+
+
+@NAMES
+def test_two_packets_that_change_places_under_a_gateway_s_signature_are_found(name: str) -> None:
+    readings = packets(name, signing=GATEWAY)
+    order = np.arange(MEMBERS)
+    order[[4, 5]] = [5, 4]
+    assert wheres(name, readings.take(order), signing=GATEWAY)
+
+
+@NAMES
+def test_a_packet_left_out_under_a_gateway_s_signature_is_found(name: str) -> None:
+    readings = packets(name, signing=GATEWAY)
+    assert wheres(name, readings.take(np.arange(MEMBERS - 1)), signing=GATEWAY)
+
+
+@NAMES
 def test_a_level_changes_no_register(name: str) -> None:
     readings = packets(name)
-    again = METERINGS.make(name).read(SLOT, readings, KEYS, "fontana")
+    again = METERINGS.make(name).read(SLOT, readings, KEYS, "fontana", METER)
     assert all((readings.arrays()[column] == again.arrays()[column]).all() for column in readings.arrays())
 
 

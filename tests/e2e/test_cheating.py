@@ -18,8 +18,11 @@ from commonwatt.adapters.store.files import write_table, write_text
 from commonwatt.adapters.store.run_folder import RunFolder, file_hashes, files_root
 from commonwatt.contracts import artifact
 from commonwatt.core.accounts import FIRST_MEMBER, Account
+from commonwatt.core.determinism import merkle_root
 from commonwatt.core.records import Agreement, Quality, Reason, Statement
 from commonwatt.core.tariff import clearing_book
+from commonwatt.crypto.signatures import Signer
+from commonwatt.metering import enrolment_digest, packet_hash, packet_leaves, packets_digest
 from commonwatt.services.audit import Audited
 from commonwatt.services.audit.chain import _calls
 from commonwatt.services.ports import Call, OpenCall, SettleCall
@@ -43,6 +46,7 @@ FAILURES = "failed slots and cut trades had a reason"
 REFUSALS = "refused orders could not be paid"
 PLAIN_FILES = "files say one thing, in one way"
 LEDGER_KIND = "the ledger is of the kind that the settings say"
+ENROLMENTS = "gateways were enrolled by the meters"
 PACKETS = "meter packets: hash, signature, no replay"
 
 
@@ -60,7 +64,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     request = RunRequest(
         root / "street",
         out=root / "run",
-        overrides=("market.timing=ex_ante",),
+        overrides=("market.timing=ex_ante", "metering.signing=gateway"),
         first="2016-08-10",
         end="2016-08-11",
     )
@@ -284,6 +288,57 @@ def _replayed_packet(cheat: Cheat, slot: int) -> None:
     _swap_reading(cheat, other, 5, **{k: v for k, v in thirsty.items() if k not in ("slot", "member")})
 
 
+def _changed_reading(cheat: Cheat, slot: int) -> None:
+    """A register is another, its commitment fits it, the gateway's signature is the old one."""
+    victim = cheat.rows("readings", slot=slot, quality="measured")[0]
+    hashed = packet_hash(
+        cheat.rules.community,
+        member=cheat.public.pseudonyms.index(victim["member"]),
+        slot=slot,
+        counter=victim["counter"],
+        revision=victim["revision"],
+        import_wh=victim["import_wh"] + 1000,
+        export_wh=victim["export_wh"],
+        opening=bytes.fromhex(victim["opening"][2:]),
+    )
+    other = {**victim, "import_wh": victim["import_wh"] + 1000, "packet_hash": "0x" + hashed.hex()}
+    cheat.rewrite("readings", lambda r: other if r == victim else r)
+    cheat.resettle(slot)
+
+
+def _signed_by_a_stranger(cheat: Cheat, slot: int) -> None:
+    """Another gateway signs the very packets."""
+    readings = cheat.public.readings(slot, 0)
+    root = merkle_root(packet_leaves(slot, readings.take(readings.counter >= 0)))
+    signed = Signer(STRANGER).sign(packets_digest(cheat.rules.community, slot, root))
+    _sign_slot(cheat, slot, signed)
+
+
+def _sign_slot(cheat: Cheat, slot: int, signed: bytes) -> None:
+    cheat.rewrite(
+        "readings",
+        lambda r: {**r, "signature": "0x" + signed.hex()} if r["slot"] == slot and r["counter"] >= 0 else r,
+    )
+
+
+def _enrolled_by_a_stranger(cheat: Cheat, slot: int) -> None:
+    """The stranger's gateway is listed for every member, by its own word."""
+    _signed_by_a_stranger(cheat, slot)
+    stranger = Signer(STRANGER)
+    word = stranger.sign(enrolment_digest(cheat.rules.community, stranger.address)).hex()
+    cheat.rewrite("enrolments", lambda r: {**r, "gateway": f"0x{stranger.address.hex()}", "signature": f"0x{word}"})
+
+
+def _swapped_packets(cheat: Cheat, slot: int) -> None:
+    """Two members' packets change places: each is billed what the other used."""
+    one, two = cheat.rows("readings", slot=slot, quality="measured")[:2]
+    swapped = {one["member"]: two["member"], two["member"]: one["member"]}
+    cheat.rewrite(
+        "readings", lambda r: {**r, "member": swapped.get(r["member"], r["member"])} if r["slot"] == slot else r
+    )
+    cheat.resettle(slot)
+
+
 def _left_out_member(cheat: Cheat, slot: int) -> None:
     """A friend's consumption of a slot is nowhere."""
     name = cheat.public.pseudonyms[-1]
@@ -427,6 +482,11 @@ TABLE_CHEATS = [
     (_substituted_although_measured, COVERAGE),
     (_corrected_without_a_packet, COVERAGE),
     (_replayed_packet, PACKETS),
+    (_changed_reading, PACKETS),
+    (_signed_by_a_stranger, PACKETS),
+    (_enrolled_by_a_stranger, ENROLMENTS),
+    (_enrolled_by_a_stranger, PACKETS),
+    (_swapped_packets, PACKETS),
     (_left_out_member, COVERAGE),
 ]
 CHAIN_CHEATS = [

@@ -23,7 +23,7 @@ from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Ints
 from commonwatt.forecasting import FORECASTINGS
 from commonwatt.grid import GRIDS
-from commonwatt.metering import METERINGS
+from commonwatt.metering import GATEWAY, METER, METERINGS
 from commonwatt.pricing import PRICINGS
 from commonwatt.services.audit import Audited
 from commonwatt.services.halves import Half
@@ -132,6 +132,7 @@ def rules(timing: str = EX_POST, **changes: Any) -> Rules:
         window_slots=WINDOW,
         clearing=CLEARINGS.make("uniform_price" if timing == EX_POST else "two_round_double_auction"),
         metering=METERINGS.make("plain"),
+        signing=METER,
         pricing=PRICINGS.make("midpoint"),
         settlement=SETTLEMENTS.make("scheduled", rewards_fee_share=0.2),
         venue=VENUES.make("sealed_batch"),
@@ -247,5 +248,7 @@ def eventful(timing: str, chain: str = "memory") -> Ran:
     feed.silence(3, 2)
     feed.tell(1, 0, 4, 900)
     given = terms({"dan": 1}, window_slots=1)
-    traded = market(timing, feed=feed, chain=chain, founded_on=given, design=rules(timing, window_slots=1))
+    traded = market(
+        timing, feed=feed, chain=chain, founded_on=given, design=rules(timing, window_slots=1, signing=GATEWAY)
+    )
     return run(traded, 4)

@@ -9,16 +9,33 @@ class FakeMeterKeys:
     """Fulfils `metering.MeterKeys`; keeps every blinding it gave and for what."""
 
     def __init__(self, members: int) -> None:
-        self.signers = [Signer((member + 1).to_bytes(32, "big")) for member in range(members)]
+        self.meters = [Signer((member + 1).to_bytes(32, "big")) for member in range(members)]
+        self.gateway = Signer((members + 1).to_bytes(32, "big"))
         self.asked: list[tuple[int, int, str, bytes]] = []
 
     @property
     def addresses(self) -> list[bytes]:
-        return [signer.address for signer in self.signers]
+        return [signer.address for signer in self.meters]
 
     def meter_blinding(self, member: int, slot: int, label: str, value: bytes) -> bytes:
         self.asked.append((member, slot, label, value))
         return hashlib.sha256(repr((member, slot, label, value)).encode()).digest()
 
+    @property
+    def signers(self) -> list[tuple[bytes, ...]]:
+        """Every meter for itself."""
+        return [(address,) for address in self.addresses]
+
+    @property
+    def enrolled(self) -> list[tuple[bytes, ...]]:
+        """Every meter has enrolled the gateway."""
+        return [(address, self.gateway.address) for address in self.addresses]
+
+    def gateway_address(self) -> bytes:
+        return self.gateway.address
+
+    def sign_gateway(self, digest: bytes) -> bytes:
+        return self.gateway.sign(digest)
+
     def sign_meter(self, member: int, digest: bytes) -> bytes:
-        return self.signers[member].sign(digest)
+        return self.meters[member].sign(digest)

@@ -8,6 +8,7 @@ import secrets
 import stat
 import struct
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,6 +81,14 @@ class KeyFile:
         """The meter's signature over a 32-byte digest: 65 bytes r, s, v."""
         return self._meter(member).sign(digest)
 
+    def gateway_address(self) -> bytes:
+        """The 20-byte address of the gateway's key."""
+        return self._gateway.address
+
+    def sign_gateway(self, digest: bytes) -> bytes:
+        """The gateway's signature over a 32-byte digest: 65 bytes r, s, v."""
+        return self._gateway.sign(digest)
+
     def operator_key(self) -> bytes:
         """The operator's 32-byte private key."""
         return self._signing_key(b"operator")
@@ -92,6 +101,10 @@ class KeyFile:
         """32-byte blindings of sealed orders, one after the other; each serves one value only."""
         pairs = zip(members.tolist(), values, strict=True)
         return b"".join(_for_value(self._nonce_key, b"order", slot, member, value) for member, value in pairs)
+
+    @cached_property
+    def _gateway(self) -> Signer:
+        return Signer(self._signing_key(b"gateway"))
 
     def _meter(self, member: int) -> Signer:
         if member not in self._meters:

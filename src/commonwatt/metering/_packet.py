@@ -4,11 +4,19 @@ import hashlib
 import struct
 from typing import Final
 
+import numpy as np
+
+from commonwatt.core.records import Readings
+
 LABEL: Final = b"commonwatt/packet/plain/1"
 """Protocol and version; another layout is another label, so that no bytes mean two things."""
 
 OPENING_BYTES: Final = 32
 _BODY = struct.Struct(">6q")
+_LEAF = np.dtype(
+    [(name, ">i8") for name in ("member", "slot", "counter", "revision", "import_wh", "export_wh")]
+    + [("packet_hash", "u1", (32,))]
+)
 
 
 def packet_head(community: str) -> bytes:
@@ -20,6 +28,16 @@ def packet_head(community: str) -> bytes:
 def packet_body(member: int, slot: int, counter: int, revision: int, import_wh: int, export_wh: int) -> bytes:
     """The part of a packet that differs: six signed 64-bit integers, big-endian, in this order."""
     return _BODY.pack(member, slot, counter, revision, import_wh, export_wh)
+
+
+def packet_leaves(slot: int, readings: Readings) -> list[bytes]:
+    """Leaf data of a slot's packets in their signer's Merkle tree, one a row: `packet_body` (48 bytes), then the commitment (32 bytes)."""
+    table = np.zeros(len(readings), _LEAF)
+    table["slot"] = slot
+    for name in ("member", "counter", "revision", "import_wh", "export_wh", "packet_hash"):
+        table[name] = getattr(readings, name)
+    raw, width = table.tobytes(), _LEAF.itemsize
+    return [raw[start : start + width] for start in range(0, len(raw), width)]
 
 
 def packet_hash(

@@ -20,6 +20,14 @@ class MeterKeys(Protocol):
         """The meter's signature over a 32-byte digest: 65 bytes r, s, v."""
         ...
 
+    def gateway_address(self) -> bytes:
+        """The 20-byte address of the gateway's key."""
+        ...
+
+    def sign_gateway(self, digest: bytes) -> bytes:
+        """The gateway's signature over a 32-byte digest: 65 bytes r, s, v."""
+        ...
+
 
 class Metering(Answer, Protocol):
     """Promises: a packet of one meter, slot and counter verifies, any other does not; a counter is never used twice."""
@@ -27,14 +35,20 @@ class Metering(Answer, Protocol):
     reveals: ClassVar[frozenset[str]]
     """What others than the member learn, from `core.registry.NEEDS`."""
 
-    def read(self, slot: int, readings: Readings, keys: MeterKeys, community: str) -> Readings:
-        """Turn raw registers into packets: fills packet hash, opening and signature of every row that has a counter (>= 0)."""
+    def read(self, slot: int, readings: Readings, keys: MeterKeys, community: str, signing: str) -> Readings:
+        """Turn raw registers into packets: fills packet hash, opening and signature of every row that has a counter (>= 0).
+
+        Rows are in order of member, of one revision; `signing` is `meter` (each signs its own) or `gateway` (one signature for all rows).
+        """
         ...
 
     def findings(
-        self, slot: int, readings: Readings, meter_keys: Sequence[bytes], last_counter: Ints, community: str
+        self, slot: int, readings: Readings, signers: Sequence[tuple[bytes, ...]], last_counter: Ints, community: str
     ) -> list[Finding]:
-        """What is wrong with packets: hash, signature (address of 20 bytes per member index), a counter not above the last one."""
+        """What is wrong with packets: hash, signature, a counter not above the last one.
+
+        `signers` are by member index the 20-byte addresses that may sign its packets: its meter's key, then gateways that this enrolled.
+        """
         ...
 
 

@@ -12,6 +12,8 @@ from commonwatt.core.orders import Preference, Source
 from commonwatt.core.units import Ints
 from commonwatt.forecasting import Forecasting
 from commonwatt.grid import Grid
+from commonwatt.metering import GATEWAY, enrolment_digest
+from commonwatt.services.enrolment import Enrolment, packet_signers
 from commonwatt.services.ports import Feed, Keyring, Ledger, LedgerTerms
 from commonwatt.services.rules import Rules
 from commonwatt.trust import Trust
@@ -75,6 +77,20 @@ class Market:
     def meter_addresses(self) -> tuple[bytes, ...]:
         """The address of each member's meter key."""
         return tuple(self.keys.meter_address(index) for index in range(len(self.members)))
+
+    @cached_property
+    def enrolments(self) -> tuple[Enrolment, ...]:
+        """The gateway that each meter enrolled, by member index; none where meters sign for themselves."""
+        if self.rules.signing != GATEWAY:
+            return ()
+        gateway = self.keys.gateway_address()
+        digest = enrolment_digest(self.rules.community, gateway)
+        return tuple(Enrolment(m, gateway, self.keys.sign_meter(m, digest)) for m in range(len(self.members)))
+
+    @cached_property
+    def packet_signers(self) -> tuple[tuple[bytes, ...], ...]:
+        """By member index the addresses that may sign its packets: its meter's, then its gateway's."""
+        return packet_signers(self.meter_addresses, self.enrolments)
 
     @cached_property
     def exposure_nano(self) -> int:

@@ -12,6 +12,7 @@ from commonwatt.core.accounts import Postings, account_names, kind_names
 from commonwatt.core.orders import OrderBook, Preference, Source
 from commonwatt.core.records import Agreement, Leg, Legs, Quality, Readings, Reason, Trades
 from commonwatt.core.units import Bytes2D, Ints
+from commonwatt.services.enrolment import Enrolment
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,17 @@ class PublicTables:
     def meter_addresses(self) -> tuple[bytes, ...]:
         """The meter key of each member."""
         return tuple(bytes.fromhex(key[2:]) for key in self.tables["members"]["meter_key"].to_pylist())
+
+    @cached_property
+    def enrolments(self) -> tuple[Enrolment, ...]:
+        """The gateways that meters enrolled, as published; whether a signature holds is the audit's question."""
+        table = self.tables["enrolments"]
+        texts = zip(table["gateway"].to_pylist(), table["signature"].to_pylist(), strict=True)
+        members = self._members(table["member"]).tolist()
+        return tuple(
+            Enrolment(member, bytes.fromhex(gateway[2:]), bytes.fromhex(signature[2:]))
+            for member, (gateway, signature) in zip(members, texts, strict=True)
+        )
 
     @cached_property
     def slots(self) -> list[int]:

@@ -34,6 +34,8 @@ class Rules:
     window_slots: int
     clearing: Clearing
     metering: Metering
+    signing: str
+    """Who signs packets: `meter` or `gateway`."""
     pricing: Pricing
     settlement: Settlement
     venue: Venue

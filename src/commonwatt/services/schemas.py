@@ -2,13 +2,14 @@
 
 import pyarrow as pa
 
-PUBLIC = ("members", "orders", "trades", "readings", "statements", "postings", "receipts")
+PUBLIC = ("members", "enrolments", "orders", "trades", "readings", "statements", "postings", "receipts")
 """What an auditor gets."""
 
 _TEXT = frozenset(
     [
         "member",
         "meter_key",
+        "gateway",
         "wallet",
         "role",
         "order_id",
@@ -40,6 +41,7 @@ _FLAGS = frozenset({"failed"})
 
 _COLUMNS = {
     "members": "member meter_key wallet role connection_w",
+    "enrolments": "member gateway signature",
     "orders": "slot order_id member side energy_wh limit_micro_per_kwh sequence source preference filled_wh reason nonce",
     "trades": (
         "slot trade_id seller buyer sell_order buy_order energy_wh sell_price_micro_per_kwh buy_price_micro_per_kwh "

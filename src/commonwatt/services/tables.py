@@ -47,6 +47,7 @@ class TableBuilder:
     def finish(self, receipts: Iterable[Receipt], balances: Balances, deposits: Ints) -> dict[str, pa.Table]:
         """Every table by name; receipts and balances come from the ledger."""
         self._add_members()
+        self._add_enrolments()
         self._add_receipts([r for r in receipts if r.kind in PUBLIC_RECEIPTS])
         self._put(
             "balances",
@@ -193,6 +194,15 @@ class TableBuilder:
             wallet=["0x" + self._market.keys.wallet(m.id).hex() for m in members],
             role=[m.role for m in members],
             connection_w=[m.connection_w for m in members],
+        )
+
+    def _add_enrolments(self) -> None:
+        enrolments = self._market.enrolments
+        self._put(
+            "enrolments",
+            member=[str(self._pseudonyms[e.member]) for e in enrolments],
+            gateway=["0x" + e.gateway.hex() for e in enrolments],
+            signature=["0x" + e.signature.hex() for e in enrolments],
         )
 
     def _add_receipts(self, receipts: Sequence[Receipt]) -> None:

@@ -223,6 +223,10 @@ class Metering(RoomSection):
     """What a meter's packets reveal; other keys are parameters of the level."""
 
     level: str = Field("plain", description="Metering level (room `metering`).")
+    signing: Literal["meter", "gateway"] = Field(
+        "meter",
+        description="Who signs packets: every meter its own, or one gateway those of a slot, enrolled by each meter once.",
+    )
 
 
 class Trust(RoomSection):

@@ -46,6 +46,7 @@ def rules_of(settings: Settings, answers: dict[str, Any]) -> Rules:
         window_slots=settings.ledger.window_slots,
         clearing=answers["clearing"],
         metering=answers["metering"],
+        signing=settings.metering.signing,
         pricing=answers["pricing"],
         settlement=answers["settlement"],
         venue=answers["venues"],

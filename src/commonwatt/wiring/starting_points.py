@@ -48,8 +48,8 @@ STARTING_POINTS: Final[dict[str, StartingPoint]] = {
     "metering": StartingPoint(
         "The packets of level `plain`: begin by changing what they reveal.",
         {
-            "read": 'return METERINGS.make("plain").read(slot, readings, keys, community)',
-            "findings": 'return METERINGS.make("plain").findings(slot, readings, meter_keys, last_counter, community)',
+            "read": 'return METERINGS.make("plain").read(slot, readings, keys, community, signing)',
+            "findings": 'return METERINGS.make("plain").findings(slot, readings, signers, last_counter, community)',
         },
         class_values={"reveals": 'METERINGS.answer("plain").reveals'},
     ),

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from tests.fakes.meter_keys import FakeMeterKeys
 
+from commonwatt.adapters.ledger.foundation import community_hash
+from commonwatt.core.determinism import merkle_holds, merkle_path
 from commonwatt.core.findings import Finding
 from commonwatt.core.records import Quality, Readings
-from commonwatt.metering import METERINGS, packet_hash
+from commonwatt.crypto.signatures import signer_address
+from commonwatt.metering import GATEWAY, METER, METERINGS, enrolment_digest, packet_hash, packets_digest
 
 PLAIN = METERINGS.make("plain")
 KEYS = FakeMeterKeys(3)
@@ -22,11 +25,11 @@ def registers(**columns: list[int]) -> Readings:
 
 
 def packets(slot: int = SLOT, community: str = "fontana", **columns: list[int]) -> Readings:
-    return PLAIN.read(slot, registers(**columns), KEYS, community)
+    return PLAIN.read(slot, registers(**columns), KEYS, community, METER)
 
 
 def findings(readings: Readings, *, slot: int = SLOT, last: int = 4, community: str = "fontana") -> list[Finding]:
-    return PLAIN.findings(slot, readings, KEYS.addresses, np.full(3, last, np.int64), community)
+    return PLAIN.findings(slot, readings, KEYS.signers, np.full(3, last, np.int64), community)
 
 
 def only(found: list[Finding]) -> Finding:
@@ -81,7 +84,7 @@ def test_another_communitys_packets_are_found() -> None:
 def test_another_meters_signature_is_found() -> None:
     readings = packets()
     finding = only(
-        PLAIN.findings(SLOT, readings, [KEYS.addresses[0], KEYS.addresses[0], KEYS.addresses[2]], NOBODY_YET, "fontana")
+        PLAIN.findings(SLOT, readings, [KEYS.signers[0], KEYS.signers[0], KEYS.signers[2]], NOBODY_YET, "fontana")
     )
     assert finding.where.endswith("member 1 revision 0 signature")
     assert KEYS.addresses[1].hex() in finding.found
@@ -157,7 +160,7 @@ def test_every_blinding_is_asked_for_another_value() -> None:
     keys = FakeMeterKeys(3)
     for slot in (SLOT, SLOT + 1):
         for revision in (0, 1):
-            PLAIN.read(slot, registers(revision=[revision] * 3), keys, "fontana")
+            PLAIN.read(slot, registers(revision=[revision] * 3), keys, "fontana", METER)
     assert len(set(keys.asked)) == len(keys.asked) == 12
 
 
@@ -190,6 +193,75 @@ def test_the_layout_of_a_packet_is_the_documented_one() -> None:
         "fontana", member=2, slot=SLOT, counter=5, revision=0, import_wh=12, export_wh=3, opening=b"\7" * 32
     )
     assert ours == hashlib.sha3_256(head + numbers + b"\7" * 32).digest()
+
+
+def gateway_packets(**columns: list[int]) -> Readings:
+    return PLAIN.read(SLOT, registers(**columns), KEYS, "fontana", GATEWAY)
+
+
+def gateway_findings(readings: Readings, signers: list[tuple[bytes, ...]] | None = None) -> list[Finding]:
+    return PLAIN.findings(SLOT, readings, signers or KEYS.enrolled, NOBODY_YET, "fontana")
+
+
+def documented_leaf(row: int, readings: Readings) -> bytes:
+    names = ("counter", "revision", "import_wh", "export_wh")
+    numbers: list[int] = [int(readings.member[row]), SLOT, *(int(getattr(readings, name)[row]) for name in names)]
+    return b"".join(n.to_bytes(8, "big", signed=True) for n in numbers) + bytes(readings.packet_hash[row])
+
+
+def test_what_a_gateway_signs_is_the_documented_root() -> None:
+    readings = gateway_packets(counter=[5, -1, 5], quality=[0, int(Quality.SUBSTITUTED), 0])
+    leaves = [documented_leaf(row, readings) for row in (0, 2)]
+    nodes = [hashlib.sha256(b"\0" + leaf).digest() for leaf in leaves]
+    root = hashlib.sha256(b"\1" + b"".join(nodes)).digest()
+    words = b"commonwatt/packets/1".ljust(32, b"\0") + community_hash("fontana") + SLOT.to_bytes(32, "big") + root
+    digest = hashlib.sha256(words).digest()
+    assert digest == packets_digest("fontana", SLOT, root)
+    assert signer_address(digest, readings.signature[2].tobytes()) == KEYS.gateway.address
+    assert merkle_holds(root, leaves[1], *merkle_path(leaves, 1))
+
+
+def test_a_meter_signs_the_root_of_its_own_packet() -> None:
+    readings = packets()
+    root = hashlib.sha256(b"\0" + documented_leaf(1, readings)).digest()
+    signed = signer_address(packets_digest("fontana", SLOT, root), readings.signature[1].tobytes())
+    assert signed == KEYS.addresses[1]
+
+
+def test_an_enrolment_names_community_and_gateway() -> None:
+    words = b"commonwatt/gateway/1".ljust(32, b"\0") + community_hash("fontana") + bytes(12) + KEYS.gateway.address
+    assert enrolment_digest("fontana", KEYS.gateway.address) == hashlib.sha256(words).digest()
+
+
+def test_a_meter_that_enrolled_no_gateway_is_named() -> None:
+    signers = [KEYS.enrolled[0], KEYS.signers[1], KEYS.enrolled[2]]
+    finding = only(gateway_findings(gateway_packets(), signers))
+    assert finding.where == f"readings slot {SLOT} member 1 revision 0 signature"
+    assert KEYS.gateway.address.hex() in finding.found
+
+
+def test_a_gateway_that_nobody_enrolled_is_one_finding() -> None:
+    finding = only(gateway_findings(gateway_packets(), KEYS.signers))
+    assert finding.where == f"readings slot {SLOT} revision 0 signature of 3 packets"
+
+
+def test_a_changed_packet_with_a_new_hash_breaks_the_root_of_all() -> None:
+    readings = gateway_packets()
+    exports, hashes = readings.export_wh.copy(), readings.packet_hash.copy()
+    exports[1] = 9000
+    forged = packet_hash(
+        "fontana",
+        member=1,
+        slot=SLOT,
+        counter=5,
+        revision=0,
+        import_wh=0,
+        export_wh=9000,
+        opening=readings.opening[1].tobytes(),
+    )
+    hashes[1] = np.frombuffer(forged, np.uint8)
+    finding = only(gateway_findings(readings.replaced(export_wh=exports, packet_hash=hashes)))
+    assert finding.where.endswith("signature of 3 packets")
 
 
 def test_an_opening_of_another_length_is_refused() -> None:

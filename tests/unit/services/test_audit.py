@@ -187,6 +187,7 @@ ALONE = {
     "check_form": ("orders", "side", "both"),
     "check_links": ("trades", "trade_id", f"{FIRST}-t77"),
     "check_members": ("members", "connection_w", 12_345),
+    "check_enrolments": ("enrolments", "gateway", "0x" + "44" * 20),
     "check_readings": ("readings", "signature", "0x" + "22" * 65),
     "check_clearing": ("trades", "round", 77),
     "check_roots": ("orders", "nonce", "0x" + "33" * 32),

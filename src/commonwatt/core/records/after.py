@@ -65,7 +65,7 @@ class Readings(Columns):
     opening: Bytes2D
     """Blinding of the commitment, 32 bytes (published at level `plain` only)."""
     signature: Bytes2D
-    """The meter's signature over the packet hash, 65 bytes (r, s, v); zeros where there is no packet."""
+    """Of the meter, or of its gateway, over the root of the packets it signs, 65 bytes (r, s, v); zeros where there is no packet."""
 
     dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {
         "quality": ("int8", 0),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from commonwatt.services.audit.base import SHOWN, Audited, Check
 from commonwatt.services.audit.chain import check_balances, check_members, check_receipts, check_roots
+from commonwatt.services.audit.enrolments import check_enrolments
 from commonwatt.services.audit.entries import Claimed, check_coverage, check_entries, check_foundation
 from commonwatt.services.audit.excuses import check_failures, check_refusals
 from commonwatt.services.audit.form import check_form
@@ -15,6 +16,7 @@ __all__ = ["CHECKS", "CLAIM_CHECKS", "SHOWN", "Audited", "Check", "Claimed", "ch
 CHECKS: tuple[Callable[[Audited], Check], ...] = (
     check_links,
     check_members,
+    check_enrolments,
     check_readings,
     check_clearing,
     check_roots,

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from commonwatt.core.columns import Columns
 from commonwatt.core.findings import Finding
+from commonwatt.services.enrolment import is_enrolled, packet_signers
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.ports import LedgerReader
 from commonwatt.services.public import PublicTables
@@ -48,6 +50,12 @@ class Audited:
     """When the run's last batch was final: balances are read at this instant."""
     only: frozenset[int] | None = None
     """Slots to look at; None for all."""
+
+    @cached_property
+    def packet_signers(self) -> tuple[tuple[bytes, ...], ...]:
+        """By member index the addresses that may sign its packets: its meter's, then that of a gateway which the meter's signature enrolled."""
+        keys, community = self.public.meter_addresses, self.rules.community
+        return packet_signers(keys, [e for e in self.public.enrolments if is_enrolled(e, keys, community)])
 
     @property
     def slots(self) -> list[int]:

@@ -20,6 +20,7 @@ _NULLABLE: Final = {
 }
 _HEX_BYTES: Final = {
     "meter_key": 20,
+    "gateway": 20,
     "wallet": 20,
     "nonce": 32,
     "packet_hash": 32,

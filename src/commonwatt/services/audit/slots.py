@@ -23,7 +23,7 @@ def check_readings(audited: Audited) -> Check:
     for slot in audited.slots:
         for revision in public.revisions(slot):
             readings = public.readings(slot, revision)
-            found += rules.metering.findings(slot, readings, public.meter_addresses, fresh, rules.community)
+            found += rules.metering.findings(slot, readings, audited.packet_signers, fresh, rules.community)
             checked += int((readings.counter >= 0).sum())
     return Check("meter packets: hash, signature, no replay", checked, "packets", tuple(found + _replays(public)))
 
