@@ -186,3 +186,31 @@ def batch_digest(domain: bytes, content: bytes, attempt: int) -> bytes:
 def void_digest(domain: bytes, content: bytes, attempt: int) -> bytes:
     """Return what signers sign to void the batch that stands as this attempt (EIP-712)."""
     return _digest(domain, b"Void(bytes32 content,uint256 attempt)", content, attempt)
+
+
+ORDER_TYPE: Final = (
+    b"Order(uint256 member,bool isSell,uint256 energyWh,int256 limitMicroPerKwh,uint256 firstSlot,uint256 lastSlot,"
+    b"uint256 path,uint256 salt)"
+)
+
+
+def order_digest(
+    domain: bytes,
+    *,
+    member: int,
+    is_sell: bool,
+    energy_wh: int,
+    limit_micro_per_kwh: int,
+    first_slot: int,
+    last_slot: int,
+    path: int,
+    salt: bytes,
+) -> bytes:
+    """Return what a member's wallet signs for an order, or for a standing instruction of many slots (EIP-712).
+
+    `member` is the account index, `energy_wh` the greatest energy in any one slot of first..last, `path` 0 for `settle_net` and 1 for
+    `settle_trades`, `salt` 32 bytes that tell one order from the next.
+    """
+    limit = limit_micro_per_kwh % 2**256
+    numbers = (member, int(is_sell), energy_wh, limit, first_slot, last_slot, path, salt)
+    return keccak256(b"\x19\x01" + _word(domain) + _hash_words(keccak256(ORDER_TYPE), *numbers))

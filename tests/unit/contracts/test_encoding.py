@@ -134,3 +134,28 @@ def test_digests_are_what_a_wallet_signs(name: str, digest: object) -> None:
     domain = encoding.domain_separator(5, market)
     assert domain == message.header
     assert digest(domain, content, 2) == encoding.keccak256(b"\x19\x01" + message.header + message.body)
+
+
+@pytest.mark.parametrize("limit", [250_000, -3])
+def test_an_order_s_digest_is_what_a_wallet_signs(limit: int) -> None:
+    market = bytes(range(20))
+    values = [("member", 9), ("isSell", True), ("energyWh", 2500), ("limitMicroPerKwh", limit)]
+    values += [("firstSlot", 7), ("lastSlot", 11), ("path", 1), ("salt", 2**255 + 3)]
+    kinds = ["uint256", "bool", "uint256", "int256", "uint256", "uint256", "uint256", "uint256"]
+    message = encode_typed_data(
+        {"name": "Commonwatt market", "version": "1", "chainId": 5, "verifyingContract": "0x" + market.hex()},
+        {"Order": [{"name": name, "type": kind} for (name, _), kind in zip(values, kinds, strict=True)]},
+        dict(values),
+    )
+    digest = encoding.order_digest(
+        encoding.domain_separator(5, market),
+        member=9,
+        is_sell=True,
+        energy_wh=2500,
+        limit_micro_per_kwh=limit,
+        first_slot=7,
+        last_slot=11,
+        path=1,
+        salt=(2**255 + 3).to_bytes(32, "big"),
+    )
+    assert digest == encoding.keccak256(b"\x19\x01" + message.header + message.body)
