@@ -1,70 +1,139 @@
-"""Schemas: columns and types of every table of a run; a table exists, with these columns, when nothing traded."""
+"""Schemas: columns, types and meanings of every table of a run; a table exists, with these columns, when nothing traded."""
+
+from collections.abc import Mapping
+from typing import Final
 
 import pyarrow as pa
 
 PUBLIC = ("members", "enrolments", "orders", "trades", "readings", "statements", "postings", "receipts")
 """What an auditor gets."""
 
-_TEXT = frozenset(
-    [
-        "member",
-        "meter_key",
-        "gateway",
-        "wallet",
-        "role",
-        "order_id",
-        "side",
-        "source",
-        "preference",
-        "reason",
-        "nonce",
-        "trade_id",
-        "seller",
-        "buyer",
-        "sell_order",
-        "buy_order",
-        "quality",
-        "packet_hash",
-        "opening",
-        "signature",
-        "leg",
-        "debit",
-        "credit",
-        "kind",
-        "content_hash",
-        "transaction",
-        "verdict",
-        "account",
-    ]
-)
-_FLAGS = frozenset({"failed"})
+_TEXT, _FLAG, _WHOLE = pa.string(), pa.bool_(), pa.int64()
+Column = tuple[pa.DataType, str]
 
-_COLUMNS = {
-    "members": "member meter_key wallet role connection_w",
-    "enrolments": "member gateway signature",
-    "orders": "slot order_id member side energy_wh limit_micro_per_kwh sequence source preference filled_wh reason nonce",
-    "trades": (
-        "slot trade_id seller buyer sell_order buy_order energy_wh sell_price_micro_per_kwh buy_price_micro_per_kwh "
-        "sell_amount_nano buy_amount_nano delivered_wh round"
-    ),
-    "readings": "slot member import_wh export_wh quality revision counter packet_hash opening signature",
-    "statements": "slot member revision leg energy_wh price_micro_per_kwh amount_nano",
-    "postings": "slot revision debit credit amount_nano kind energy_wh price_micro_per_kwh",
-    "receipts": "slot kind revision part parts content_hash transaction block status",
+_SLOT: Final[Column] = (_WHOLE, "Number of the slot: its start in seconds since 1970 (UTC) over the slot's length.")
+_MEMBER: Final[Column] = (_TEXT, "Pseudonym of the member.")
+_REVISION: Final[Column] = (_WHOLE, "0 for the first settlement of the slot, r for its r-th correction.")
+
+COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
+    "members": {
+        "member": _MEMBER,
+        "meter_key": (_TEXT, "Address that the meter's signatures recover to."),
+        "wallet": (_TEXT, "Address that withdraws the member's money on the ledger."),
+        "role": (_TEXT, "`prosumer` or `consumer`."),
+        "connection_w": (_WHOLE, "What the connection carries."),
+    },
+    "enrolments": {
+        "member": _MEMBER,
+        "gateway": (_TEXT, "Address of the gateway that may sign for the member's meter."),
+        "signature": (_TEXT, "The meter's signature that says so, 65 bytes."),
+    },
+    "orders": {
+        "slot": _SLOT,
+        "order_id": (_TEXT, "`SLOT-oROW`, the row counted in the slot's book."),
+        "member": _MEMBER,
+        "side": (_TEXT, "`sell` or `buy`."),
+        "energy_wh": (_WHOLE, "Energy wished for, above 0."),
+        "limit_micro_per_kwh": (_WHOLE, "Worst price that is accepted, as signed: a buyer's with fees and taxes."),
+        "sequence": (_WHOLE, "Order in which the sealed orders were drawn; ties break by it."),
+        "source": (_TEXT, "Where a seller's energy comes from: a [source](#source)."),
+        "preference": (_TEXT, "What a buyer wants first: a [preference](#preference)."),
+        "filled_wh": (_WHOLE, "Energy that the clearing gave the order."),
+        "reason": (_TEXT, "Why it was not filled whole: a [reason](#reason)."),
+        "nonce": (_TEXT, "What sealed the order before the gate, 32 bytes; null for an order that was refused."),
+    },
+    "trades": {
+        "slot": _SLOT,
+        "trade_id": (_TEXT, "`SLOT-tROW`, in the order of the agreement."),
+        "seller": (_TEXT, "Pseudonym; null where the pool sells."),
+        "buyer": (_TEXT, "Pseudonym; null where the pool buys."),
+        "sell_order": (_TEXT, "The seller's order; null for the pool."),
+        "buy_order": (_TEXT, "The buyer's order; null for the pool."),
+        "energy_wh": (_WHOLE, "Energy agreed."),
+        "sell_price_micro_per_kwh": (_WHOLE, "What the seller gets."),
+        "buy_price_micro_per_kwh": (_WHOLE, "What the buyer pays, fees and taxes apart."),
+        "sell_amount_nano": (_WHOLE, "Delivered energy at the seller's price."),
+        "buy_amount_nano": (_WHOLE, "Delivered energy at the buyer's price."),
+        "delivered_wh": (_WHOLE, "Energy of the trade that was metered; 0 where the trade was void."),
+        "round": (_WHOLE, "Round of the clearing in which it was made."),
+    },
+    "readings": {
+        "slot": _SLOT,
+        "member": _MEMBER,
+        "import_wh": (_WHOLE, "Register of what came in."),
+        "export_wh": (_WHOLE, "Register of what went out."),
+        "quality": (_TEXT, "How the reading came about: a [quality](#quality)."),
+        "revision": (_WHOLE, "0, or r for the r-th correction; the row is the full value, not the difference."),
+        "counter": (_WHOLE, "Number of the meter's packet, never used twice; -1 without a packet."),
+        "packet_hash": (_TEXT, "Commitment to the packet, 32 bytes; null without a packet."),
+        "opening": (_TEXT, "Blinding of the commitment, 32 bytes, at levels that reveal readings; else null."),
+        "signature": (
+            _TEXT,
+            "Signature over the packets' root, by the meter or its gateway, 65 bytes; null without a packet.",
+        ),
+    },
+    "statements": {
+        "slot": _SLOT,
+        "member": _MEMBER,
+        "revision": _REVISION,
+        "leg": (_TEXT, "Which line of the bill: a [leg](#leg)."),
+        "energy_wh": (_WHOLE, "Energy that the line is charged on, at least 0; in a correction the difference."),
+        "price_micro_per_kwh": (_WHOLE, "Price of the line; 0 where the amount is not energy at a price."),
+        "amount_nano": (_WHOLE, "Positive: to the member."),
+    },
+    "postings": {
+        "slot": _SLOT,
+        "revision": _REVISION,
+        "debit": (_TEXT, "Account that pays: `member:PSEUDONYM` or a system [account](#account)."),
+        "credit": (_TEXT, "Account that receives."),
+        "amount_nano": (_WHOLE, "From debit to credit, above 0 (0 only for energy that the pool passes on)."),
+        "kind": (_TEXT, "What the money is for: a [kind](#kind)."),
+        "energy_wh": (_WHOLE, "Energy behind the amount; 0 for an amount that is none times a price."),
+        "price_micro_per_kwh": (_WHOLE, "Price behind it, for the side that gave the energy or charges the fee."),
+    },
+    "receipts": {
+        "slot": _SLOT,
+        "kind": (_TEXT, "`open` (root of the sealed book), `clear` (orders and trades) or `settle` (postings)."),
+        "revision": _REVISION,
+        "part": (_WHOLE, "Number of the part of a settlement too large for one transaction."),
+        "parts": (_WHOLE, "How many parts it has."),
+        "content_hash": (_TEXT, "Hash of what was posted, which the contract keeps under its key."),
+        "transaction": (_TEXT, "Hash of the transaction."),
+        "block": (_WHOLE, "Number of its block."),
+        "status": (_WHOLE, "1 accepted, 0 reverted."),
+    },
     # Private: the operator's.
-    "flows": "slot member load_wh pv_wh charge_wh discharge_wh storage_wh",
-    "wishes": "slot member net_wh buy_limit_micro_per_kwh sell_limit_micro_per_kwh",
-    "slots": "slot failed reason losses_wh verdict",
-    "balances": "account free_nano pending_nano deposit_nano",
+    "flows": {
+        "slot": _SLOT,
+        "member": _MEMBER,
+        "load_wh": (_WHOLE, "Used in the home."),
+        "pv_wh": (_WHOLE, "Generated by the panels."),
+        "charge_wh": (_WHOLE, "Taken in by the battery."),
+        "discharge_wh": (_WHOLE, "Given by the battery."),
+        "storage_wh": (_WHOLE, "What the battery holds after the slot."),
+    },
+    "wishes": {
+        "slot": _SLOT,
+        "member": _MEMBER,
+        "net_wh": (_WHOLE, "Metered export less import."),
+        "buy_limit_micro_per_kwh": (_WHOLE, "The most that a kWh is worth to the member, fees and taxes included."),
+        "sell_limit_micro_per_kwh": (_WHOLE, "The least that it wants for a kWh."),
+    },
+    "slots": {
+        "slot": _SLOT,
+        "failed": (_FLAG, "Whether its trades were void and everything was settled with the supplier."),
+        "reason": (_TEXT, "Why it failed; empty where it did not."),
+        "losses_wh": (_WHOLE, "Energy lost in the wires."),
+        "verdict": (_TEXT, "What the grid model said: a [verdict](#verdict)."),
+    },
+    "balances": {
+        "account": (_TEXT, "Account, as in postings."),
+        "free_nano": (_WHOLE, "Balance on the ledger at the end of the run; a debt is negative."),
+        "pending_nano": (_WHOLE, "Credits that could still be voided."),
+        "deposit_nano": (_WHOLE, "What was paid in."),
+    },
 }
 
-
-def _type(column: str) -> pa.DataType:
-    if column in _TEXT:
-        return pa.string()
-    return pa.bool_() if column in _FLAGS else pa.int64()
-
-
 SCHEMAS: dict[str, pa.Schema] = {
-    table: pa.schema([(column, _type(column)) for column in columns.split()]) for table, columns in _COLUMNS.items()
+    table: pa.schema([(name, kind) for name, (kind, _) in columns.items()]) for table, columns in COLUMNS.items()
 }
