@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 JOBS ?= auto
 
-.PHONY: demo test test-all tools check fix docs generate lock artifacts clean
+.PHONY: demo bench test test-all tools check fix docs generate lock artifacts clean
 .DEFAULT_GOAL := demo
 
 $(UV):
@@ -26,6 +26,9 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.base
 demo: $(VENV)/.base  ## one week of the bundled community, end to end, into out/demo
 	@rm -rf out/demo
 	@$(BIN)/commonwatt run examples/fontana --out out/demo
+
+bench: $(VENV)/.base  ## the benchmarks: limits, references, into out/bench.json; make bench SUITE=clearing for one
+	@$(BIN)/commonwatt bench $(SUITE) --json out/bench.json
 
 test: $(VENV)/.dev  ## every test that needs no outside server
 	$(BIN)/python -m pytest -q -n $(JOBS) -m "not full"

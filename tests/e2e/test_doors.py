@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.small_runs import commonwatt, copied, environment, files_of, read_json, write_small_community
 
-COMMANDS = ("init", "check", "run", "audit", "list")
+COMMANDS = ("init", "check", "run", "audit", "list", "bench")
 # pydantic is not ours to leave out: typer reads its own options with it.
 HEAVY = (
     "numpy",

@@ -1,6 +1,7 @@
 """The command line: one file a command; faults of the input are listed, never traced."""
 
 import sys
+from typing import Protocol
 
 import typer
 
@@ -23,8 +24,21 @@ for module in (init, check, run, audit, listing, new):
     module.register(app)
 
 
-def main() -> None:
-    """Run the command line; exit codes: 0 done, 1 a verification failed, 2 bad input, 130 interrupted."""
+class Commands(Protocol):
+    """What adds commands of another door."""
+
+    def register(self, app: typer.Typer) -> None:
+        """Add them."""
+        ...
+
+
+def open_doors(*doors: Commands) -> None:
+    """Run the command line with the commands of other doors beside its own.
+
+    Exit codes: 0 done, 1 a verification failed, 2 bad input, 130 interrupted.
+    """
+    for door in doors:
+        door.register(app)
     try:
         app()
     except CommonwattError as error:

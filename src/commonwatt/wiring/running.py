@@ -1,6 +1,7 @@
 """Running: a community file becomes a folder of results; the whole way from input to audited report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +17,6 @@ from commonwatt.core.errors import DepositShort, InvalidInput
 from commonwatt.services.market import Market
 from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
 from commonwatt.services.tables import TableBuilder
-from commonwatt.settings import Settings
 from commonwatt.settings.checking import OpenCommunity, open_community
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.building import market_of, terms_of
@@ -70,17 +70,26 @@ class RunResult:
     """What should be said aloud beside the ending."""
 
 
-def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
-    """Run the days and write the folder.
+@dataclass(frozen=True)
+class OpenRun:
+    """A run whose input is read and sound: its market, its open journal, its folder."""
+
+    community: OpenCommunity
+    slots: range
+    folder: RunFolder
+    market: Market
+    journal: SqliteJournal
+
+
+@contextmanager
+def open_run(request: RunRequest, watch: Stopwatch) -> Iterator[OpenRun]:
+    """Read and check everything a run needs, and make its folder; journal and ledger are closed at the end.
 
     Raises:
         InvalidInput: settings, members, data, dates or the output folder; nothing was written.
         JournalError: `resume` on the run of another input.
-        VerificationFailed: the books do not balance or the ledger disagrees; resumable.
 
     """
-    watch = Stopwatch()
-    paid_in_nano = top_up_nano(request.top_up, request.resume)
     community = open_community(request.file, request.preset, request.overrides)
     settings = community.settings
     slots = slots_of(community, request.first, request.end)
@@ -104,19 +113,36 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
         )
         try:
             market = market_of(settings, terms, community.feed, keys, ledger, watch)
-            progress = _traded(market, journal, slots, watcher, settings, paid_in_nano)
-            watcher.stage("closing the books")
-            tables = watch.measured("close", _close, folder, community, market, journal, slots, request.csv)
-            notes = (
-                *community.feed.notices(),
-                *((market.ledger.note,) if market.ledger.note else ()),
-                *((UNUSED,) if paid_in_nano and not progress.paid_in_nano else ()),
-            )
-            facts = facts_of(community, market, slots, tables, progress.waiting)
+            yield OpenRun(community, slots, folder, market, journal)
         finally:
             ledger.close()
     finally:
         journal.close()
+
+
+def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
+    """Run the days and write the folder.
+
+    Raises:
+        InvalidInput: settings, members, data, dates or the output folder; nothing was written.
+        JournalError: `resume` on the run of another input.
+        VerificationFailed: the books do not balance or the ledger disagrees; resumable.
+
+    """
+    watch = Stopwatch()
+    paid_in_nano = top_up_nano(request.top_up, request.resume)
+    with open_run(request, watch) as run:
+        progress = _traded(run, watcher, paid_in_nano)
+        watcher.stage("closing the books")
+        tables = watch.measured("close", close_books, run, request.csv)
+        ledger_note = run.market.ledger.note
+        notes = (
+            *run.community.feed.notices(),
+            *((ledger_note,) if ledger_note else ()),
+            *((UNUSED,) if paid_in_nano and not progress.paid_in_nano else ()),
+        )
+        facts = facts_of(run.community, run.market, run.slots, tables, progress.waiting)
+    folder = run.folder
     watcher.stage("auditing")
     audit = watch.measured("audit", audit_run, AuditRequest(folder.root))
     watcher.stage("writing the report")
@@ -134,13 +160,11 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
     return RunResult(folder, summary, ending, audit.passed and balanced, notes)
 
 
-def _traded(
-    market: Market, journal: SqliteJournal, slots: range, watcher: Watcher, settings: Settings, paid_in_nano: int
-) -> Progress:
+def _traded(run: OpenRun, watcher: Watcher, paid_in_nano: int) -> Progress:
     try:
-        return trade_days(market, journal, slots, _telling(watcher), paid_in_nano)
+        return trade_days(run.market, run.journal, run.slots, _telling(watcher), paid_in_nano)
     except DepositShort as short:
-        raise waiting(short, market, settings) from short
+        raise waiting(short, run.market, run.community.settings) from short
 
 
 def _telling(watcher: Watcher) -> Callable[[Progress], None]:
@@ -156,18 +180,17 @@ def _telling(watcher: Watcher) -> Callable[[Progress], None]:
     return tick
 
 
-def _close(
-    folder: RunFolder, community: OpenCommunity, market: Market, journal: SqliteJournal, slots: range, csv: bool
-) -> dict[str, pa.Table]:
+def close_books(run: OpenRun, csv: bool = False) -> dict[str, pa.Table]:
     """Write the public tables, anchor their root as the run's last transaction, publish the chain and the manifest."""
+    market, folder = run.market, run.folder
     builder = TableBuilder(market)
-    for half in halves(journal):
+    for half in halves(run.journal):
         builder.add(half)
-    balances = market.ledger.balances(final_s(market.rules, slots))
+    balances = market.ledger.balances(final_s(market.rules, run.slots))
     tables = builder.finish(market.ledger.receipts(), balances, market.ledger.deposits())
-    texts = {SETTINGS: community.settings.effective_toml(), INPUTS: inputs_json(community, slots)}
+    texts = {SETTINGS: run.community.settings.effective_toml(), INPUTS: inputs_json(run.community, run.slots)}
     root = folder.write_public(tables, texts, csv)
-    anchor_run(market, journal, slots, root)
+    anchor_run(market, run.journal, run.slots, root)
     market.ledger.export(folder.public / CHAIN)
     folder.write_manifest(market.ledger.head())
     write_member_folders(folder, market, tables)

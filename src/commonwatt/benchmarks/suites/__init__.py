@@ -1,0 +1,1 @@
+"""The suites: one file each; a new one is a new file."""

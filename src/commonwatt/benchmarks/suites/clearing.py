@@ -1,0 +1,101 @@
+"""Clearing: large books through every registered mechanism, and a year of markets at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from commonwatt.benchmarks.base import Figure, Job, Trial, count_name
+from commonwatt.benchmarks.gates import clearing_findings
+from commonwatt.clearing import CLEARINGS, ClearingContext
+from commonwatt.core.determinism import stream
+from commonwatt.core.orders import OrderBook, Preference, Source
+from commonwatt.core.tariff import Rates
+from commonwatt.pricing import PRICINGS
+
+if TYPE_CHECKING:
+    from commonwatt.core.findings import Finding
+    from commonwatt.core.records import Agreement
+
+PEERS: Final = "CPU-s of peers for correct answers: lemlab 0.64 for 1e5 orders, gsy-e 6.9 for 1e4, ASSUME 154 for 1e5"
+SEED: Final = 4
+MOST_MICRO_PER_KWH: Final = 300_000
+MOST_WH: Final = 5_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a mechanism's job is, and what it is held against."""
+
+    word: str
+    orders: int = 100_000
+    limit: float | None = None
+    sort: Literal["stable"] | None = None
+    """`kind` of the argsort that is the reference."""
+
+
+SIZES: Final = {
+    "uniform_price": Size("uniform", 1_000_000, 1.0),
+    "two_round_double_auction": Size("two-round", 100_000, 4.0, "stable"),
+}
+"""Mechanisms with a limit; every other registered one is measured at 10^5 orders and reported."""
+
+
+class ClearingTrial(Trial):
+    """One book through one mechanism, beside an argsort of its limits."""
+
+    def __init__(self, mechanism: str, sort: Literal["stable"] | None, orders: int) -> None:
+        self.name, self.sort = mechanism, sort
+        self.reference_name = "np.argsort(prices)" if sort is None else f'np.argsort(prices, kind="{sort}")'
+        self.mechanism, self.book, self.context = CLEARINGS.make(mechanism), random_book(orders), context()
+
+    def run(self, ready: Any) -> Agreement:  # noqa: ARG002
+        """Clear, with the whole allocation."""
+        return self.mechanism.clear(self.book, self.context)
+
+    def reference(self) -> object:
+        """Sort the limits, which a naive auction would begin with."""
+        return np.argsort(self.book.limit_micro_per_kwh, kind=self.sort)
+
+    def findings(self, ready: Any, result: Agreement) -> list[Finding]:  # noqa: ARG002
+        """Volume, welfare, fills, limits and balance against queues in plain Python."""
+        return clearing_findings(self.name, self.mechanism.breaks, self.book, result)
+
+
+@dataclass(frozen=True)
+class Clearing:
+    """Every registered mechanism on a large book of whole prices."""
+
+    def jobs(self, scale: float) -> list[Job]:
+        """One job a mechanism."""
+        return [self._job(name, SIZES.get(name, Size(name.replace("_", "-"))), scale) for name in CLEARINGS.names()]
+
+    def _job(self, name: str, size: Size, scale: float) -> Job:
+        orders = max(2, round(size.orders * scale))
+        limit = size.limit if orders == size.orders else None
+        figure = Figure(f"{size.word}-{count_name(orders)}", "ratio", limit, quoted=PEERS)
+        smaller = tuple(n for n in (orders // 100, orders // 10) if n >= 1000)
+        return Job((figure,), orders, partial(ClearingTrial, name, size.sort), runs=9, growth_sizes=smaller)
+
+
+def random_book(orders: int) -> OrderBook:
+    """As many buyers as sellers, limits of 0 to 0.30 in whole micro per kWh, 1 Wh to 5 kWh, every source and preference."""
+    draw = stream(SEED, "bench", "book", orders)
+    return OrderBook(
+        member=np.arange(orders),
+        is_sell=draw.random(orders) < 0.5,
+        energy_wh=draw.integers(1, MOST_WH + 1, orders),
+        limit_micro_per_kwh=draw.integers(0, MOST_MICRO_PER_KWH + 1, orders),
+        sequence=np.arange(orders),
+        source=draw.integers(0, len(Source), orders),
+        preference=draw.integers(0, len(Preference), orders),
+    )
+
+
+def context() -> ClearingContext:
+    """The midpoint and the rates of a plain tariff."""
+    rates = Rates(300_000, 80_000, 300_000, 80_000, 40_000, 15_000, 20_000, 5_000, 80_000)
+    return ClearingContext(slot=0, rates=rates, pricing=PRICINGS.make("midpoint"))
