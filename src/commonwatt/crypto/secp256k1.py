@@ -1,5 +1,6 @@
 """secp256k1 signatures over 32-byte digests: sign, recover, and the Ethereum address of a key."""
 
+from functools import lru_cache
 from typing import Final
 
 from coincurve import PrivateKey, PublicKey
@@ -58,6 +59,8 @@ def checksum_address(address: bytes) -> str:
     )
 
 
+# Setting a key up costs more than signing with it, and a process signs with few.
+@lru_cache(maxsize=8)
 def _private_key(secret: bytes) -> PrivateKey:
     if len(secret) != SECRET_BYTES:
         raise SignatureError(f"expected a private key of {SECRET_BYTES} bytes, was {len(secret)}")
@@ -67,4 +70,10 @@ def _private_key(secret: bytes) -> PrivateKey:
 
 
 def _address_of_point(key: PublicKey) -> bytes:
-    return keccak256(key.format(compressed=False)[1:])[-ADDRESS_BYTES:]
+    return _address(key.format(compressed=False))
+
+
+# Recovery meets the same few keys for ever; hashing a point again costs a quarter of recovering it.
+@lru_cache(maxsize=4096)
+def _address(point: bytes) -> bytes:
+    return keccak256(point[1:])[-ADDRESS_BYTES:]

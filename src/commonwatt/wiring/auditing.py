@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +115,12 @@ def _chain_checks(
 
 def _table_checks(public: Path, manifest: dict[str, Any], settings: Settings, audited: Audited) -> NamedChecks:
     """Checks of well-formed tables by name: of the files, of the tables, of what the operator claims."""
+    # The same for every check; an error is told by each of them.
+    claimed = cache(lambda: claimed_of(audited, settings, public))
     return [
         ("files say one thing", lambda: check_plain_files(public, manifest, settings, audited.public)),
         *((_title(check), partial(check, audited)) for check in CHECKS),
-        *((_title(check), lambda check=check: check(claimed_of(audited, settings, public))) for check in CLAIM_CHECKS),
+        *((_title(check), lambda check=check: check(claimed())) for check in CLAIM_CHECKS),
     ]
 
 

@@ -143,6 +143,12 @@ class ChainFile:
             if bodies.fetchone() is not None:
                 raise CorruptChainError(f"{self._name}: transactions without a block follow the last block")
 
+    def height(self) -> int:
+        """Return the number of blocks."""
+        with _Complaints(self._name):
+            count: int = self._connection.execute("SELECT count(*) FROM blocks").fetchone()[0]
+        return count
+
     def check_structure(self) -> None:
         """Raise CorruptChainError when SQLite finds a damaged page or an index that disagrees with its table."""
         with _Complaints(self._name):

@@ -5,6 +5,7 @@ from typing import Self
 
 from commonwatt.adapters.chain.chain_file import ChainFile
 from commonwatt.adapters.chain.errors import CorruptChainError
+from commonwatt.adapters.chain.machine import ChainMachine
 from commonwatt.adapters.chain.readable import ReadableChain
 
 
@@ -21,3 +22,7 @@ class ExportedChain(ReadableChain):
             file.close()
             raise CorruptChainError(f"{path}: expected a chain id, was {chain_id!r}")
         return cls(file, int(chain_id), settings.get("fork", ""), executor)
+
+    def adopt(self, machine: ChainMachine) -> None:
+        """Take the state that `verify` left at the end of this very file, instead of running its blocks once more."""
+        self._machine = machine

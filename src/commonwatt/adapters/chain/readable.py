@@ -54,8 +54,11 @@ class ReadableChain:
 
     @property
     def executor_name(self) -> str:
-        """Who runs the contracts: `pyrevm` or `py-evm`."""
-        return self._ready().executor.name
+        """Who runs the contracts: `pyrevm` or `py-evm`; nothing is run for it."""
+        if self._machine is None:
+            executor, self.note = open_executor(self._executor_name, self.chain_id, self.fork)
+            return executor.name
+        return self._machine.executor.name
 
     def next_nonce(self, sender: bytes) -> int:
         """Return the nonce that `sender`'s next transaction must carry."""
@@ -103,6 +106,11 @@ class ReadableChain:
         """Yield all raw transactions from a block on with their receipts, in the chain's order."""
         for raws, block in self.raw_blocks(first_block):
             yield from zip(raws, block.receipts, strict=True)
+
+    @property
+    def height(self) -> int:
+        """How many blocks the file holds; nothing is run for it."""
+        return self._file.height()
 
     def state_digest(self) -> bytes:
         """Return a hash over all contracts' code and storage at the head (slow: walks all of it)."""

@@ -60,8 +60,14 @@ class VerifyReport:
 
 
 def verify(path: Path, executor: str = "auto") -> VerifyReport:
+    """As `verified`, the report alone."""
+    return verified(path, executor)[0]
+
+
+def verified(path: Path, executor: str = "auto") -> tuple[VerifyReport, ChainMachine]:
     """Run an exported chain again from its genesis and compare links, roots, statuses, return data, logs and storage.
 
+    Returns the report and the machine as the last block that could be run left it.
     With `executor="py-evm"` this is the reference replay, and the report has each transaction's exact gas.
     Errors: CorruptChainError when the file cannot be read at all; what can be read and is wrong is in the report.
     """
@@ -76,7 +82,7 @@ def verify(path: Path, executor: str = "auto") -> VerifyReport:
         recorded_digest = settings.get("state_digest", "")
         if not replay.disagreements and recorded_digest != digest.hex():
             replay.note(replay.machine.head.number, None, "state digest", digest.hex(), recorded_digest or "none")
-    return VerifyReport(
+    report = VerifyReport(
         runner.name,
         chain_id,
         fork,
@@ -88,6 +94,7 @@ def verify(path: Path, executor: str = "auto") -> VerifyReport:
         tuple(replay.disagreements),
         note,
     )
+    return report, replay.machine
 
 
 class _Replay:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
+from commonwatt.adapters.chain.blocks import Receipt as ChainReceipt
 from commonwatt.adapters.chain.embedded import EmbeddedChain
 from commonwatt.adapters.chain.errors import ChainError
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT
@@ -38,6 +40,8 @@ _FIRST_ATTEMPT = 1
 class ExportedLedger(ContractReader):
     """A ledger read from an exported chain file; promises of `LedgerReader`. Open it with `open`."""
 
+    chain: ExportedChain
+
     def __init__(self, chain: ExportedChain, path: Path) -> None:
         super().__init__(chain)
         self._path = path
@@ -49,7 +53,10 @@ class ExportedLedger(ContractReader):
 
     def verify(self, reference: bool = False) -> ChainCheck:
         """Check links, signatures and roots and execute everything again; `reference` on py-evm, with exact gas."""
-        return check_export(self._path, reference=reference)
+        check, machine = check_export(self._path, reference=reference)
+        if not check.findings and not reference:
+            self.chain.adopt(machine)
+        return check
 
     def close(self) -> None:
         """Release the file."""
@@ -110,10 +117,11 @@ class EmbeddedLedger(ContractReader):
 
         """
         # Asked before anything is sent: what is in an older block has a time at which nothing can be appended any more.
-        missing = [call.raw for call in signed if self.chain.receipt(call.transaction) is None]
+        known = {call.transaction: self.chain.receipt(call.transaction) for call in signed}
+        missing = [call.raw for call in signed if known[call.transaction] is None]
         if missing:
-            self.chain.append(missing, time_s)
-        return tuple(self._receipt(call) for call in signed)
+            known |= {receipt.transaction_hash: receipt for receipt in self.chain.append(missing, time_s).receipts}
+        return tuple(_record(call, known[call.transaction]) for call in signed)
 
     def export(self, path: Path) -> None:
         """Write the chain canonically: the same chain gives the same bytes. `ExportedLedger` reads it."""
@@ -124,7 +132,7 @@ class EmbeddedLedger(ContractReader):
         with TemporaryDirectory(prefix="commonwatt-") as folder:
             path = Path(folder) / "chain.sqlite"
             self.export(path)
-            return check_export(path, reference=reference)
+            return check_export(path, reference=reference)[0]
 
     def close(self) -> None:
         """Release the file and its lock."""
@@ -164,23 +172,26 @@ class EmbeddedLedger(ContractReader):
         if isinstance(call, AnchorCall):
             return calls.anchor_data(call)
         assert not isinstance(call, DepositCall), "a deposit is no call of the market"
-        domain = encoding.domain_separator(self.chain.chain_id, self.deployment.addresses["market"])
-        recovery_id, r, s = sign(encoding.batch_digest(domain, content, _FIRST_ATTEMPT), self._secret)
+        recovery_id, r, s = sign(encoding.batch_digest(self._domain, content, _FIRST_ATTEMPT), self._secret)
         return calls.settle_data(call, [(27 + recovery_id, r, s)])
 
-    def _receipt(self, call: Signed) -> Receipt:
-        found = self.chain.receipt(call.transaction)
-        if found is None:
-            raise ChainError(f"expected transaction 0x{call.transaction.hex()} in the chain, was not there")
-        return Receipt(
-            call.slot,
-            call.kind,
-            call.revision,
-            call.part,
-            call.parts,
-            "0x" + call.content_hash.hex(),
-            "0x" + call.transaction.hex(),
-            found.block,
-            int(found.succeeded),
-            found.revert_reason,
-        )
+    @cached_property
+    def _domain(self) -> bytes:
+        return encoding.domain_separator(self.chain.chain_id, self.deployment.addresses["market"])
+
+
+def _record(call: Signed, found: ChainReceipt | None) -> Receipt:
+    if found is None:
+        raise ChainError(f"expected transaction 0x{call.transaction.hex()} in the chain, was not there")
+    return Receipt(
+        call.slot,
+        call.kind,
+        call.revision,
+        call.part,
+        call.parts,
+        "0x" + call.content_hash.hex(),
+        "0x" + call.transaction.hex(),
+        found.block,
+        int(found.succeeded),
+        found.revert_reason,
+    )

@@ -34,12 +34,12 @@ def foundation_findings(chain: ReadableChain, terms: LedgerTerms, founded_s: int
         found.append(
             Finding("genesis chain id and rules", f"{expected_id}, {FORK}", f"{chain.chain_id}, {chain.fork!r}")
         )
-    blocks = list(_first_blocks(chain))
-    if len(blocks) < GENESIS_BLOCKS or not blocks[0][0]:
-        return [*found, Finding("genesis", f"{GENESIS_BLOCKS} blocks", f"{len(blocks)}, or an empty first one")]
-    genesis = Genesis(terms, blocks[0][0][0].sender)
+    first = list(_first_blocks(chain))
+    if len(first) < GENESIS_BLOCKS or not first[0][0]:
+        return [*found, Finding("genesis", f"{GENESIS_BLOCKS} blocks", f"{len(first)}, or an empty first one")]
+    genesis = Genesis(terms, first[0][0][0].sender)
     for number, planned in enumerate((*genesis.blocks(), ())):
-        transactions, block = blocks[number]
+        transactions, block = first[number]
         found += _block_findings(genesis, number, planned, transactions)
         seals = number == GENESIS_BLOCKS - 1
         if block.time_s != founded_s or block.seals_genesis != seals:
@@ -82,15 +82,16 @@ def is_deposit(transactions: list[Transaction], addresses: dict[str, bytes], ope
 
 def later_blocks(chain: ReadableChain) -> Iterator[tuple[list[Transaction], Block]]:
     """The blocks after the genesis, with their transactions."""
-    return _decoded(chain, GENESIS_BLOCKS)
+    return blocks(chain, GENESIS_BLOCKS)
 
 
 def _first_blocks(chain: ReadableChain) -> Iterator[tuple[list[Transaction], Block]]:
-    for _, decoded in zip(range(GENESIS_BLOCKS), _decoded(chain, 0), strict=False):
+    for _, decoded in zip(range(GENESIS_BLOCKS), blocks(chain), strict=False):
         yield decoded
 
 
-def _decoded(chain: ReadableChain, first: int) -> Iterator[tuple[list[Transaction], Block]]:
+def blocks(chain: ReadableChain, first: int = 0) -> Iterator[tuple[list[Transaction], Block]]:
+    """The blocks from number `first` on, with their transactions."""
     for raws, block in chain.raw_blocks(first):
         yield (
             [decode_transaction(raw, chain.chain_id, r.sender) for raw, r in zip(raws, block.receipts, strict=True)],

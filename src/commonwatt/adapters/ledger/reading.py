@@ -44,11 +44,23 @@ class Deployment:
     window_s: int
 
 
+@dataclass(frozen=True)
+class _Posted:
+    """Every transaction of a chain of `height` blocks as records: of the foundation, and after it."""
+
+    height: int
+    founding: tuple[Receipt, ...]
+    founding_paid_nano: tuple[tuple[int, int], ...]
+    """(account, nano) of the foundation's deposits."""
+    entries: tuple[Entry, ...]
+
+
 class ContractReader:
     """What a ledger on contracts answers, whatever chain they run on; promises of `LedgerReader`."""
 
     def __init__(self, chain: ReadableChain) -> None:
         self.chain = chain
+        self._read: _Posted | None = None
 
     @cached_property
     def deployment(self) -> Deployment:
@@ -88,19 +100,12 @@ class ContractReader:
 
     def receipts(self) -> Iterator[Receipt]:
         """Everything accepted, in order, genesis included; content hashes as the contracts logged them."""
-        for raw, receipt in self.chain.transactions():
-            yield self.receipt_of(decode_transaction(raw, self.chain.chain_id, receipt.sender), receipt)
+        posted = self._posted()
+        return iter((*posted.founding, *(entry.receipt for entry in posted.entries)))
 
     def entries(self) -> Iterator[Entry]:
         """Every transaction after the foundation, reverted ones included, in order."""
-        operator = self.deployment.operator
-        for transactions, block in founded.later_blocks(self.chain):
-            is_deposit = founded.is_deposit(transactions, self.deployment.addresses, operator)
-            for transaction, receipt in zip(transactions, block.receipts, strict=True):
-                record = self.receipt_of(transaction, receipt)
-                name = "deposit" if is_deposit else founded.call_name(transaction, self.deployment.addresses)
-                call = _MARKET_CALLS.get(name, name)
-                yield Entry(record, block.time_s, call, receipt.sender == operator, self._paid_nano(receipt))
+        return iter(self._posted().entries)
 
     def batches(self) -> Iterator[Batch]:
         """Every batch that was accepted, in order, voided ones included, from transactions and the market's events."""
@@ -142,11 +147,35 @@ class ContractReader:
 
     def deposits(self) -> Ints:
         """What was paid into every account since the foundation, nano, from the vault's events."""
-        paid = np.zeros(len(self._account_words()), np.int64)
-        for receipt in self.chain.receipts():
-            for account, nano in self._paid_nano(receipt):
-                paid[account] += nano
+        paid = np.zeros(self._account_count(), np.int64)
+        posted = self._posted()
+        for account, nano in (*posted.founding_paid_nano, *(pair for e in posted.entries for pair in e.paid_nano)):
+            paid[account] += nano
         return paid
+
+    def _posted(self) -> "_Posted":
+        """What the chain's file says was posted; read once for each height, since most questions ask for it."""
+        if self._read is None or self._read.height != self.chain.height:
+            self._read = self._read_posted()
+        return self._read
+
+    def _read_posted(self) -> "_Posted":
+        operator, addresses = self.deployment.operator, self.deployment.addresses
+        founding: list[Receipt] = []
+        paid: list[tuple[int, int]] = []
+        entries: list[Entry] = []
+        for transactions, block in founded.blocks(self.chain):
+            is_deposit = founded.is_deposit(transactions, addresses, operator)
+            for transaction, receipt in zip(transactions, block.receipts, strict=True):
+                record, paid_nano = self.receipt_of(transaction, receipt), self._paid_nano(receipt)
+                if block.number < founded.GENESIS_BLOCKS:
+                    founding.append(record)
+                    paid += paid_nano
+                    continue
+                name = "deposit" if is_deposit else founded.call_name(transaction, addresses)
+                by_operator = receipt.sender == operator
+                entries.append(Entry(record, block.time_s, _MARKET_CALLS.get(name, name), by_operator, paid_nano))
+        return _Posted(self.chain.height, tuple(founding), tuple(paid), tuple(entries))
 
     def _paid_nano(self, receipt: ChainReceipt) -> tuple[tuple[int, int], ...]:
         vault = self.deployment.addresses["vault"]
