@@ -5,26 +5,32 @@ from typing import Annotated
 
 import typer
 
-EXAMPLE = """Example:
-
-    commonwatt bench clearing --json out/clearing.json
-"""
+EXAMPLE = "Example:\n\n\b\n    commonwatt bench clearing --json out/clearing.json\n"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog=EXAMPLE)(bench)
+    app.command(short_help="Measure the platform against its limits.", epilog=EXAMPLE)(bench)
 
 
 def bench(
-    suite: Annotated[list[str] | None, typer.Argument(help="Suites, such as clearing or day; default: all.")] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the rows to this file, too.")] = None,
+    suite: Annotated[
+        list[str] | None, typer.Argument(metavar="SUITE", help="Suites, such as clearing or day; default: all.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the rows to this file, too.")
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Jobs that take minutes, too (a whole year).")] = False,
     scale: Annotated[
         float,
-        typer.Option(help="Do this part of every job's size; rows are named after what was done, without a limit."),
+        typer.Option(
+            metavar="SHARE",
+            help="Do this part of every job's size; rows are named after what was done, without a limit.",
+        ),
     ] = 1.0,
-    runs: Annotated[int | None, typer.Option(help="Runs of every job; default: what the job says.")] = None,
+    runs: Annotated[
+        int | None, typer.Option(metavar="COUNT", help="Runs of every job; default: what the job says.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 1 when a limit is not met.")] = False,
 ) -> None:
     """Measure the platform: each job checks its answer first, then is timed beside a reference in the same run."""

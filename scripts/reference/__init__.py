@@ -1,0 +1,17 @@
+"""The reference pages, generated from the code; `scripts/generate.py` writes them, a house test holds them to it."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from scripts.reference import commands, contracts, errors, findings, registries, results, settings
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "commands": commands.page,
+    "settings": settings.page,
+    "registries": registries.page,
+    "results": results.page,
+    "contracts": contracts.page,
+    "errors": errors.page,
+    "findings": findings.page,
+}
+"""File stem in docs/reference -> what makes the page."""

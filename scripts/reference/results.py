@@ -1,0 +1,134 @@
+"""The page of results: what a run leaves behind, file by file, column by column, key by key."""
+
+import ast
+import inspect
+from enum import IntEnum
+from typing import Final
+
+from scripts.reference.markdown import code, head, table, text_of, unit
+
+from commonwatt.core import accounts, orders, records
+from commonwatt.services.schemas import COLUMNS, PUBLIC
+
+TEXT = """
+Numbers in tables are whole (`int64`); ids, hashes and addresses are text; an empty side is null. Energy is in Wh, power in W, prices in
+micro-currency per kWh (300 000 is 0.30), amounts in nano-currency (1 000 000 000 is 1.00), shares are fractions of one. In every public
+table a member appears by pseudonym.
+"""
+FILES: Final = {
+    "report.html": "The report: open it in a browser. Everything is inside the one file.",
+    "summary.json": "The run's figures, by the [names below](#summaryjson).",
+    "timing.json": "Time and memory, by the [names below](#timingjson). The only file, beside `private/`, that differs between equal runs.",
+    "public/manifest.json": "SHA-256 of every public file, their root, the chain's head, the operator's address, hashes of the contracts' code.",
+    "public/settings.toml": "The effective configuration, defaults and presets written out, without members and secrets.",
+    "public/inputs.json": "SHA-256 of the data, seed, first slot, slot behind the last, versions: what the run can be made again from.",
+    "public/chain.sqlite": "The chain: every block with its transactions.",
+    **{f"public/{name}.parquet": f"The table [{name}](#{name}); with `--csv` as `{name}.csv`, too." for name in PUBLIC},
+    "members/ID/orders.csv": "The member's own rows of [orders](#orders).",
+    "members/ID/readings.csv": "The member's own rows of [readings](#readings).",
+    "members/ID/bill.csv": "The member's bill: rows of [statements](#statements) with local time, decimal amounts and a running total.",
+    "private/journal.sqlite": "The operator's: every finished half slot, from which a run is resumed.",
+    "private/journal.lock": "The operator's: keeps a second process out.",
+    "private/chain.sqlite": "The operator's: the chain while the run goes on.",
+    "private/pseudonyms.json": "The operator's: which member has which pseudonym.",
+}
+"""Every file of a run with members ID; a test compares with a run."""
+SUMMARY: Final = {
+    "slots": "Slots of the run.",
+    "failed_slots": "Slots whose trades were void.",
+    "members": "Members of the community.",
+    "traded_wh": "Energy agreed between neighbours.",
+    "delivered_wh": "Of it, what was metered or, where trades are firm, owed as sold.",
+    "backed_wh": "Of it, what sellers' meters really sent out.",
+    "imported_wh": "Energy that came into the community: sum over slots of what its members together drew, losses included.",
+    "exported_wh": "Energy that left the community.",
+    "losses_wh": "Energy lost in the wires.",
+    "supplier_sold_wh": "Energy that the supplier sold to members, by the bills.",
+    "supplier_bought_wh": "Energy that the supplier bought from members, by the bills.",
+    "self_sufficiency_share": "Share of the community's use that was generated in it, at least 0.",
+    "self_consumption_share": "Share of the community's generation that was used in it, at least 0.",
+    "clearing_efficiency_share": "Welfare of the fills over the optimum of the submitted orders; 1.0 where the optimum is 0.",
+    "efficiency_share": "Welfare of the fills over the optimum of members' true values; 1.0 where the optimum is 0.",
+    "price_mean_micro_per_kwh": "Mean price that buyers paid neighbours, by energy, fees and taxes apart; null without trades.",
+    "price_min_micro_per_kwh": "Lowest such price; null without trades.",
+    "price_max_micro_per_kwh": "Highest such price; null without trades.",
+    "baseline_nano": "What all members would pay without a market: import at retail with fee and tax, less export at feed-in.",
+    "cost_nano": "What all members pay: their bills' sum.",
+    "cost_saving_share": "1 - cost / baseline over the members whose baseline is a cost.",
+    "revenue_gain_share": "Revenue / baseline revenue - 1 over the others; 0 where there are none.",
+    "members_worse_off": "Members whose bill is higher than their baseline.",
+    "imbalance_wh": "Energy bought or sold and not metered, on bills as imbalance.",
+    "forecast_cost_nano": "What errors of the forecasts cost members in an `ex_ante` run; null in `ex_post`.",
+    "money_mismatch_nano": "Statements, postings and ledger compared; must be 0.",
+    "energy_mismatch_wh": "Bills compared with meters, member by member and slot by slot; must be 0.",
+    "transactions": "Transactions of the run on the ledger.",
+    "gas_per_trade": "Gas of all transactions over rows of trades; null without trades.",
+    "gas_source": "Where the gas comes from.",
+    "proofs_verified": "Zero-knowledge proofs that were checked.",
+    "ledger_verified": "Whether the run's audit of its own `public/` passed; false ends with exit code 1.",
+    "not_built": "What the design's paper asks for and this version does not do.",
+}
+TIMING: Final = {
+    "wall_s": "Time on the clock.",
+    "cpu_s": "Processor time.",
+    "step_cpu_s": "Processor time by step: what a step asks of another counts for the inner one.",
+    "resumed_steps": "Half slots taken from the journal.",
+    "executed_steps": "Half slots made in this run.",
+    "peak_mb": "Most memory held.",
+}
+NAMES: Final[dict[str, type[IntEnum]]] = {
+    "leg": records.Leg,
+    "reason": records.Reason,
+    "quality": records.Quality,
+    "kind": accounts.Kind,
+    "account": accounts.Account,
+    "source": orders.Source,
+    "preference": orders.Preference,
+    "verdict": records.Verdict,
+}
+"""Columns whose texts come from a list."""
+
+
+def page() -> str:
+    """The page, as Markdown."""
+    lines = head(
+        "Results of a run",
+        "the schemas of the tables and the lists of files and keys, which a test compares with a run",
+        TEXT,
+    )
+    lines += ["## Files", "", *table(("file", "holds"), ((code(name), text) for name, text in FILES.items()))]
+    for name, columns in COLUMNS.items():
+        if name == PUBLIC[0]:
+            lines += ["## Public tables", "", "In `public/`; they exist, with these columns, when nothing traded.", ""]
+        if name not in PUBLIC and f"### {PUBLIC[-1]}" in lines and "## The operator's tables" not in lines:
+            text = "They are in no file: the report is made from them, and `commonwatt.services.reporting` takes them."
+            lines += ["## The operator's tables", "", text, ""]
+        rows = ((code(column), _type(str(kind)), unit(column), text) for column, (kind, text) in columns.items())
+        lines += [f"### {name}", "", *table(("column", "type", "unit", "meaning"), rows)]
+    lines += ["## Names in tables", ""]
+    for name, codes in NAMES.items():
+        says = _member_docs(codes)
+        lines += [f"### {name}", "", (codes.__doc__ or "").strip().splitlines()[0], ""]
+        lines += table(("name", "meaning"), ((code(each.name.lower()), says.get(each.name, "")) for each in codes))
+    lines += ["## summary.json", "", *_keys(SUMMARY), "## timing.json", "", *_keys(TIMING)]
+    return text_of(lines)
+
+
+def _keys(meanings: dict[str, str]) -> list[str]:
+    return table(("key", "unit", "meaning"), ((code(key), unit(key), text) for key, text in meanings.items()))
+
+
+def _type(arrow: str) -> str:
+    return {"string": "text", "bool": "true or false"}.get(arrow, arrow)
+
+
+def _member_docs(codes: type[IntEnum]) -> dict[str, str]:
+    """The docstring under each name of an enumeration, where it has one."""
+    (tree,) = ast.parse(inspect.getsource(codes)).body
+    assert isinstance(tree, ast.ClassDef)
+    said = {}
+    for node, below in zip(tree.body, tree.body[1:], strict=False):
+        if isinstance(node, ast.Assign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            assert isinstance(node.targets[0], ast.Name)
+            said[node.targets[0].id] = " ".join(str(below.value.value).split())
+    return said
