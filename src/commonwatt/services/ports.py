@@ -301,6 +301,10 @@ class Ledger(LedgerReader, Protocol):
         """
         ...
 
+    def caught_up(self) -> str:
+        """Say that everything journalled was posted again: what else the ledger holds is set aside. Returns what had to be mended, in words."""
+        ...
+
     def export(self, path: Path) -> None:
         """Write the chain canonically, readable by the adapter's reader: the same chain gives the same bytes."""
         ...

@@ -32,6 +32,8 @@ class Progress:
     """Late readings that the run ended too early to settle."""
     paid_in_nano: int = 0
     """What this process paid into the supplier's deposit."""
+    mended: str = ""
+    """What of the ledger had to be made again, in words."""
 
     @property
     def done(self) -> int:
@@ -75,6 +77,7 @@ def trade_days(
     progress = Progress(total=len(due))
     market.ledger.found(market.terms, market.rules.slots.start_s(slots.start) - market.rules.slots.slot_s)
     _fold_journal(market, journal, state, due, progress)
+    progress.mended = market.ledger.caught_up()
     tick(progress)
     for slot, half in due[progress.resumed :]:
         if half == GATE:
@@ -94,6 +97,8 @@ def _fold_journal(
 ) -> None:
     for number, (slot, half, payload) in enumerate(journal.rows()):
         if half == END:
+            final = final_s(market.rules, range(due[0][0], due[-1][0] + 1))
+            send(market.ledger, _restored(EndHalf, payload).calls, final)
             break
         if half == TOP_UP:
             _pay_in(market, _restored(TopUp, payload))

@@ -74,10 +74,22 @@ def input_hash(community: OpenCommunity, slots: range) -> bytes:
     return hashlib.sha3_256(b"".join(hashlib.sha3_256(part).digest() for part in parts)).digest()
 
 
-def run_identity(inputs: bytes, terms: LedgerTerms, operator_key: bytes) -> str:
-    """What a resumed run must share with the one it goes on with: the inputs and the key file, as hex."""
-    digest = hashlib.sha3_256(inputs + hashlib.sha3_256(encode(terms)).digest() + address_of_secret(operator_key))
-    return digest.hexdigest()
+def run_identity(community: OpenCommunity, slots: range, terms: LedgerTerms, operator_key: bytes) -> dict[str, str]:
+    """What a resumed run must share with the one it goes on with, part by part: so that a refusal can say which is another."""
+    settings = community.settings
+    parts = {
+        "settings": settings.effective_toml().encode(),
+        "members": b"".join(encode(member) for member in settings.members),
+        "data": json.dumps(community.feed.file_hashes(), sort_keys=True).encode(),
+        "key file": address_of_secret(operator_key),
+        "ledger terms": encode(terms),
+    }
+    return {
+        "version": commonwatt.__version__,
+        "community": settings.community.name,
+        "slots": f"{slots.start}..{slots.stop}",
+        **{name: hashlib.sha3_256(part).hexdigest() for name, part in parts.items()},
+    }
 
 
 def inputs_json(community: OpenCommunity, slots: range) -> str:

@@ -1,7 +1,7 @@
 """Running: a community file becomes a folder of results; the whole way from input to audited report."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from commonwatt.adapters.keys import KeyFile
 from commonwatt.adapters.ledger import open_ledger
 from commonwatt.adapters.store.files import write_json
 from commonwatt.adapters.store.run_folder import CHAIN, INPUTS, SETTINGS, RunFolder
+from commonwatt.adapters.store.run_lock import RunLock
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
 from commonwatt.core.errors import DepositShort, InvalidInput
 from commonwatt.services.market import Market
@@ -71,8 +72,18 @@ class RunResult:
 
 
 @dataclass(frozen=True)
+class BegunRun:
+    """A run whose input is read and sound, and whose folder is this process's alone."""
+
+    community: OpenCommunity
+    slots: range
+    folder: RunFolder
+    keys: KeyFile
+
+
+@dataclass(frozen=True)
 class OpenRun:
-    """A run whose input is read and sound: its market, its open journal, its folder."""
+    """A run at work: its market, its open journal, its folder."""
 
     community: OpenCommunity
     slots: range
@@ -82,42 +93,50 @@ class OpenRun:
 
 
 @contextmanager
-def open_run(request: RunRequest, watch: Stopwatch) -> Iterator[OpenRun]:
-    """Read and check everything a run needs, and make its folder; journal and ledger are closed at the end.
+def begin_run(request: RunRequest) -> Iterator[BegunRun]:
+    """Read and check everything a run needs, make its folder, and hold it until the end.
 
     Raises:
         InvalidInput: settings, members, data, dates or the output folder; nothing was written.
-        JournalError: `resume` on the run of another input.
+        JournalError: another process holds the folder.
 
     """
     community = open_community(request.file, request.preset, request.overrides)
-    settings = community.settings
     slots = slots_of(community, request.first, request.end)
+    settings = community.settings
     folder = RunFolder(request.out or Path("out") / folder_name(settings.community.name))
     made = folder.prepare(request.resume)
-    identity = input_hash(community, slots)
+    identity, create = input_hash(community, slots), not folder.is_begun
     try:
-        keys = KeyFile.opened(settings.key_path, settings.community.name, identity, create=not folder.is_begun)
+        keys = KeyFile.opened(settings.key_path, settings.community.name, identity, create=create)
     except InvalidInput:
         for path in made:
             path.rmdir()
         raise
+    with RunLock(folder.lock):
+        yield BegunRun(community, slots, folder, keys)
+
+
+@contextmanager
+def open_run(begun: BegunRun, watch: Stopwatch) -> Iterator[OpenRun]:
+    """The journal and the ledger of a run, open until the end.
+
+    Raises:
+        JournalError: `resume` on the run of another input.
+
+    """
+    community, slots, folder, keys = begun.community, begun.slots, begun.folder, begun.keys
+    settings, key = community.settings, keys.operator_key()
     first = slots.start - community.feed.slots().start
     load_wh = community.feed.load_wh[first : first + len(slots)]
     deposits = settings.member_deposits_nano(load_wh, len(slots) * settings.community.slot_s)
     terms = terms_of(settings, keys, deposits)
-    journal = SqliteJournal(folder.journal, run_identity(identity, terms, keys.operator_key()))
-    try:
-        ledger = open_ledger(
-            settings.ledger.chain, folder.live_chain, terms.community, keys.operator_key(), settings.ledger.executor
-        )
-        try:
+    identity = run_identity(community, slots, terms, key)
+    with closing(SqliteJournal(folder.journal, identity, may_be_new=not folder.has_results)) as journal:
+        chain, executor = settings.ledger.chain, settings.ledger.executor
+        with closing(open_ledger(chain, folder.live_chain, terms.community, key, executor, mends=True)) as ledger:
             market = market_of(settings, terms, community.feed, keys, ledger, watch)
             yield OpenRun(community, slots, folder, market, journal)
-        finally:
-            ledger.close()
-    finally:
-        journal.close()
 
 
 def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
@@ -129,20 +148,32 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
         VerificationFailed: the books do not balance or the ledger disagrees; resumable.
 
     """
-    watch = Stopwatch()
+    watch, notes = Stopwatch(), list[str]()
     paid_in_nano = top_up_nano(request.top_up, request.resume)
-    with open_run(request, watch) as run:
+    with begin_run(request) as begun:
+        try:
+            return _run(request, watcher, watch, begun, paid_in_nano, notes)
+        except BaseException as error:
+            # However the run ends, what was mended is said.
+            for note in notes:
+                error.add_note(note)
+            raise
+
+
+def _run(
+    request: RunRequest, watcher: Watcher, watch: Stopwatch, begun: BegunRun, paid_in_nano: int, notes: list[str]
+) -> RunResult:
+    with open_run(begun, watch) as run:
+        notes += run.journal.notes
         progress = _traded(run, watcher, paid_in_nano)
+        notes += [progress.mended] if progress.mended else []
         watcher.stage("closing the books")
         tables = watch.measured("close", close_books, run, request.csv)
-        ledger_note = run.market.ledger.note
-        notes = (
-            *run.community.feed.notices(),
-            *((ledger_note,) if ledger_note else ()),
-            *((UNUSED,) if paid_in_nano and not progress.paid_in_nano else ()),
-        )
+        notes += run.community.feed.notices()
+        notes += [run.market.ledger.note] if run.market.ledger.note else []
+        notes += [UNUSED] if paid_in_nano and not progress.paid_in_nano else []
         facts = facts_of(run.community, run.market, run.slots, tables, progress.waiting)
-    folder = run.folder
+    folder = begun.folder
     watcher.stage("auditing")
     audit = watch.measured("audit", audit_run, AuditRequest(folder.root))
     watcher.stage("writing the report")
@@ -157,7 +188,7 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
     )
     write_json(folder.root / "timing.json", watch.to_json(progress.resumed, progress.executed))
     balanced = not summary["energy_mismatch_wh"] and not summary["money_mismatch_nano"]
-    return RunResult(folder, summary, ending, audit.passed and balanced, notes)
+    return RunResult(folder, summary, ending, audit.passed and balanced, tuple(notes))
 
 
 def _traded(run: OpenRun, watcher: Watcher, paid_in_nano: int) -> Progress:

@@ -177,7 +177,7 @@ class ChainFile:
         self._check_kind()
         found = self.settings()
         if (found.get("chain_id"), found.get("fork")) != (str(chain_id), fork):
-            raise ChainError(
+            raise CorruptChainError(
                 f"{self._name}: expected chain id {chain_id} with {fork} rules, "
                 f"was {found.get('chain_id')} with {found.get('fork')}"
             )

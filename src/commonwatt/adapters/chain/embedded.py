@@ -1,6 +1,7 @@
 """The embedded chain: one node in this process, its blocks in one SQLite file, its state rebuilt from them."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +12,7 @@ from commonwatt.adapters.chain.export import write_canonical
 from commonwatt.adapters.chain.machine import Head
 from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
+from commonwatt.adapters.store.files import set_aside
 from commonwatt.crypto.keccak import keccak256
 
 
@@ -41,6 +43,23 @@ class EmbeddedChain(ReadableChain):
             file.close()
             raise
         return chain
+
+    def restarted(self, kept_blocks: int, path: Path | None, executor: str = "auto") -> Self:
+        """A new chain of this one's first blocks in the file at `path`, which was this one's: that is closed and set aside.
+
+        What was made durable once is never deleted. A crash on the way leaves a chain that is shorter still.
+        """
+        kept = list(islice(self._file.blocks(), kept_blocks))
+        self.close()
+        if path is not None:
+            set_aside(path)
+        fresh = type(self).open(path, self.chain_id, executor, self.fork)
+        for stored in kept:
+            if stored.seals_genesis:
+                fresh.seal_genesis(stored.time_s)
+            else:
+                fresh.append(stored.raws, stored.time_s)
+        return fresh
 
     def append(self, raws: Sequence[bytes], time_s: int) -> Block:
         """Make one block of signed transactions, in this order: all of them or, when one is refused, none.

@@ -12,11 +12,14 @@ LEDGERS: Final = ("embedded", "memory")
 """Choices of `ledger.chain` in a community file."""
 
 
-def open_ledger(name: str, path: Path | None, community: str, operator_key: bytes, executor: str = "auto") -> "Ledger":
+def open_ledger(
+    name: str, path: Path | None, community: str, operator_key: bytes, executor: str = "auto", mends: bool = False
+) -> "Ledger":
     """Open the ledger `ledger.chain = name` of a community, in the file at `path` (None: in memory only).
 
     Args: `operator_key` is the 32-byte private key that signs what is posted; `executor` is auto, pyrevm or py-evm.
-    `memory` keeps nothing in the file. The ledger's `note` is what people should know about it, or None.
+    With `mends` a file that is damaged, or holds another history than what is then posted, is set aside and made again: so does a run,
+    whose journal has every transaction. `memory` keeps nothing in the file. The ledger's `note` is what people should know about it, or None.
     Errors: LedgerError when the name is unknown, or the file in use, damaged or another community's.
     """
     if name == "memory":
@@ -27,7 +30,7 @@ def open_ledger(name: str, path: Path | None, community: str, operator_key: byte
         from commonwatt.adapters.ledger.embedded import EmbeddedLedger
         from commonwatt.adapters.ledger.foundation import chain_id_of
 
-        return EmbeddedLedger.open(path, chain_id_of(community), operator_key, executor)
+        return EmbeddedLedger.open(path, chain_id_of(community), operator_key, executor, mends)
     raise LedgerError(f"expected a ledger of {', '.join(LEDGERS)}, was {name!r}")
 
 

@@ -9,7 +9,7 @@ from typing import Self
 
 from commonwatt.adapters.chain.blocks import Receipt as ChainReceipt
 from commonwatt.adapters.chain.embedded import EmbeddedChain
-from commonwatt.adapters.chain.errors import ChainError
+from commonwatt.adapters.chain.errors import ChainError, CorruptChainError
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.exported import ExportedChain
 from commonwatt.adapters.chain.transactions import sign_transaction
@@ -18,6 +18,7 @@ from commonwatt.adapters.ledger.calldata import Place
 from commonwatt.adapters.ledger.foundation import Foundation, deposit_calls
 from commonwatt.adapters.ledger.reading import ContractReader
 from commonwatt.adapters.ledger.verifying import check_export
+from commonwatt.adapters.store.files import set_aside
 from commonwatt.contracts import encoding
 from commonwatt.core.errors import LedgerError
 from commonwatt.core.records import Receipt
@@ -68,18 +69,38 @@ class EmbeddedLedger(ContractReader):
 
     chain: EmbeddedChain
 
-    def __init__(self, chain: EmbeddedChain, secret: bytes) -> None:
+    def __init__(self, chain: EmbeddedChain, secret: bytes, path: Path | None = None, executor: str = "auto") -> None:
         super().__init__(chain)
+        self._path = path
+        self._executor_name = executor
+        self._mends = False
+        self._mended: list[str] = []
+        self._next_block = 0
+        self._sent_again = 0
         self._secret = secret
         self._operator = address_of_secret(secret)
 
     @classmethod
-    def open(cls, path: Path | None, chain_id: int, operator_key: bytes, executor: str = "auto") -> Self:
+    def open(
+        cls, path: Path | None, chain_id: int, operator_key: bytes, executor: str = "auto", mends: bool = False
+    ) -> Self:
         """Open or create the chain file (None: in memory); `operator_key` is the 32-byte key that signs all it posts.
 
-        Errors: LedgerError when the file is in use, damaged or another community's.
+        With `mends` a file that is damaged, another community's, or of another history than what is then founded and posted is set aside.
+        Errors: LedgerError when the file is in use, or (without `mends`) damaged or another community's.
         """
-        return cls(EmbeddedChain.open(path, chain_id, executor), operator_key)
+        mended = []
+        try:
+            chain = EmbeddedChain.open(path, chain_id, executor)
+        except CorruptChainError as error:
+            if path is None or not mends:
+                raise
+            kept = set_aside(path)
+            mended.append(f"{error}; made again from the journal, the damaged file is kept as {kept.name}")
+            chain = EmbeddedChain.open(path, chain_id, executor)
+        ledger = cls(chain, operator_key, path, executor)
+        ledger._mends, ledger._mended = mends, mended
+        return ledger
 
     @property
     def note(self) -> str | None:
@@ -93,15 +114,19 @@ class EmbeddedLedger(ContractReader):
             LedgerError: founded on other terms, or a genesis transaction that the contracts refuse.
 
         """
-        chain = self.chain
-        for number, raws in enumerate(Foundation(terms, self._secret, chain.chain_id).blocks()):
-            if chain.head.number < number:
+        blocks = (*Foundation(terms, self._secret, self.chain.chain_id).blocks(), ())
+        for number, raws in enumerate(blocks):
+            if self._holds(number, [keccak256(raw) for raw in raws], time_s):
+                continue
+            if self.chain.head.number >= number:
+                if not self._mends:
+                    raise LedgerError("expected a ledger founded on these terms, was founded on others")
+                self._set_aside_from(number)
+            if raws:
                 self._append_genesis(raws, time_s)
-            recorded = next(chain.blocks(number)).receipts
-            if [receipt.transaction_hash for receipt in recorded] != [keccak256(raw) for raw in raws]:
-                raise LedgerError("expected a ledger founded on these terms, was founded on others")
-        if not chain.is_sealed:
-            chain.seal_genesis(time_s)
+            else:
+                self.chain.seal_genesis(time_s)
+        self._next_block = len(blocks)
 
     def sign(self, calls_: Sequence[Call]) -> tuple[Signed, ...]:
         """Sign calls as the next transactions, in order, without sending them."""
@@ -116,12 +141,52 @@ class EmbeddedLedger(ContractReader):
             LedgerError: refused by the chain. A revert is a receipt with status 0.
 
         """
+        if self.chain.head.number >= self._next_block:
+            # What the file holds from before: it has to be just this block, or it is of another history.
+            if self._holds(self._next_block, [call.transaction for call in signed], time_s):
+                self._next_block += 1
+                return tuple(_record(call, self.chain.receipt(call.transaction)) for call in signed)
+            if self._mends:
+                self._set_aside_from(self._next_block)
         # Asked before anything is sent: what is in an older block has a time at which nothing can be appended any more.
         known = {call.transaction: self.chain.receipt(call.transaction) for call in signed}
         missing = [call.raw for call in signed if known[call.transaction] is None]
         if missing:
             known |= {receipt.transaction_hash: receipt for receipt in self.chain.append(missing, time_s).receipts}
+            self._next_block = self.chain.head.number + 1
+            self._sent_again += 1
         return tuple(_record(call, known[call.transaction]) for call in signed)
+
+    def caught_up(self) -> str:
+        """Say that everything journalled was posted again: what else the file holds is set aside. Returns what had to be mended, in words."""
+        if self.chain.head.number >= self._next_block and self._mends:
+            self._set_aside_from(self._next_block)
+        # The last journalled half is sent after it was journalled: one block may be missing, no more.
+        if self._sent_again > 1 and not self._mended:
+            self._mended.append(
+                f"{self._path}: ended {self._sent_again} blocks before the journal; they were sent again"
+            )
+        return "; ".join(self._mended)
+
+    def _holds(self, number: int, transactions: Sequence[bytes], time_s: int) -> bool:
+        """Whether the block of this number is there and is just these transactions at this time."""
+        if self.chain.head.number < number:
+            return False
+        block = next(self.chain.blocks(number))
+        return block.time_s == time_s and [r.transaction_hash for r in block.receipts] == list(transactions)
+
+    def _set_aside_from(self, number: int) -> None:
+        """Go on from the blocks before `number`; the file with what followed them is kept under another name."""
+        held = self.chain.head.number + 1
+        self.chain = self.chain.restarted(number, self._path, self._executor_name)
+        # What was read of the other history.
+        self._read = None
+        for name in ("deployment", "_domain"):
+            self.__dict__.pop(name, None)
+        self._mended.append(
+            f"{self._path or 'chain in memory'}: its blocks {number}..{held - 1} are not those of the journal; "
+            "set aside (*.damaged-*) and made again"
+        )
 
     def export(self, path: Path) -> None:
         """Write the chain canonically: the same chain gives the same bytes. `ExportedLedger` reads it."""

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,6 +34,39 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: object) -> None:
     """A JSON file with sorted keys, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def copied_aside(path: Path) -> Path:
+    """Copy a damaged SQLite file and its write-ahead log beside it under the first free name `NAME.damaged-1`, `-2`, ...; returns it."""
+    aside = _free_name(path)
+    for end in ("", "-wal"):
+        part = path.with_name(path.name + end)
+        if part.exists():
+            write_bytes(aside.with_name(aside.name + end), part.read_bytes())
+    return aside
+
+
+def replace_database(path: Path, fresh: Path) -> None:
+    """Put a closed SQLite file in the place of another closed one, whose log would else be played back into it."""
+    for end in ("-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    fresh.replace(path)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a closed SQLite file and its log to the first free name `NAME.damaged-1`, `-2`, ...; returns it."""
+    aside = _free_name(path)
+    # The log first: a file without its log is older, a log without its file would be played back into the next one.
+    for end in ("-shm", "-wal", ""):
+        part = path.with_name(path.name + end)
+        if part.exists():
+            part.replace(aside.with_name(aside.name + end))
+    return aside
+
+
+def _free_name(path: Path) -> Path:
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
+    return next(name for name in names if not name.exists())
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

@@ -55,6 +55,16 @@ class RunFolder:
         return self.private / "journal.sqlite"
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that works here."""
+        return self.private / "journal.lock"
+
+    @property
+    def has_results(self) -> bool:
+        """Whether a journal was written here at some time: what comes of it is there."""
+        return self.live_chain.exists() or self.public.exists() or self.members.exists()
+
+    @property
     def live_chain(self) -> Path:
         """The chain while the run goes on."""
         return self.private / CHAIN
@@ -90,7 +100,7 @@ class RunFolder:
         if not resume:
             return [Finding(where, "an empty or new folder (or --resume to go on with this run)", "files in it")]
         # A run that was killed before its first step leaves folders and the lock, which is as good as nothing.
-        left = [p for p in self.root.rglob("*") if p.is_file() and p != self.journal.with_suffix(".lock")]
+        left = [p for p in self.root.rglob("*") if p.is_file() and p != self.lock]
         if left and not self.is_begun:
             return [Finding(where, "a run to resume (private/journal.sqlite)", "a folder without one")]
         return []

@@ -16,7 +16,7 @@ from commonwatt.benchmarks.street import DAYS, SLOTS_A_DAY, Street, write_street
 from commonwatt.core.findings import Finding
 from commonwatt.services.run import halves, trade_days
 from commonwatt.wiring.auditing import AuditRequest, audit_run
-from commonwatt.wiring.running import OpenRun, RunRequest, close_books, open_run
+from commonwatt.wiring.running import OpenRun, RunRequest, begin_run, close_books, open_run
 from commonwatt.wiring.timing import Stopwatch
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class DayTrial(Trial):
         """A run opened in a folder of its own: files read, market built, nothing traded."""
         with (
             TemporaryDirectory(prefix="commonwatt-bench-") as out,
-            open_run(RunRequest(self.folder, Path(out) / "run"), Stopwatch()) as run,
+            begin_run(RunRequest(self.folder, Path(out) / "run")) as begun,
+            open_run(begun, Stopwatch()) as run,
         ):
             yield run
 
