@@ -32,6 +32,12 @@ class Rates:
     balancing_micro_per_kwh: int
     """At which the supplier's net energy is closed against the wholesale account."""
 
+    @property
+    def charges_micro_per_kwh(self) -> int:
+        """The most that fees and taxes come to on a kWh, whoever it comes from."""
+        grid = self.grid_fee_micro_per_kwh + self.tax_micro_per_kwh
+        return max(grid, self.local_fee_micro_per_kwh + self.local_tax_micro_per_kwh)
+
     def to_line(self) -> tuple[int, ...]:
         """The rates in declared order, for storage."""
         return tuple(int(getattr(self, f.name)) for f in fields(self))

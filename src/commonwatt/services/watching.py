@@ -13,7 +13,7 @@ from commonwatt.services.ports import Batch
 GIVER, TAKER = 0, 1
 """The sides of a line: who gives the energy (or receives the amount), and the other."""
 
-PEER, SUPPLY, CHARGE = range(3)
+PEER, SUPPLY, CHARGE, PENALTY = range(4)
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Evidence:
     """What a member knows of one slot without asking anybody."""
 
     rates: Rates
-    charge_most_micro_per_kwh: int
-    """Fees, taxes and penalties together, per kWh of the member's energy (`LedgerTerms.fee_most_micro_per_kwh`)."""
+    penalty_most_micro_per_kwh: int
+    """Per kWh that the member ordered or took."""
     wish: Wish | None
     registers: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Revision -> import and export of the meter's own packet, Wh; no entry where the meter was silent."""
@@ -66,7 +66,7 @@ def doubts(member: int, batches: Sequence[Batch], evidence: Evidence) -> list[Do
     return [
         *_peer_doubts(mine, evidence),
         *_price_doubts(mine, evidence.rates),
-        *_charge_doubts(mine, evidence.charge_most_micro_per_kwh),
+        *_charge_doubts(mine, evidence),
         *_position_doubts(mine, evidence),
     ]
 
@@ -92,8 +92,9 @@ class _Mine:
         counterparty = np.where(gives, own.other, own.who)
         is_peer = (counterparty >= FIRST_MEMBER) | (counterparty == Account.POOL)
         energetic = rows < batch.energy_lines
-        kind = np.where(counterparty == Account.SUPPLIER, SUPPLY, CHARGE)
-        kind = np.where(energetic, np.where(is_peer, PEER, kind), CHARGE)
+        charge = np.where(counterparty == Account.REWARDS, PENALTY, CHARGE)
+        supply = np.where(counterparty == Account.SUPPLIER, SUPPLY, charge)
+        kind = np.where(energetic, np.where(is_peer, PEER, supply), charge)
         amount = np.where(energetic, own.energy_wh * own.price_micro_per_kwh, own.amount_nano)
         received = np.where(gives, amount, -amount)
         return cls(batch, rows, gives, kind, own.energy_wh, own.price_micro_per_kwh, received)
@@ -103,8 +104,7 @@ class _Mine:
 
     def net_wh(self) -> int:
         """Energy given less energy taken on lines with peers and the supplier."""
-        counts = self.kind != CHARGE
-        return int(np.where(self.gives, self.energy_wh, -self.energy_wh)[counts].sum())
+        return int(np.where(self.gives, self.energy_wh, -self.energy_wh)[self.kind <= SUPPLY].sum())
 
 
 def _peer_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
@@ -149,16 +149,22 @@ def _price_doubts(mine: Sequence[_Mine], rates: Rates) -> Iterator[Doubt]:
                 yield own.doubt(row, f"a price of the tariff ({listed} micro/kWh)", str(int(own.price[row])))
 
 
-def _charge_doubts(mine: Sequence[_Mine], most_micro_per_kwh: int) -> Iterator[Doubt]:
-    """Where the money paid on lines that are no energy exceeds what the energy so far can cost in fees, taxes and penalties."""
-    paid_nano = most_nano = 0
+def _charge_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
+    """Where fees and taxes exceed what the energy so far can cost, or penalties what was ordered and taken."""
+    energy_wh, ordered_wh = 0, evidence.wish.energy_wh if evidence.wish else 0
+    paid_nano = {CHARGE: 0, PENALTY: 0}
     for own in mine:
-        charges = own.kind == CHARGE
-        most_nano += most_micro_per_kwh * int(own.energy_wh[~charges].sum())
-        for row in np.flatnonzero(charges & (own.received_nano < 0)).tolist():
-            paid_nano -= int(own.received_nano[row])
-            if paid_nano > most_nano:
-                yield own.doubt(row, f"at most {most_nano} nano of fees, taxes and penalties", f"{paid_nano} nano")
+        energy_wh += int(own.energy_wh[own.kind <= SUPPLY].sum())
+        most_nano = {
+            CHARGE: evidence.rates.charges_micro_per_kwh * energy_wh,
+            PENALTY: evidence.penalty_most_micro_per_kwh * (energy_wh + ordered_wh),
+        }
+        for row in np.flatnonzero((own.kind >= CHARGE) & (own.received_nano < 0)).tolist():
+            kind = int(own.kind[row])
+            paid_nano[kind] -= int(own.received_nano[row])
+            if paid_nano[kind] > most_nano[kind]:
+                name = "fees and taxes" if kind == CHARGE else "penalties"
+                yield own.doubt(row, f"at most {most_nano[kind]} nano of {name}", f"{paid_nano[kind]} nano")
 
 
 def _position_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:

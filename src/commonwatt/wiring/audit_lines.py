@@ -57,7 +57,7 @@ def member_lines(audited: Audited, member: str, directory: Path) -> list[str]:
         InvalidInput: no such member.
 
     """
-    pseudonym = _pseudonym(audited.public, member, directory)
+    pseudonym = pseudonym_of(audited.public, member, directory)
     rows = _rows(audited.public, "statements", "member", pseudonym)
     number = FIRST_MEMBER + audited.public.pseudonyms.index(pseudonym)
     balances, deposits = audited.ledger.balances(audited.final_s), audited.ledger.deposits()
@@ -75,7 +75,8 @@ def member_lines(audited: Audited, member: str, directory: Path) -> list[str]:
     return lines
 
 
-def _pseudonym(tables: PublicTables, member: str, directory: Path) -> str:
+def pseudonym_of(tables: PublicTables, member: str, directory: Path) -> str:
+    """The pseudonym of a member that is named by it or, where the run's private/ is there, by id; InvalidInput for nobody."""
     if member in tables.pseudonyms:
         return member
     known: dict[str, str] = {}

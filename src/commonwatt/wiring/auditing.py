@@ -54,7 +54,7 @@ def audit_run(request: AuditRequest) -> AuditResult:
         InvalidInput: the folder is no run, or holds no such slot, trade or member.
 
     """
-    public = _public_folder(request.directory)
+    public = public_folder(request.directory)
     lines: list[str] = []
     try:
         manifest = read_manifest(public)
@@ -158,7 +158,7 @@ def _nearest(name: str, known: list[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else " (it has none)"
 
 
-def _public_folder(directory: Path) -> Path:
+def public_folder(directory: Path) -> Path:
     """The public folder of a run, whole, damaged or alone.
 
     Raises:

@@ -19,9 +19,9 @@ A, B = FIRST_MEMBER, FIRST_MEMBER + 1
 PRICE = 140_000
 FEES = RATES.local_fee_micro_per_kwh + RATES.local_tax_micro_per_kwh
 RETAIL, FEED_IN = RATES.retail_micro_per_kwh, RATES.feed_in_micro_per_kwh
-MOST = RATES.grid_fee_micro_per_kwh + RATES.tax_micro_per_kwh + FEES
-SELLS = Evidence(RATES, MOST, Wish(True, 700, PRICE), {0: (0, 1000)})
-BUYS = Evidence(RATES, MOST, Wish(False, 700, PRICE + FEES), {0: (900, 0)})
+MOST = RATES.charges_micro_per_kwh
+SELLS = Evidence(RATES, 0, Wish(True, 700, PRICE), {0: (0, 1000)})
+BUYS = Evidence(RATES, 0, Wish(False, 700, PRICE + FEES), {0: (900, 0)})
 
 
 def batch(*postings: Postings, revision: int = 0) -> Batch:
@@ -106,10 +106,17 @@ def test_a_price_outside_the_tariff_is_doubted() -> None:
 
 def test_charges_beyond_what_the_energy_can_cost_are_doubted() -> None:
     most = 900 * MOST
-    fair = batch(trade(Account.SUPPLIER, B, 900, RETAIL), payment(B, Account.REWARDS, most))
+    fair = batch(trade(Account.SUPPLIER, B, 900, RETAIL), payment(B, Account.STATE, most))
     assert doubts(BOB, [fair], BUYS) == []
-    unfair = batch(trade(Account.SUPPLIER, B, 900, RETAIL), payment(B, Account.REWARDS, most + 1))
+    unfair = batch(trade(Account.SUPPLIER, B, 900, RETAIL), payment(B, Account.STATE, most + 1))
     assert lines(doubts(BOB, [unfair], BUYS)) == [(1, TAKER)]
+
+
+def test_a_penalty_is_allowed_on_what_was_ordered_and_taken() -> None:
+    evidence = replace(BUYS, penalty_most_micro_per_kwh=10)
+    for paid, wrong in ((1600 * 10, []), (1600 * 10 + 1, [(1, TAKER)])):
+        fined = batch(trade(Account.SUPPLIER, B, 900, RETAIL), payment(B, Account.REWARDS, paid))
+        assert lines(doubts(BOB, [fined], evidence)) == wrong
 
 
 def test_corrections_are_held_against_the_newest_reading_with_all_before_them() -> None:

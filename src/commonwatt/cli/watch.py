@@ -1,0 +1,37 @@
+"""`commonwatt watch`: hold what was settled against what members know."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commonwatt.cli.endings import VERIFICATION_FAILED, example
+
+EXAMPLE = example("commonwatt watch out/demo")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(short_help="Hold what was settled against what members know.", epilog=EXAMPLE)(watch)
+
+
+def watch(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, or only its public/ folder.")],
+    member: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Watch for one member, by pseudonym or, where private/ is there, by id."),
+    ] = None,
+    slot: Annotated[int | None, typer.Option(metavar="SLOT", help="Look at one slot only, by its number.")] = None,
+) -> None:
+    """Hold every line that was settled against what its member knows: the order it gave, its own meter, the tariff.
+
+    These are the rules by which the contracts take an answer, so each line that is listed is one whose batch falls when somebody
+    demands what stands behind it.
+    """
+    from commonwatt.wiring.watching import WatchRequest, watch_run
+
+    result = watch_run(WatchRequest(directory, member, slot))
+    for line in result.lines:
+        typer.echo(line)
+    if result.doubts:
+        raise typer.Exit(VERIFICATION_FAILED)
