@@ -17,21 +17,25 @@ What a command is about goes to standard output; progress, notes and faults go t
 
 def page() -> str:
     """The page, as Markdown."""
-    whole = typer.Typer()
-    whole.registered_commands = [*app.registered_commands]
-    for door in DOORS:
-        door.register(whole)
-    commands: dict[str, Any] = typer.main.get_command(whole).commands  # type: ignore[attr-defined]
+    commands = all_commands()
     lines = head("Commands", "the command line itself", TEXT)
-    lines += table(
-        ("command", "does"),
-        ((f"[`{name}`](#{name})", c.short_help or c.help.partition(".")[0] + ".") for name, c in commands.items()),
-    )
+    rows = ((f"[`{name}`](#{name})", c.short_help or c.help.partition(".")[0] + ".") for name, c in commands.items())
+    lines += table(("command", "does"), rows)
     lines += ["## Exit codes", "", *table(("code", "meaning"), ((code(k), v) for k, v in EXIT_CODES.items()))]
     lines += ["What ends with which code is on the page of [errors](errors.md).", ""]
     for name, command in commands.items():
         lines += _command(name, command)
     return text_of(lines)
+
+
+def all_commands() -> dict[str, Any]:
+    """Every command of every door by name."""
+    whole = typer.Typer()
+    whole.registered_commands = [*app.registered_commands]
+    for door in DOORS:
+        door.register(whole)
+    commands: dict[str, Any] = typer.main.get_command(whole).commands  # type: ignore[attr-defined]
+    return commands
 
 
 def _command(name: str, command: Any) -> list[str]:
