@@ -27,12 +27,22 @@ def check(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override a setting; may be given again."),
     ] = None,
+    data: Annotated[
+        bool,
+        typer.Option(
+            "--data", help="Look through the data for what can be doubted: gaps, clocks, spikes, PV at night."
+        ),
+    ] = False,
+    doubts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every doubt to a .csv or .json file; implies --data."),
+    ] = None,
 ) -> None:
     """Check settings, members and data of a community: everything that is wrong at once, or, where nothing is, what it holds.
 
-    Nothing is written.
+    Nothing is written but the file of --doubts.
     """
     from commonwatt.wiring.checking import check_lines
 
-    for line in check_lines(file, preset, tuple(set_ or ())):
+    for line in check_lines(file, preset, tuple(set_ or ()), data=data, doubts=doubts):
         typer.echo(line)

@@ -60,6 +60,8 @@ class ProfileFeed:
     """By the slot in which they become known."""
     hashes: Mapping[str, str] = field(default_factory=dict)
     noted: tuple[str, ...] = ()
+    is_net: bool = False
+    """Whether load and PV are what a net meter imported and exported."""
 
     def slots(self) -> range:
         """The slots for which there are data."""
@@ -244,9 +246,9 @@ def _built(
             *notices,
             f"{file.name}: {both} readings import and export in one slot and count with the difference",
         ]
-    return ProfileFeed(
-        span.start, load_wh, pv_wh, measured, late, hashes, (*_gap_notices(file, measured, ids, grid), *notices)
-    )
+    noted = (*_gap_notices(file, measured, ids, grid), *notices)
+    is_net = energy_columns(list(file.columns)) == NET
+    return ProfileFeed(span.start, load_wh, pv_wh, measured, late, hashes, noted, is_net)
 
 
 def _gap_notices(file: DataFile, measured: Flags, ids: tuple[str, ...], grid: SlotGrid) -> list[str]:

@@ -1,0 +1,101 @@
+"""Doubts about a community's data: looked for, summed up, and held against what its list of members admits."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from commonwatt.adapters.feeds.doubts import Doubt, doubt_lines, doubt_rows, doubtful_members
+from commonwatt.adapters.feeds.quality import Series, doubts_of
+from commonwatt.adapters.importing.profiles import Profiles
+from commonwatt.adapters.importing.writing import doubts_table
+from commonwatt.adapters.store.files import write_csv, write_json
+from commonwatt.core.errors import require
+from commonwatt.core.findings import Finding
+from commonwatt.core.units import SECONDS_PER_HOUR
+from commonwatt.services.reporting.words import several
+from commonwatt.settings.checking import OpenCommunity
+
+_DOUBTFUL: Final = "doubtful"
+
+
+def community_doubts(community: OpenCommunity) -> list[Doubt]:
+    """Every doubt about the data of a community without faults."""
+    settings, feed = community.settings, community.feed
+    members = settings.members
+    return doubts_of(
+        Series(
+            [member.id for member in members],
+            feed.first_slot,
+            settings.community.slot_s,
+            feed.load_wh,
+            feed.pv_wh,
+            feed.is_measured,
+            [member.pv_w for member in members],
+            _ahead_h(settings.zone, feed.first_slot * settings.community.slot_s),
+            feed.is_net,
+        )
+    )
+
+
+def profile_doubts(profiles: Profiles, zone: str, is_net: bool) -> list[Doubt]:
+    """Every doubt about imported profiles; the size of a home's PV is not known but by its best slot."""
+    best_w = (profiles.second_wh.max(axis=0) * SECONDS_PER_HOUR // profiles.slot_s).tolist()
+    ahead_h = _ahead_h(ZoneInfo(zone), profiles.first_slot * profiles.slot_s) if zone else 0.0
+    series = Series(
+        profiles.homes,
+        profiles.first_slot,
+        profiles.slot_s,
+        profiles.first_wh,
+        profiles.second_wh,
+        profiles.known,
+        best_w,
+        ahead_h,
+        is_net,
+    )
+    # Without a zone nobody can say when noon is.
+    return [doubt for doubt in doubts_of(series) if zone or doubt.kind != "zone"]
+
+
+def data_lines(community: OpenCommunity, doubts: Sequence[Doubt], written: Path | None) -> list[str]:
+    """The doubts in words, and which homes are grave: marked as doubtful in the list of members, or not."""
+    if not doubts:
+        return ["No doubts about the data."]
+    lines = [f"{several(len(doubts), 'doubt')} about the data" + (f", all in {written}:" if written else ":")]
+    lines += [f"    {line}" for line in doubt_lines(doubts)]
+    marked = {member.id for member in community.settings.members if member.origin == _DOUBTFUL}
+    grave = doubtful_members(doubts)
+    if known := sorted(marked & set(grave)):
+        lines.append(f"Marked doubtful in the list of members, and so they are: {', '.join(known)}.")
+    if more := sorted(set(grave) - marked):
+        why = "; ".join(f"{member} ({', '.join(grave[member])})" for member in more)
+        lines.append(f"Not marked: {why}. With origin = doubtful in the list of members the report says so.")
+    if others := sorted(marked - set(grave)):
+        lines.append(f"Marked doubtful without a grave doubt found here: {', '.join(others)}.")
+    return lines
+
+
+def write_doubts(path: Path, doubts: Sequence[Doubt]) -> None:
+    """All doubts as JSON or CSV, by the file's ending.
+
+    Raises:
+        InvalidInput: another ending, or a place that cannot be written.
+
+    """
+    if path.suffix not in (".csv", ".json"):
+        require([Finding(f"--doubts {path}", "a name that ends with .csv or .json", repr(path.suffix))])
+    try:
+        if path.suffix == ".json":
+            write_json(path, doubt_rows(doubts))
+        else:
+            write_csv(path, doubts_table(doubts))
+    except OSError as error:
+        require([Finding(f"--doubts {path}", "a file that can be written", (error.strerror or str(error)).lower())])
+
+
+def _ahead_h(zone: ZoneInfo, instant_s: int) -> float:
+    offset = dt.datetime.fromtimestamp(instant_s, zone).utcoffset()
+    return offset.total_seconds() / SECONDS_PER_HOUR if offset is not None else 0.0
