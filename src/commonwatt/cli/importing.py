@@ -6,24 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commonwatt.cli.endings import program_name
+from commonwatt.cli.endings import example, program_name
 
 if TYPE_CHECKING:
     from commonwatt.adapters.importing.guessing import Question
 
-EXAMPLE = """Examples:
-
-    commonwatt import meters.csv --into mine
-
-    commonwatt import austin.csv --into mine --layout pecan_street
-
-    commonwatt import meters.csv --into mine --map time=Datum --map import=Bezug --map unit=kWh --map zone=Europe/Zurich
-"""
+EXAMPLE = example("commonwatt import meters.csv --into mine --map zone=Europe/Zurich")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("import", epilog=EXAMPLE)(import_files)
+    app.command("import", short_help="Read meter data in other layouts into a community.", epilog=EXAMPLE)(import_files)
 
 
 def import_files(
