@@ -25,6 +25,7 @@ from commonwatt.crypto.signatures import Signer
 from commonwatt.metering import enrolment_digest, packet_hash, packet_leaves, packets_digest
 from commonwatt.services.audit import Audited
 from commonwatt.services.audit.chain import _calls
+from commonwatt.services.instructing import order_digests
 from commonwatt.services.ports import Call, OpenCall, SettleCall
 from commonwatt.settlement import correction
 from commonwatt.venues import book_root, commitments
@@ -46,6 +47,7 @@ FAILURES = "failed slots and cut trades had a reason"
 REFUSALS = "refused orders could not be paid"
 PLAIN_FILES = "files say one thing, in one way"
 LEDGER_KIND = "the ledger is of the kind that the settings say"
+INSTRUCTIONS = "orders lie within what their members' wallets signed"
 ENROLMENTS = "gateways were enrolled by the meters"
 PACKETS = "meter packets: hash, signature, no replay"
 
@@ -339,6 +341,67 @@ def _swapped_packets(cheat: Cheat, slot: int) -> None:
     cheat.resettle(slot)
 
 
+def _beyond_the_instruction(cheat: Cheat, slot: int) -> None:
+    """A member orders more than its connection carries, and all that follows fits."""
+    order = cheat.rows("orders", slot=slot, reason="filled")[0]
+    most = cheat.rows("instructions", instruction_id=order["instruction"])[0]["energy_wh"]
+    cheat.rewrite("orders", lambda r: {**r, "energy_wh": most + 1} if r == order else r)
+    _reclear(cheat, slot)
+
+
+def _worse_than_the_instruction(cheat: Cheat, slot: int) -> None:
+    """A buyer's limit is higher than the buyer ever signed."""
+    order = cheat.rows("orders", slot=slot, side="buy", reason="filled")[0]
+    cheat.rewrite("orders", lambda r: {**r, "limit_micro_per_kwh": r["limit_micro_per_kwh"] + 1} if r == order else r)
+    _reclear(cheat, slot)
+
+
+def _forged_instruction(cheat: Cheat, slot: int) -> None:
+    """A better limit for the operator, signed by the operator."""
+    signed = cheat.rows("instructions", side="buy")[0]
+    other = {**signed, "limit_micro_per_kwh": signed["limit_micro_per_kwh"] + 100_000}
+    _replace_instruction(cheat, signed, other, Signer(cheat.keys.operator_key()).sign)
+
+
+def _replace_instruction(
+    cheat: Cheat, signed: dict[str, Any], other: dict[str, Any], sign: Callable[[bytes], bytes]
+) -> None:
+    cheat.rewrite("instructions", lambda r: other if r == signed else r)
+    row = cheat.tables["instructions"].to_pylist().index(other)
+    cheat.ledger.found(cheat.terms, cheat.rules.slots.start_s(cheat.slots.start) - cheat.rules.slots.slot_s)
+    digest = order_digests(cheat.ledger.order_domain(), cheat.public.instructions.take(np.array([row])))[0]
+    cheat.rewrite("instructions", lambda r: {**r, "signature": "0x" + sign(digest).hex()} if r == other else r)
+
+
+def _anothers_instruction(cheat: Cheat, slot: int) -> None:
+    """An order stands under what another member signed."""
+    order = cheat.rows("orders", slot=slot, side="buy")[0]
+    other = next(r for r in cheat.rows("instructions", side="buy") if r["member"] != order["member"])
+    cheat.rewrite("orders", lambda r: {**r, "instruction": other["instruction_id"]} if r == order else r)
+
+
+def _expired_instruction(cheat: Cheat, slot: int) -> None:
+    """The member's own signature, but for slots that are over."""
+    order = cheat.rows("orders", slot=slot, side="buy")[0]
+    signed = cheat.rows("instructions", instruction_id=order["instruction"])[0]
+    ids = {cheat.keys.pseudonym(name): name for name in MEMBERS}
+    _replace_instruction(
+        cheat,
+        signed,
+        {**signed, "last_slot": slot - 1},
+        lambda digest: cheat.keys.sign_wallet(ids[signed["member"]], digest),
+    )
+
+
+def _refused_as_unsigned(cheat: Cheat, slot: int) -> None:
+    """An order that lies within what was signed is refused as if it did not."""
+    order = cheat.rows("orders", slot=slot, side="buy", reason="filled")[0]
+    _forget_order(cheat, slot, order["sequence"])
+    last = len(cheat.rows("orders", slot=slot))
+    refused = {**order, "sequence": last, "order_id": f"{slot}-o{last}", "nonce": None, "filled_wh": 0}
+    cheat.add("orders", {**refused, "reason": "instruction"})
+
+
 def _left_out_member(cheat: Cheat, slot: int) -> None:
     """A friend's consumption of a slot is nowhere."""
     name = cheat.public.pseudonyms[-1]
@@ -482,6 +545,12 @@ TABLE_CHEATS = [
     (_substituted_although_measured, COVERAGE),
     (_corrected_without_a_packet, COVERAGE),
     (_replayed_packet, PACKETS),
+    (_beyond_the_instruction, INSTRUCTIONS),
+    (_worse_than_the_instruction, INSTRUCTIONS),
+    (_forged_instruction, INSTRUCTIONS),
+    (_anothers_instruction, INSTRUCTIONS),
+    (_expired_instruction, INSTRUCTIONS),
+    (_refused_as_unsigned, REFUSALS),
     (_changed_reading, PACKETS),
     (_signed_by_a_stranger, PACKETS),
     (_enrolled_by_a_stranger, ENROLMENTS),

@@ -139,7 +139,7 @@ class Cheat:
 
     def packets(self, slot: int, readings: Readings) -> Readings:
         """Readings signed by the meters, whose keys a run's operator has."""
-        return METERINGS.make("plain").read(slot, readings, self.keys, self.rules.community, self.rules.signing)
+        return METERINGS.make("plain").read(slot, readings, self.keys, self.rules.community, self.rules.packet_signing)
 
     # --- publishing
 

@@ -30,7 +30,7 @@ from commonwatt.services.halves import Half
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading, Ledger, LedgerMember, LedgerTerms, Metered
 from commonwatt.services.public import PublicTables
-from commonwatt.services.rules import EX_POST, Rules
+from commonwatt.services.rules import EX_POST, STANDING, Rules
 from commonwatt.services.run import final_s, halves, trade_days
 from commonwatt.services.schemas import PUBLIC
 from commonwatt.services.tables import TableBuilder
@@ -132,7 +132,8 @@ def rules(timing: str = EX_POST, **changes: Any) -> Rules:
         window_slots=WINDOW,
         clearing=CLEARINGS.make("uniform_price" if timing == EX_POST else "two_round_double_auction"),
         metering=METERINGS.make("plain"),
-        signing=METER,
+        packet_signing=METER,
+        order_signing=STANDING,
         pricing=PRICINGS.make("midpoint"),
         settlement=SETTLEMENTS.make("scheduled", rewards_fee_share=0.2),
         venue=VENUES.make("sealed_batch"),
@@ -249,6 +250,6 @@ def eventful(timing: str, chain: str = "memory") -> Ran:
     feed.tell(1, 0, 4, 900)
     given = terms({"dan": 1}, window_slots=1)
     traded = market(
-        timing, feed=feed, chain=chain, founded_on=given, design=rules(timing, window_slots=1, signing=GATEWAY)
+        timing, feed=feed, chain=chain, founded_on=given, design=rules(timing, window_slots=1, packet_signing=GATEWAY)
     )
     return run(traded, 4)

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from commonwatt.core.errors import InvalidInput, require
 from commonwatt.core.findings import Finding
 from commonwatt.core.units import Ints
-from commonwatt.crypto.secp256k1 import CURVE_ORDER, SECRET_BYTES, address_of_secret
+from commonwatt.crypto.secp256k1 import CURVE_ORDER, SECRET_BYTES
 from commonwatt.crypto.signatures import Signer
 
 FORMAT: Final = "commonwatt key file"
@@ -44,7 +44,7 @@ class KeyFile:
         self._master = master
         self._community = community.encode()
         self._meters: dict[int, Signer] = {}
-        self._wallets: dict[str, bytes] = {}
+        self._wallets: dict[str, Signer] = {}
         self._pseudonyms: dict[str, str] = {}
         self._blinding_key = self._derived(SECRET_BYTES, b"blinding", input_hash)
         self._nonce_key = self._derived(SECRET_BYTES, b"order-nonce", input_hash)
@@ -69,9 +69,11 @@ class KeyFile:
 
     def wallet(self, member_id: str) -> bytes:
         """The 20-byte address of a member's wallet."""
-        if member_id not in self._wallets:
-            self._wallets[member_id] = address_of_secret(self._signing_key(b"wallet", member_id.encode()))
-        return self._wallets[member_id]
+        return self._wallet(member_id).address
+
+    def sign_wallet(self, member_id: str, digest: bytes) -> bytes:
+        """The signature of a member's wallet over a 32-byte digest: 65 bytes r, s, v."""
+        return self._wallet(member_id).sign(digest)
 
     def meter_address(self, member: int) -> bytes:
         """The 20-byte address of the meter key of a member index."""
@@ -101,6 +103,15 @@ class KeyFile:
         """32-byte blindings of sealed orders, one after the other; each serves one value only."""
         pairs = zip(members.tolist(), values, strict=True)
         return b"".join(_for_value(self._nonce_key, b"order", slot, member, value) for member, value in pairs)
+
+    def order_salt(self, slot: int, member: int, value: bytes) -> bytes:
+        """32 bytes that tell a signed order or instruction from every other; public once it is signed."""
+        return _for_value(self._nonce_key, b"salt", slot, member, value)
+
+    def _wallet(self, member_id: str) -> Signer:
+        if member_id not in self._wallets:
+            self._wallets[member_id] = Signer(self._signing_key(b"wallet", member_id.encode()))
+        return self._wallets[member_id]
 
     @cached_property
     def _gateway(self) -> Signer:

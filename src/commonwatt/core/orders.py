@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
 from commonwatt.core.columns import Columns
 from commonwatt.core.findings import Finding
-from commonwatt.core.units import ENERGY_LIMIT_WH, PRICE_LIMIT_MICRO_PER_KWH, Flags, Ints
+from commonwatt.core.units import ENERGY_LIMIT_WH, PRICE_LIMIT_MICRO_PER_KWH, Bytes2D, Flags, Ints
 
 
 class Source(IntEnum):
@@ -57,6 +57,49 @@ class OrderBook(Columns):
         "source": ("int8", 0),
         "preference": ("int8", 0),
     }
+
+
+SETTLE_NET: Final = 0
+"""Settlement path: within a batch of net positions."""
+SETTLE_TRADES: Final = 1
+"""Settlement path: trade by trade, each order checked on chain."""
+
+
+@dataclass(frozen=True)
+class Instructions(Columns):
+    """What members signed (EIP-712 `Order` of the market): each row allows orders of a member in every slot from its first to its last."""
+
+    member: Ints
+    """Dense index of the member."""
+    is_sell: Flags
+    energy_wh: Ints
+    """The most in any one slot."""
+    limit_micro_per_kwh: Ints
+    """Worst acceptable price; for a buyer all-in."""
+    first_slot: Ints
+    last_slot: Ints
+    """Inclusive."""
+    path: Ints
+    """`SETTLE_NET` or `SETTLE_TRADES`."""
+    salt: Bytes2D
+    """32 bytes that tell one instruction from the next."""
+    signature: Bytes2D
+    """Of the member's wallet, 65 bytes (r, s, v)."""
+
+    dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {
+        "is_sell": ("bool", 0),
+        "salt": ("uint8", 32),
+        "signature": ("uint8", 65),
+    }
+
+    def covers(self, book: OrderBook, slot: int) -> Flags:
+        """For each row whether it allows the order of the same row, in `slot`, to be settled in a batch."""
+        price = book.limit_micro_per_kwh
+        is_no_worse = np.where(self.is_sell, price >= self.limit_micro_per_kwh, price <= self.limit_micro_per_kwh)
+        is_theirs = (self.member == book.member) & (self.is_sell == book.is_sell) & (self.path == SETTLE_NET)
+        is_valid = (self.first_slot <= slot) & (slot <= self.last_slot)
+        covered: Flags = is_theirs & is_valid & (book.energy_wh <= self.energy_wh) & is_no_worse
+        return covered
 
 
 def order_ids(slot: int, count: int) -> list[str]:

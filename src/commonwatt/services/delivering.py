@@ -54,7 +54,7 @@ def meter(market: Market, state: State, slot: int, flows: Flows) -> Readings:
 def verified(market: Market, slot: int, raw: Readings, last_counter: Ints) -> Readings:
     """Raw registers as packets of their meters, checked as an auditor would check them."""
     rules = market.rules
-    readings = rules.metering.read(slot, raw, market.keys, rules.community, rules.signing)
+    readings = rules.metering.read(slot, raw, market.keys, rules.community, rules.packet_signing)
     findings = rules.metering.findings(slot, readings, market.packet_signers, last_counter, rules.community)
     if findings:
         raise VerificationFailed("; ".join(str(f) for f in findings))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from commonwatt.assets import Flows
-from commonwatt.core.orders import OrderBook
+from commonwatt.core.orders import Instructions, OrderBook
 from commonwatt.core.records import (
     Agreement,
     AssetState,
@@ -34,6 +34,10 @@ class Trading:
     """How many rows were accepted; they alone are under `book_root`, the refused ones are under `order_root` too."""
     nonces: Bytes2D
     """Blinding of each accepted order's commitment, 32 bytes."""
+    instruction: Ints
+    """For each order the row of what its member signed: in the run's standing instructions, or in `signed`."""
+    signed: Instructions
+    """What members signed at this slot: every standing instruction at a run's first one, or one an order."""
     agreement: Agreement
     book_root: bytes
     order_root: bytes

@@ -81,7 +81,7 @@ class Market:
     @cached_property
     def enrolments(self) -> tuple[Enrolment, ...]:
         """The gateway that each meter enrolled, by member index; none where meters sign for themselves."""
-        if self.rules.signing != GATEWAY:
+        if self.rules.packet_signing != GATEWAY:
             return ()
         gateway = self.keys.gateway_address()
         digest = enrolment_digest(self.rules.community, gateway)
@@ -91,6 +91,11 @@ class Market:
     def packet_signers(self) -> tuple[tuple[bytes, ...], ...]:
         """By member index the addresses that may sign its packets: its meter's, then its gateway's."""
         return packet_signers(self.meter_addresses, self.enrolments)
+
+    @cached_property
+    def order_domain(self) -> bytes:
+        """The domain under which members sign orders; the ledger must be founded."""
+        return self.ledger.order_domain()
 
     @cached_property
     def exposure_nano(self) -> int:

@@ -238,6 +238,10 @@ class LedgerReader(Protocol):
         """Number and hash of the newest block, operator and code hashes."""
         ...
 
+    def order_domain(self) -> bytes:
+        """The 32-byte EIP-712 domain of the market, under which members sign orders."""
+        ...
+
     def content_hash(self, call: Call) -> bytes:
         """The hash under which this call is known to the ledger: equal contents, equal hashes."""
         ...
@@ -385,6 +389,14 @@ class Keyring(MeterKeys, Protocol):
 
     def wallet(self, member_id: str) -> bytes:
         """The 20-byte address of a member's wallet."""
+        ...
+
+    def sign_wallet(self, member_id: str, digest: bytes) -> bytes:
+        """The signature of a member's wallet over a 32-byte digest: 65 bytes r, s, v."""
+        ...
+
+    def order_salt(self, slot: int, member: int, value: bytes) -> bytes:
+        """32 bytes that tell a signed order or instruction from every other."""
         ...
 
     def meter_address(self, member: int) -> bytes:

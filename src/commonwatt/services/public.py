@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from commonwatt.core.accounts import Postings, account_names, kind_names
-from commonwatt.core.orders import OrderBook, Preference, Source
+from commonwatt.core.orders import Instructions, OrderBook, Preference, Source
 from commonwatt.core.records import Agreement, Leg, Legs, Quality, Readings, Reason, Trades
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.services.enrolment import Enrolment
@@ -43,6 +43,32 @@ class PublicTables:
         )
 
     @cached_property
+    def wallets(self) -> tuple[bytes, ...]:
+        """The wallet of each member."""
+        return tuple(bytes.fromhex(wallet[2:]) for wallet in self.tables["members"]["wallet"].to_pylist())
+
+    @cached_property
+    def instructions(self) -> Instructions:
+        """What members signed, in the order of the file; whether it holds is the audit's question."""
+        table = self.tables["instructions"]
+        return Instructions(
+            member=self._members(table["member"]),
+            is_sell=np.array(table["side"].to_pylist(), dtype=object) == "sell",
+            energy_wh=_ints(table, "energy_wh"),
+            limit_micro_per_kwh=_ints(table, "limit_micro_per_kwh"),
+            first_slot=_ints(table, "first_slot"),
+            last_slot=_ints(table, "last_slot"),
+            path=_ints(table, "path"),
+            salt=_bytes(table["salt"].to_pylist(), 32),
+            signature=_bytes(table["signature"].to_pylist(), 65),
+        )
+
+    def instructed(self, slot: int) -> Ints:
+        """For each order of a slot, in sequence order, the row of the instruction it names; -1 where there is none of that name."""
+        self.orders(slot)
+        return self._instructed[slot]
+
+    @cached_property
     def slots(self) -> list[int]:
         """Every slot that any table names, ascending; a slot that only one of them names is a finding of some check."""
         tables = ("orders", "trades", "readings", "statements", "postings")
@@ -71,6 +97,7 @@ class PublicTables:
             source=_codes(rows["source"], [s.name.lower() for s in Source]),
             preference=_codes(rows["preference"], [p.name.lower() for p in Preference]),
         )
+        self._instructed[slot] = _ints(rows, "instruction_row")
         nonces = [text for text in rows["nonce"].to_pylist() if text is not None]
         return book, len(nonces), _bytes(nonces, 32), _codes(rows["reason"], [r.name.lower() for r in Reason])
 
@@ -142,9 +169,20 @@ class PublicTables:
         return {}
 
     @cached_property
+    def _instructed(self) -> dict[int, Ints]:
+        return {}
+
+    @cached_property
+    def _linked(self) -> dict[str, pa.Table]:
+        """The tables, orders with the row of the instruction that they name: looked up once for all slots."""
+        names = self.tables["instructions"]["instruction_id"].combine_chunks()
+        found = pc.fill_null(pc.index_in(self.tables["orders"]["instruction"], value_set=names), -1)
+        return {**self.tables, "orders": self.tables["orders"].append_column("instruction_row", found.cast(pa.int64()))}
+
+    @cached_property
     def _bounds(self) -> dict[str, tuple[pa.Table, Ints]]:
         bounds = {}
-        for name, table in self.tables.items():
+        for name, table in self._linked.items():
             if "slot" in table.column_names:
                 ordered = table.take(pa.array(np.argsort(_ints(table, "slot"), kind="stable")))
                 bounds[name] = (ordered, _ints(ordered, "slot"))

@@ -19,6 +19,11 @@ from commonwatt.venues import Venue
 EX_POST = "ex_post"
 EX_ANTE = "ex_ante"
 
+STANDING = "standing"
+"""Each member signs once a side for a whole run."""
+EVERY_ORDER = "order"
+"""Each order is signed by itself."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -34,8 +39,10 @@ class Rules:
     window_slots: int
     clearing: Clearing
     metering: Metering
-    signing: str
+    packet_signing: str
     """Who signs packets: `meter` or `gateway`."""
+    order_signing: str
+    """What members sign: `standing` instructions, or every `order`."""
     pricing: Pricing
     settlement: Settlement
     venue: Venue

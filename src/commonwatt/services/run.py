@@ -72,10 +72,10 @@ def trade_days(
         VerificationFailed: the books do not balance or the ledger disagrees; resumable.
 
     """
-    state = State.first(market, slots)
     due = list(schedule(market, slots))
     progress = Progress(total=len(due))
     market.ledger.found(market.terms, market.rules.slots.start_s(slots.start) - market.rules.slots.slot_s)
+    state = State.first(market, slots)
     _fold_journal(market, journal, state, due, progress)
     progress.mended = market.ledger.caught_up()
     tick(progress)

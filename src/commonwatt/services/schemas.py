@@ -5,9 +5,10 @@ from typing import Final
 
 import pyarrow as pa
 
-PUBLIC = ("members", "enrolments", "orders", "trades", "readings", "statements", "postings", "receipts")
+PUBLIC = ("members", "enrolments", "instructions", "orders", "trades", "readings", "statements", "postings", "receipts")
 """What an auditor gets."""
 
+<<<<<<< HEAD
 _TEXT, _FLAG, _WHOLE = pa.string(), pa.bool_(), pa.int64()
 Column = tuple[pa.DataType, str]
 
@@ -102,6 +103,60 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "block": (_WHOLE, "Number of its block."),
         "status": (_WHOLE, "1 accepted, 0 reverted."),
     },
+=======
+_TEXT = frozenset(
+    [
+        "member",
+        "meter_key",
+        "gateway",
+        "wallet",
+        "role",
+        "order_id",
+        "instruction",
+        "instruction_id",
+        "salt",
+        "side",
+        "source",
+        "preference",
+        "reason",
+        "nonce",
+        "trade_id",
+        "seller",
+        "buyer",
+        "sell_order",
+        "buy_order",
+        "quality",
+        "packet_hash",
+        "opening",
+        "signature",
+        "leg",
+        "debit",
+        "credit",
+        "kind",
+        "content_hash",
+        "transaction",
+        "verdict",
+        "account",
+    ]
+)
+_FLAGS = frozenset({"failed"})
+
+_COLUMNS = {
+    "members": "member meter_key wallet role connection_w",
+    "enrolments": "member gateway signature",
+    "instructions": (
+        "instruction_id member side energy_wh limit_micro_per_kwh first_slot last_slot path salt signature wallet"
+    ),
+    "orders": "slot order_id member side energy_wh limit_micro_per_kwh sequence source preference filled_wh reason nonce instruction",
+    "trades": (
+        "slot trade_id seller buyer sell_order buy_order energy_wh sell_price_micro_per_kwh buy_price_micro_per_kwh "
+        "sell_amount_nano buy_amount_nano delivered_wh round"
+    ),
+    "readings": "slot member import_wh export_wh quality revision counter packet_hash opening signature",
+    "statements": "slot member revision leg energy_wh price_micro_per_kwh amount_nano",
+    "postings": "slot revision debit credit amount_nano kind energy_wh price_micro_per_kwh",
+    "receipts": "slot kind revision part parts content_hash transaction block status",
+>>>>>>> 384ab88 (Orders lie within what wallets signed: standing instructions or every order, published and audited)
     # Private: the operator's.
     "flows": {
         "slot": _SLOT,

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from commonwatt.core.accounts import Account
+from commonwatt.core.orders import Instructions
 from commonwatt.core.records import FINAL_DAYS, AssetState, History, PriceHistory, Scores, Statement
 from commonwatt.core.units import SECONDS_PER_DAY, Ints, exact_sum
 from commonwatt.services.halves import Correction, DeliveryHalf, GateHalf, Trading
+from commonwatt.services.instructing import standing_instructions
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading, Signed
 
@@ -33,6 +35,8 @@ class State:
 
     first_slot: int
     first_traded: int
+    standing: Instructions
+    """What members signed for the whole run; empty where they sign every order."""
     final_slots: int
     """How many slots back a reading may still be corrected."""
     load_wh: Ints
@@ -68,6 +72,7 @@ class State:
         state = cls(
             first_slot=first_slot,
             first_traded=slots.start,
+            standing=standing_instructions(market, slots),
             final_slots=FINAL_DAYS * SECONDS_PER_DAY // market.rules.slots.slot_s,
             load_wh=np.zeros(shape, np.int64),
             pv_wh=np.zeros(shape, np.int64),

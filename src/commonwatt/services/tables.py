@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from commonwatt.core.accounts import account_names, kind_names
-from commonwatt.core.orders import Preference, Source
+from commonwatt.core.orders import Instructions, Preference, Source
 from commonwatt.core.records import Leg, Quality, Readings, Reason, Receipt, Statement, Verdict
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.services.halves import DeliveryHalf, GateHalf, Trading
@@ -27,6 +27,8 @@ class TableBuilder:
         self._pseudonyms = np.array([market.keys.pseudonym(m.id) for m in market.members], dtype=object)
         self._parts: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
         self._trading: dict[int, Trading] = {}
+        self._wallets = np.array(["0x" + market.keys.wallet(m.id).hex() for m in market.members], dtype=object)
+        self._instruction_ids: npt.NDArray[np.object_] = np.array([], dtype=object)
 
     def add(self, half: GateHalf | DeliveryHalf) -> None:
         """One more finished half, in journal order."""
@@ -97,7 +99,25 @@ class TableBuilder:
             filled_wh=trading.agreement.trades.filled_wh(len(book)),
             reason=_names(Reason)[reason],
             nonce=[*hexes(trading.nonces), *[None] * (len(book) - accepted)],
+            instruction=self._add_instructions(trading)[trading.instruction],
         )
+
+    def _add_instructions(self, trading: Trading) -> npt.NDArray[np.object_]:
+        """Put what was signed at a slot; returns the ids of the instructions that its orders name by row."""
+        signed = trading.signed
+        if len(signed):
+            self._instruction_ids = np.array(instruction_names(signed), dtype=object)
+            self._put(
+                "instructions",
+                instruction_id=self._instruction_ids,
+                member=self._pseudonyms[signed.member],
+                side=np.where(signed.is_sell, "sell", "buy").astype(object),
+                salt=hexes(signed.salt),
+                signature=hexes(signed.signature),
+                wallet=self._wallets[signed.member],
+                **{name: getattr(signed, name) for name in _SIGNED_NUMBERS},
+            )
+        return self._instruction_ids
 
     def _add_trades(self, slot: int, trading: Trading, delivered_wh: Ints) -> None:
         trades, book = trading.agreement.trades, trading.book
@@ -191,7 +211,7 @@ class TableBuilder:
             "members",
             member=list(self._pseudonyms),
             meter_key=["0x" + address.hex() for address in self._market.meter_addresses],
-            wallet=["0x" + self._market.keys.wallet(m.id).hex() for m in members],
+            wallet=list(self._wallets),
             role=[m.role for m in members],
             connection_w=[m.connection_w for m in members],
         )
@@ -208,6 +228,14 @@ class TableBuilder:
     def _add_receipts(self, receipts: Sequence[Receipt]) -> None:
         names = [field.name for field in SCHEMAS["receipts"]]
         self._put("receipts", **{name: [getattr(r, name) for r in receipts] for name in names})
+
+
+_SIGNED_NUMBERS = ("energy_wh", "limit_micro_per_kwh", "first_slot", "last_slot", "path")
+
+
+def instruction_names(instructions: Instructions) -> list[str]:
+    """The ids of instructions that were signed together: `467376-i0`, first slot and row."""
+    return [f"{first}-i{row}" for row, first in enumerate(instructions.first_slot.tolist())]
 
 
 def order_names(slot: int, rows: Ints) -> list[str | None]:

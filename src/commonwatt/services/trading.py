@@ -9,7 +9,7 @@ from commonwatt.clearing import promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.determinism import stream
 from commonwatt.core.errors import BrokenPromise, SlotFailed, require
-from commonwatt.core.orders import OrderBook, book_findings
+from commonwatt.core.orders import Instructions, OrderBook, book_findings
 from commonwatt.core.records import (
     NOTHING_TRADED,
     Agreement,
@@ -24,6 +24,7 @@ from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.grid import GridContext
 from commonwatt.services.failing import attempted
 from commonwatt.services.halves import Trading
+from commonwatt.services.instructing import instructed, standing_rows
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Balances
 from commonwatt.services.rules import EX_POST
@@ -35,6 +36,7 @@ def trade(
     slot: int,
     net_wh: Ints,
     balances: Balances,
+    standing: Instructions,
     open_gates: Sequence[tuple[int, Trading]] = (),
     unable: str = "",
     prices: PriceHistory = NOTHING_TRADED,
@@ -42,13 +44,13 @@ def trade(
     """Bid on the members' net positions, accept what is covered, let the orders meet, ask the grid.
 
     `open_gates` are earlier slots, with what they traded, that are not settled yet: what they may cost is no longer free, and the supplier's deposit covers them
-    too. A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded. `unable` says that one
+    too. `standing` is what members signed for the whole run. A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded. `unable` says that one
     already did, before there were positions. `prices` is what the settled slots say.
     """
     wished, failed = OrderBook.empty(), unable
     if not failed:
         wished, failed = attempted(lambda: _bid(market, slot, net_wh, prices), wished)
-    refusal = _refusals(market, slot, wished, balances, open_gates)
+    refusal = _refusals(market, slot, wished, balances, open_gates, standing)
     accepted = _in_drawn_sequence(market, slot, wished.take(refusal == Reason.FILLED))
     refused = wished.take(refusal != Reason.FILLED)
     nonces = _nonces(market, slot, accepted)
@@ -57,10 +59,13 @@ def trade(
         met, failed = attempted(lambda: _met(market, slot, net_wh, accepted, nonces), None)
     session, verdict = met or (_void(slot, accepted, nonces), GridVerdict(Verdict.UNCHECKED, reason=failed))
     book = OrderBook.joined([session.book, refused.replaced(sequence=np.arange(len(accepted), len(wished)))])
+    signed, instruction = instructed(market, slot, book, standing)
     return Trading(
         book=book,
         accepted=len(session.book),
         nonces=nonces,
+        instruction=instruction,
+        signed=signed,
         agreement=Agreement(
             session.agreement.trades,
             np.concatenate([session.agreement.reason, refusal[refusal != Reason.FILLED]]),
@@ -104,9 +109,14 @@ def _bid(market: Market, slot: int, net_wh: Ints, prices: PriceHistory) -> Order
 
 
 def _refusals(
-    market: Market, slot: int, book: OrderBook, balances: Balances, open_gates: Sequence[tuple[int, Trading]]
+    market: Market,
+    slot: int,
+    book: OrderBook,
+    balances: Balances,
+    open_gates: Sequence[tuple[int, Trading]],
+    standing: Instructions,
 ) -> Ints:
-    """Per order FILLED where it is accepted, else GATE_SHUT or BALANCE."""
+    """Per order FILLED where it is accepted, else GATE_SHUT, INSTRUCTION or BALANCE."""
     free = balances.free_nano
     debt = np.minimum(free[FIRST_MEMBER:], 0)
     if int(free[Account.SUPPLIER]) + int(debt.sum()) < market.exposure_nano * (len(open_gates) + 1):
@@ -118,7 +128,11 @@ def _refusals(
         wanted += market.rules.most_cost_nano(gate, traded.book, fills_wh, len(market.members))
     in_debt = free[FIRST_MEMBER:] + balances.pending_nano[FIRST_MEMBER:] * (debt < 0) < 0
     uncovered = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
-    return np.where(uncovered[book.member], int(Reason.BALANCE), int(Reason.FILLED))
+    refusal = np.where(uncovered[book.member], int(Reason.BALANCE), int(Reason.FILLED))
+    if len(standing):
+        is_signed = standing.take(standing_rows(book)).covers(book, slot)
+        refusal = np.where(is_signed, refusal, int(Reason.INSTRUCTION))
+    return refusal
 
 
 def _in_drawn_sequence(market: Market, slot: int, book: OrderBook) -> OrderBook:

@@ -20,7 +20,7 @@ def gate(market: Market, state: State, slot: int) -> GateHalf:
     balances = market.ledger.balances(gate_s(market, slot))
     open_gates = [(half.slot, half.trading) for half in state.gates.values()]
     prices = state.prices(market.rules.slots.slot_s)
-    trading = trade(market, slot, plans.net_wh, balances, open_gates, unable, prices)
+    trading = trade(market, slot, plans.net_wh, balances, state.standing, open_gates, unable, prices)
     calls = market.ledger.sign(market_calls(slot, trading))
     return GateHalf(slot, forecasts, plans, trading, calls)
 
@@ -33,7 +33,7 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     if market.rules.timing == EX_POST:
         balances = market.ledger.balances(delivered_s(market, slot))
         prices = state.prices(market.rules.slots.slot_s)
-        trading = trade(market, slot, readings.export_wh - readings.import_wh, balances, prices=prices)
+        trading = trade(market, slot, readings.export_wh - readings.import_wh, balances, state.standing, prices=prices)
     agreed = trading or state.gates[slot].trading
     statement, failed = settle(market, state, agreed, readings, slot)
     scores, unscored = score(market, state, readings, statement)

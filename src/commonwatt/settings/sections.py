@@ -204,6 +204,10 @@ class Bidding(RoomSection):
     strategy: str = Field(
         "", description="Strategy of every member (room `bidding`); empty: what each member's own `strategy` says."
     )
+    signing: Literal["standing", "order"] = Field(
+        "standing",
+        description="What members sign: an instruction a side for the whole run, within which their agents order, or every order.",
+    )
 
 
 class Assets(RoomSection):

@@ -78,10 +78,10 @@ def _anchors(market: Market, slots: range) -> tuple[tuple[int, str], ...]:
 
 
 def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str, pa.Table]) -> None:
-    """Each member's own orders and readings, and the operator's map from names to pseudonyms."""
+    """Each member's own instructions, orders and readings, and the operator's map from names to pseudonyms."""
     names = {member.id: market.keys.pseudonym(member.id) for member in market.members}
     write_json(folder.private / PSEUDONYMS, names)
-    for table in ("orders", "readings"):
+    for table in ("instructions", "orders", "readings"):
         rows = tables[table]
         for member_id, pseudonym in names.items():
             own = rows.filter(pc.equal(rows["member"], pseudonym))

@@ -10,10 +10,11 @@ from tests.fakes import markets
 from tests.fakes.markets import FIRST, PRICE_CAP, RATES, SUPPLIER_NANO, rows
 
 from commonwatt.core.accounts import FIRST_MEMBER, Account
-from commonwatt.core.orders import Preference
+from commonwatt.core.orders import Instructions, Preference
 from commonwatt.core.records import Reason
 from commonwatt.services.audit import CHECKS
 from commonwatt.services.halves import Trading
+from commonwatt.services.instructing import standing_instructions
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Balances
 from commonwatt.services.rules import EX_ANTE, EX_POST
@@ -39,7 +40,12 @@ def traded(
     held: Balances, net: list[int], open_gates: list[tuple[int, Trading]] | None = None, **changes: int
 ) -> Trading:
     market = with_rates(markets.market(EX_ANTE, hours=1), **changes)
-    return trade(market, FIRST, np.array(net), held, open_gates or [])
+    return trade(market, FIRST, np.array(net), held, standing(market), open_gates or [])
+
+
+def standing(market: Market) -> Instructions:
+    market.ledger.found(market.terms, 0)
+    return standing_instructions(market, range(FIRST - 1, FIRST + 1))
 
 
 def with_rates(market: Market, **changes: int) -> Market:
@@ -93,10 +99,10 @@ def test_a_seller_needs_a_balance_only_where_prices_may_be_negative() -> None:
         usual = markets.market(EX_ANTE, hours=1, members=tuple(asked))
         market = with_rates(usual, feed_in_micro_per_kwh=feed_in)
         held = balances({BOB: cost})
-        assert refusal(trade(market, FIRST, np.array(NET), held), BOB) is None
+        assert refusal(trade(market, FIRST, np.array(NET), held, standing(market)), BOB) is None
         if cost:
             held = balances({BOB: cost - 1})
-            assert refusal(trade(market, FIRST, np.array(NET), held), BOB) == Reason.BALANCE
+            assert refusal(trade(market, FIRST, np.array(NET), held, standing(market)), BOB) == Reason.BALANCE
 
 
 def test_an_open_gate_costs_what_its_own_tariff_says() -> None:
@@ -109,12 +115,14 @@ def test_an_open_gate_costs_what_its_own_tariff_says() -> None:
             usual.rules, rates=lambda slot: replace(RATES, feed_in_micro_per_kwh=-40_000 if slot < FIRST else 0)
         ),
     )
-    earlier = trade(market, FIRST - 1, np.array(NET), balances())
+    earlier = trade(market, FIRST - 1, np.array(NET), balances(), standing(market))
     sold = int(earlier.agreement.trades.filled_wh(5)[earlier.book.member == BOB].sum())
     assert sold > 0
     for free, reason in ((40_000 * sold, None), (40_000 * sold - 1, Reason.BALANCE)):
         held = balances({BOB: free})
-        assert refusal(trade(market, FIRST, np.array(NET), held, [(FIRST - 1, earlier)]), BOB) == reason
+        assert (
+            refusal(trade(market, FIRST, np.array(NET), held, standing(market), [(FIRST - 1, earlier)]), BOB) == reason
+        )
 
 
 @pytest.mark.parametrize("open_gates", [0, 1, 2])

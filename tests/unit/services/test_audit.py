@@ -189,6 +189,7 @@ ALONE = {
     "check_members": ("members", "connection_w", 12_345),
     "check_enrolments": ("enrolments", "gateway", "0x" + "44" * 20),
     "check_readings": ("readings", "signature", "0x" + "22" * 65),
+    "check_instructions": ("instructions", "salt", "0x" + "55" * 32),
     "check_clearing": ("trades", "round", 77),
     "check_roots": ("orders", "nonce", "0x" + "33" * 32),
     "check_statements": ("statements", "price_micro_per_kwh", 1),
@@ -327,4 +328,7 @@ def test_what_the_grid_left_of_a_trade_is_not_more_than_the_mechanism_gave() -> 
 
 
 def test_refused_orders_are_told() -> None:
-    assert "orders were refused for their balance or a shut gate" in clearing_check(world(EX_POST)).note
+    assert (
+        "orders were refused for their balance, a shut gate or what their members signed"
+        in clearing_check(world(EX_POST)).note
+    )

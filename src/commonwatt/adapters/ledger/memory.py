@@ -13,9 +13,9 @@ from commonwatt.adapters.ledger.batches import batch_of
 from commonwatt.adapters.ledger.books import Books, RevertedError
 from commonwatt.adapters.ledger.calldata import Posted
 from commonwatt.adapters.ledger.calls import content_hash, pack, place_of
-from commonwatt.adapters.ledger.foundation import community_hash
+from commonwatt.adapters.ledger.foundation import Genesis, chain_id_of, community_hash
 from commonwatt.adapters.store.files import write_text
-from commonwatt.contracts.encoding import SETTLEMENT
+from commonwatt.contracts.encoding import SETTLEMENT, domain_separator
 from commonwatt.core.encoding import decode, encode
 from commonwatt.core.errors import LedgerError
 from commonwatt.core.findings import Finding
@@ -168,6 +168,12 @@ class MemoryLedger:
     def head(self) -> Head:
         """Number and hash of the newest block, and the operator; there is no code."""
         return Head(len(self._blocks) - 1, "0x" + self._head.hex(), self._operator, {})
+
+    def order_domain(self) -> bytes:
+        """The 32-byte EIP-712 domain of the market, where the contracts of these terms would stand."""
+        terms = self._ready().terms
+        market = Genesis(terms, bytes.fromhex(self._operator[2:])).addresses["market"]
+        return domain_separator(chain_id_of(terms.community), market)
 
     def content_hash(self, call: Call) -> bytes:
         """The hash under which this call is known: the same as the contracts'."""

@@ -16,6 +16,7 @@ from commonwatt.adapters.ledger.batches import CONTENT_TOPIC, SETTLED, posted_ba
 from commonwatt.adapters.ledger.foundation import CONTRACTS, ROLES
 from commonwatt.adapters.ledger.gas_use import gas_of
 from commonwatt.contracts import artifact
+from commonwatt.contracts.encoding import domain_separator
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import LedgerError
 from commonwatt.core.findings import Finding
@@ -124,6 +125,10 @@ class ContractReader:
             checksum_address(self.deployment.operator),
             {name: sha3_256(self.chain.code(address)).hexdigest() for name, address in addresses.items()},
         )
+
+    def order_domain(self) -> bytes:
+        """The 32-byte EIP-712 domain of the market on this chain."""
+        return domain_separator(self.chain.chain_id, self.deployment.addresses["market"])
 
     def content_hash(self, call: Call) -> bytes:
         """The hash under which this call is known to the ledger."""

@@ -97,6 +97,8 @@ class Reason(IntEnum):
     """The round for this source or preference had no counterpart left."""
     TRUST = 9
     """Below the trust or proof that the market asks for."""
+    INSTRUCTION = 10
+    """It lies outside what its member signed."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from commonwatt.services.audit.enrolments import check_enrolments
 from commonwatt.services.audit.entries import Claimed, check_coverage, check_entries, check_foundation
 from commonwatt.services.audit.excuses import check_failures, check_refusals
 from commonwatt.services.audit.form import check_form
+from commonwatt.services.audit.instructions import check_instructions
 from commonwatt.services.audit.links import check_links
 from commonwatt.services.audit.slots import check_clearing, check_readings, check_statements
 
@@ -18,6 +19,7 @@ CHECKS: tuple[Callable[[Audited], Check], ...] = (
     check_members,
     check_enrolments,
     check_readings,
+    check_instructions,
     check_clearing,
     check_roots,
     check_statements,

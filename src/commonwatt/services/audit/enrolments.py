@@ -14,7 +14,7 @@ def check_enrolments(audited: Audited) -> Check:
         for row, e in enumerate(public.enrolments)
         if not is_enrolled(e, public.meter_addresses, rules.community)
     ]
-    expected = list(range(len(public.pseudonyms))) if rules.signing == GATEWAY else []
+    expected = list(range(len(public.pseudonyms))) if rules.packet_signing == GATEWAY else []
     if [e.member for e in public.enrolments] != expected:
         said = "one of every member, in order" if expected else "none: meters sign for themselves"
         found.append(Finding("enrolments", said, f"{len(public.enrolments)} rows"))

@@ -10,6 +10,7 @@ from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import Check
 from commonwatt.services.audit.entries import Claimed
+from commonwatt.services.audit.instructions import signed_orders
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.ports import Entry
 from commonwatt.services.posting import settle_calls
@@ -188,12 +189,14 @@ def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: lis
     debt = np.minimum(free[FIRST_MEMBER:], 0)
     in_debt = (debt < 0) & (free[FIRST_MEMBER:] + money.pending_nano[FIRST_MEMBER:] < 0)
     unpayable = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
+    is_signed = signed_orders(claimed.audited.public, slot)
     found = []
     for row in range(accepted, len(book)):
         said = Reason(int(reason[row])) if reason[row] >= 0 else None
         excuses: dict[Reason | None, bool] = {
             Reason.GATE_SHUT: shut,
             Reason.BALANCE: bool(unpayable[book.member[row]]),
+            Reason.INSTRUCTION: not is_signed[row],
         }
         if not excuses.get(said, said == Reason.SLOT_FAILED and any(excuses.values())):
             had = f"{int(free[FIRST_MEMBER + book.member[row]])} nano free, {int(wanted[book.member[row]])} wanted"

@@ -23,17 +23,28 @@ _HEX_BYTES: Final = {
     "gateway": 20,
     "wallet": 20,
     "nonce": 32,
+    "salt": 32,
     "packet_hash": 32,
     "opening": 32,
     "signature": 65,
     "content_hash": 32,
     "transaction": 32,
 }
-_ID: Final = {"order_id": "o", "sell_order": "o", "buy_order": "o", "trade_id": "t"}
+_ID: Final = {
+    "order_id": "o",
+    "instruction": "i",
+    "instruction_id": "i",
+    "sell_order": "o",
+    "buy_order": "o",
+    "trade_id": "t",
+}
 _AMOUNT: Final = 2**62
 _PRICE: Final = PRICE_LIMIT_MICRO_PER_KWH - 1
 _RANGES: Final = {
     "slot": (0, 2**40),
+    "first_slot": (0, 2**40),
+    "last_slot": (0, 2**40),
+    "path": (0, 1),
     "connection_w": (1, 2**32 - 1),
     "energy_wh": (0, 2**40),
     "limit_micro_per_kwh": (-_PRICE, _PRICE),

@@ -12,7 +12,7 @@ from commonwatt.core.records import Reason
 from commonwatt.services.audit.base import Audited, Check, recomputed
 from commonwatt.services.public import PublicTables
 
-_REFUSED = (int(Reason.BALANCE), int(Reason.GATE_SHUT))
+_REFUSED = (int(Reason.BALANCE), int(Reason.GATE_SHUT), int(Reason.INSTRUCTION))
 
 
 def check_links(audited: Audited) -> Check:

@@ -83,7 +83,7 @@ def check_clearing(audited: Audited) -> Check:
             f"{failed} slots failed, no trade was delivered in them; the orders of {sound} clear without fault when cleared again"
         )
     if refused:
-        notes.append(f"{refused} orders were refused for their balance or a shut gate")
+        notes.append(f"{refused} orders were refused for their balance, a shut gate or what their members signed")
     return Check("orders cleared again give the same trades", cleared, "slots", tuple(found), "; ".join(notes))
 
 

@@ -1,0 +1,106 @@
+"""Instructing: what members' wallets sign before anybody orders for them, and whether an order lies within it."""
+
+import struct
+
+import numpy as np
+
+from commonwatt.contracts.encoding import order_digest
+from commonwatt.core.accounts import FIRST_MEMBER
+from commonwatt.core.orders import SETTLE_NET, Instructions, OrderBook
+from commonwatt.core.units import Ints, slot_energy_wh
+from commonwatt.services.market import Market
+from commonwatt.services.rules import STANDING
+
+_VALUE = struct.Struct(">6q")
+_SIGNATURE_BYTES = 65
+_SALT_BYTES = 32
+
+
+def standing_instructions(market: Market, slots: range) -> Instructions:
+    """What every member signs once for the slots of a run: a row for buying and one for selling, in order of member.
+
+    The limit is the member's own, which no strategy may pass (`bidding`, promises); the energy is what its connection carries in a slot.
+    Empty where every order is signed by itself.
+    """
+    if market.rules.order_signing != STANDING or not len(slots):
+        return Instructions.empty()
+    count = 2 * len(market.members)
+    member = np.arange(count) // 2
+    is_sell = np.arange(count) % 2 == 1
+    sell, buy = market.sell_limit_micro_per_kwh[member], market.buy_limit_micro_per_kwh[member]
+    wishes = Instructions.of(
+        count,
+        member=member,
+        is_sell=is_sell,
+        energy_wh=slot_energy_wh(market.fleet.connection_w, market.rules.slots.slot_s)[member],
+        limit_micro_per_kwh=np.where(is_sell, sell, buy),
+        first_slot=slots[0],
+        last_slot=slots[-1],
+        path=SETTLE_NET,
+    )
+    return _signed(market, wishes)
+
+
+def standing_rows(book: OrderBook) -> Ints:
+    """For each order the row of its member's standing instruction for its side."""
+    return 2 * book.member + book.is_sell
+
+
+def instructed(market: Market, slot: int, book: OrderBook, standing: Instructions) -> tuple[Instructions, Ints]:
+    """What was signed at this slot, and for each order the row of its instruction.
+
+    With standing instructions they are signed at the first slot and rows count in them; else each order is its own, row for row.
+    """
+    if len(standing):
+        is_first = int(standing.first_slot[0]) == slot
+        return (standing if is_first else Instructions.empty()), standing_rows(book)
+    wishes = Instructions.of(
+        len(book),
+        member=book.member,
+        is_sell=book.is_sell,
+        energy_wh=book.energy_wh,
+        limit_micro_per_kwh=book.limit_micro_per_kwh,
+        first_slot=slot,
+        last_slot=slot,
+        path=SETTLE_NET,
+    )
+    return _signed(market, wishes), np.arange(len(book))
+
+
+def order_digests(domain: bytes, instructions: Instructions) -> list[bytes]:
+    """What was signed, 32 bytes a row; `domain` is the market's (`LedgerReader.order_domain`)."""
+    columns = (getattr(instructions, name).tolist() for name in _NUMBERS)
+    salts = instructions.salt.tobytes()
+    return [
+        order_digest(
+            domain,
+            member=FIRST_MEMBER + member,
+            is_sell=is_sell,
+            energy_wh=energy_wh,
+            limit_micro_per_kwh=limit,
+            first_slot=first,
+            last_slot=last,
+            path=path,
+            salt=salts[_SALT_BYTES * row : _SALT_BYTES * (row + 1)],
+        )
+        for row, (member, is_sell, energy_wh, limit, first, last, path) in enumerate(zip(*columns, strict=True))
+    ]
+
+
+_NUMBERS = ("member", "is_sell", "energy_wh", "limit_micro_per_kwh", "first_slot", "last_slot", "path")
+
+
+def _signed(market: Market, wishes: Instructions) -> Instructions:
+    """Wishes with a salt of their own and their members' signatures."""
+    if not len(wishes):
+        return wishes
+    columns = [getattr(wishes, name).tolist() for name in _NUMBERS]
+    drawn = b"".join(
+        market.keys.order_salt(first, member, _VALUE.pack(is_sell, energy_wh, limit, first, last, path))
+        for member, is_sell, energy_wh, limit, first, last, path in zip(*columns, strict=True)
+    )
+    salted = wishes.replaced(salt=np.frombuffer(drawn, np.uint8).reshape(len(wishes), _SALT_BYTES))
+    ids = [member.id for member in market.members]
+    pairs = zip(columns[0], order_digests(market.order_domain, salted), strict=True)
+    signed = b"".join(market.keys.sign_wallet(ids[member], digest) for member, digest in pairs)
+    return salted.replaced(signature=np.frombuffer(signed, np.uint8).reshape(len(wishes), _SIGNATURE_BYTES))
