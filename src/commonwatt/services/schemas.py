@@ -8,7 +8,6 @@ import pyarrow as pa
 PUBLIC = ("members", "enrolments", "instructions", "orders", "trades", "readings", "statements", "postings", "receipts")
 """What an auditor gets."""
 
-<<<<<<< HEAD
 _TEXT, _FLAG, _WHOLE = pa.string(), pa.bool_(), pa.int64()
 Column = tuple[pa.DataType, str]
 
@@ -29,6 +28,19 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "gateway": (_TEXT, "Address of the gateway that may sign for the member's meter."),
         "signature": (_TEXT, "The meter's signature that says so, 65 bytes."),
     },
+    "instructions": {
+        "instruction_id": (_TEXT, "`SLOT-iROW`: first slot, and row among those that were signed together."),
+        "member": _MEMBER,
+        "side": (_TEXT, "`sell` or `buy`."),
+        "energy_wh": (_WHOLE, "The most that may be ordered in any one slot."),
+        "limit_micro_per_kwh": (_WHOLE, "Worst price that is accepted: a buyer's with fees and taxes."),
+        "first_slot": (_WHOLE, "First slot in which it is valid."),
+        "last_slot": (_WHOLE, "Last slot in which it is valid."),
+        "path": (_WHOLE, "How its orders may be settled: 0 within a batch of net positions, 1 trade by trade."),
+        "salt": (_TEXT, "Tells it from every other, 32 bytes."),
+        "signature": (_TEXT, "The wallet's signature over all of it (EIP-712), 65 bytes."),
+        "wallet": (_TEXT, "Address of the member's wallet."),
+    },
     "orders": {
         "slot": _SLOT,
         "order_id": (_TEXT, "`SLOT-oROW`, the row counted in the slot's book."),
@@ -42,6 +54,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "filled_wh": (_WHOLE, "Energy that the clearing gave the order."),
         "reason": (_TEXT, "Why it was not filled whole: a [reason](#reason)."),
         "nonce": (_TEXT, "What sealed the order before the gate, 32 bytes; null for an order that was refused."),
+        "instruction": (_TEXT, "What its member signed for it: an `instruction_id` of `instructions`."),
     },
     "trades": {
         "slot": _SLOT,
@@ -103,60 +116,6 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "block": (_WHOLE, "Number of its block."),
         "status": (_WHOLE, "1 accepted, 0 reverted."),
     },
-=======
-_TEXT = frozenset(
-    [
-        "member",
-        "meter_key",
-        "gateway",
-        "wallet",
-        "role",
-        "order_id",
-        "instruction",
-        "instruction_id",
-        "salt",
-        "side",
-        "source",
-        "preference",
-        "reason",
-        "nonce",
-        "trade_id",
-        "seller",
-        "buyer",
-        "sell_order",
-        "buy_order",
-        "quality",
-        "packet_hash",
-        "opening",
-        "signature",
-        "leg",
-        "debit",
-        "credit",
-        "kind",
-        "content_hash",
-        "transaction",
-        "verdict",
-        "account",
-    ]
-)
-_FLAGS = frozenset({"failed"})
-
-_COLUMNS = {
-    "members": "member meter_key wallet role connection_w",
-    "enrolments": "member gateway signature",
-    "instructions": (
-        "instruction_id member side energy_wh limit_micro_per_kwh first_slot last_slot path salt signature wallet"
-    ),
-    "orders": "slot order_id member side energy_wh limit_micro_per_kwh sequence source preference filled_wh reason nonce instruction",
-    "trades": (
-        "slot trade_id seller buyer sell_order buy_order energy_wh sell_price_micro_per_kwh buy_price_micro_per_kwh "
-        "sell_amount_nano buy_amount_nano delivered_wh round"
-    ),
-    "readings": "slot member import_wh export_wh quality revision counter packet_hash opening signature",
-    "statements": "slot member revision leg energy_wh price_micro_per_kwh amount_nano",
-    "postings": "slot revision debit credit amount_nano kind energy_wh price_micro_per_kwh",
-    "receipts": "slot kind revision part parts content_hash transaction block status",
->>>>>>> 384ab88 (Orders lie within what wallets signed: standing instructions or every order, published and audited)
     # Private: the operator's.
     "flows": {
         "slot": _SLOT,

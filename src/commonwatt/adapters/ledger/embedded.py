@@ -237,16 +237,12 @@ class EmbeddedLedger(ContractReader):
         if isinstance(call, AnchorCall):
             return calls.anchor_data(call)
         assert not isinstance(call, DepositCall), "a deposit is no call of the market"
-<<<<<<< HEAD
         recovery_id, r, s = sign(encoding.batch_digest(self._domain, content, _FIRST_ATTEMPT), self._secret)
-=======
-        recovery_id, r, s = sign(encoding.batch_digest(self.order_domain(), content, _FIRST_ATTEMPT), self._secret)
->>>>>>> 384ab88 (Orders lie within what wallets signed: standing instructions or every order, published and audited)
         return calls.settle_data(call, [(27 + recovery_id, r, s)])
 
     @cached_property
     def _domain(self) -> bytes:
-        return encoding.domain_separator(self.chain.chain_id, self.deployment.addresses["market"])
+        return self.order_domain()
 
 
 def _record(call: Signed, found: ChainReceipt | None) -> Receipt:
