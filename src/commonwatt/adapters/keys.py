@@ -32,7 +32,7 @@ _TWO_NUMBERS = struct.Struct(">qq")
 
 
 class KeyFile:
-    """The secrets of one community (fulfils `services.ports.Keyring`), derived by HKDF-SHA256 (RFC 5869) and kept while it lives.
+    """The secrets of one community (fulfils `services.keyring.Keyring`), derived by HKDF-SHA256 (RFC 5869) and kept while it lives.
 
     Signing keys and pseudonyms depend on the file and the community's name; blindings and nonces also on `input_hash`, so that two runs
     of different input share none. One blinding serves one value: it is HMAC-SHA256, under a derived key, of label, slot, member and value.

@@ -14,7 +14,8 @@ from commonwatt.forecasting import Forecasting
 from commonwatt.grid import Grid
 from commonwatt.metering import GATEWAY, enrolment_digest
 from commonwatt.services.enrolment import Enrolment, packet_signers
-from commonwatt.services.ports import Feed, Keyring, Ledger, LedgerTerms
+from commonwatt.services.keyring import Keyring
+from commonwatt.services.ports import Feed, Ledger, LedgerTerms
 from commonwatt.services.rules import Rules
 from commonwatt.trust import Trust
 from commonwatt.validators import Validators

@@ -1,4 +1,4 @@
-"""Ports: what services ask of the outside world (ledger, journal, feed, keys). Adapters fulfil them; tests use fakes."""
+"""Ports: what services ask of the outside world (ledger, journal, feed; keys in `keyring`). Adapters fulfil them; tests use fakes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from commonwatt.core.columns import Columns
 from commonwatt.core.findings import Finding
 from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
-from commonwatt.metering import MeterKeys
 
 # --- ledger
 
@@ -374,39 +373,4 @@ class Feed(Protocol):
 
     def arrived(self, slot: int) -> tuple[LateReading, ...]:
         """Late readings that become known in `slot`, for earlier slots, in order of slot and member."""
-        ...
-
-
-# --- keys
-
-
-class Keyring(MeterKeys, Protocol):
-    """Secrets of a community, all derived from one key file, never from the run's seed."""
-
-    def pseudonym(self, member_id: str) -> str:
-        """The public name of a member, 16 hex digits."""
-        ...
-
-    def wallet(self, member_id: str) -> bytes:
-        """The 20-byte address of a member's wallet."""
-        ...
-
-    def sign_wallet(self, member_id: str, digest: bytes) -> bytes:
-        """The signature of a member's wallet over a 32-byte digest: 65 bytes r, s, v."""
-        ...
-
-    def order_salt(self, slot: int, member: int, value: bytes) -> bytes:
-        """32 bytes that tell a signed order or instruction from every other."""
-        ...
-
-    def meter_address(self, member: int) -> bytes:
-        """The 20-byte address of the meter key of a member index."""
-        ...
-
-    def operator_key(self) -> bytes:
-        """The operator's 32-byte private key."""
-        ...
-
-    def order_nonces(self, slot: int, members: Ints, values: Sequence[bytes]) -> bytes:
-        """32-byte blindings of sealed orders, one after the other; each serves one value only."""
         ...
