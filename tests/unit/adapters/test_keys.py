@@ -16,7 +16,7 @@ from commonwatt.core.errors import InvalidInput
 from commonwatt.core.findings import Finding
 from commonwatt.crypto.secp256k1 import address_of_secret
 from commonwatt.crypto.signatures import signer_address
-from commonwatt.services.ports import Keyring
+from commonwatt.services.keyring import Keyring
 
 MASTER = bytes(range(32))
 PSEUDONYM = "5cdc3322bdc622e7"
