@@ -11,7 +11,8 @@ from tests.fakes.meter_files import Shape, expected, lines_of, written
 
 from commonwatt.core.errors import InvalidInput
 from commonwatt.settings import community_findings
-from commonwatt.wiring.importing import ImportRequest, import_community
+from commonwatt.wiring.import_request import ImportRequest
+from commonwatt.wiring.importing import import_community
 
 KINDS = [("load", "pv"), ("load",), ("import", "export"), ("net",), ("net", "pv"), ("import", "export", "pv")]
 

@@ -40,7 +40,8 @@ def import_files(
     ] = False,
 ) -> None:
     """Read meter data in other layouts and write them as profiles, saying what was understood, guessed and doubted."""
-    from commonwatt.wiring.importing import ImportRequest, import_community
+    from commonwatt.wiring.import_request import ImportRequest
+    from commonwatt.wiring.importing import import_community
 
     request = ImportRequest(tuple(files), into, layout, tuple(map_ or ()), csv, force, program_name())
     ask = _asked if sys.stdin.isatty() and sys.stdout.isatty() else None

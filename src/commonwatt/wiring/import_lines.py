@@ -15,7 +15,7 @@ from commonwatt.services.reporting.words import several
 from commonwatt.wiring.import_target import DOUBTS_NAME, Target, Written
 
 if TYPE_CHECKING:
-    from commonwatt.wiring.importing import ImportRequest, Understood
+    from commonwatt.wiring.import_request import ImportRequest, Understood
 
 
 def import_lines(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from commonwatt.adapters.feeds.doubts import Doubt, doubtful_members
+from commonwatt.adapters.feeds.doubts import doubtful_members
 from commonwatt.adapters.feeds.rows import NET
 from commonwatt.adapters.importing.guessing import Guess, Question, guessed
 from commonwatt.adapters.importing.layout import Layout, layout_of, mapped
@@ -18,38 +17,12 @@ from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
 from commonwatt.wiring.doubting import profile_doubts
 from commonwatt.wiring.import_lines import import_lines
+from commonwatt.wiring.import_request import ImportRequest, Understood
 from commonwatt.wiring.import_target import Target, target_of, write_import
 
 Ask = Callable[[Question], str]
 """Asks a person; an empty answer is none."""
 _MOST_QUESTIONS = 40
-
-
-@dataclass(frozen=True)
-class ImportRequest:
-    """What `commonwatt import` was asked."""
-
-    sources: tuple[Path, ...]
-    into: Path
-    layout: str = ""
-    maps: tuple[str, ...] = ()
-    as_csv: bool = False
-    force: bool = False
-    program: str = "commonwatt"
-    """How the command was typed, for what to type next."""
-
-
-@dataclass
-class Understood:
-    """What the files were read as."""
-
-    given: Layout
-    guesses: dict[str, Guess] = field(default_factory=dict)
-    """By file name."""
-    renamed: dict[str, str] = field(default_factory=dict)
-    """Names of the files -> ids, where they differ."""
-    doubts: list[Doubt] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def import_community(request: ImportRequest, ask: Ask | None = None) -> list[str]:

@@ -14,7 +14,8 @@ from commonwatt.adapters.importing.guessing import Question
 from commonwatt.core.errors import InvalidInput
 from commonwatt.settings import community_findings, open_community
 from commonwatt.settings.written import start_community
-from commonwatt.wiring.importing import ImportRequest, import_community
+from commonwatt.wiring.import_request import ImportRequest
+from commonwatt.wiring.importing import import_community
 
 LOCAL = Shape(local=True, date="%d.%m.%Y", separator=";", comma=True, slot_s=900)
 ZONE = "zone=Europe/Zurich"
