@@ -1,16 +1,17 @@
 """Clearing: from an order book to an agreement; the promises every mechanism keeps or declares broken."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement
+from commonwatt.core.records import Agreement, Trades
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates
-from commonwatt.core.units import exact_sum
+from commonwatt.core.units import Ints, exact_sum
 from commonwatt.pricing import Pricing
 
 PROMISES = frozenset({"budget_balance", "limits", "efficiency", "order_independence"})
@@ -44,7 +45,45 @@ class Clearing(Answer, Protocol):
         ...
 
 
+@runtime_checkable
+class ClearsTogether(Protocol):
+    """What an answer may have beside `clear`: a way to clear many markets that is faster than one after the other."""
+
+    def clear_together(self, book: OrderBook, starts: Ints, contexts: Sequence[ClearingContext]) -> Agreement:
+        """As `clear_markets`, to the byte."""
+        ...
+
+
 CLEARINGS = Registry[Clearing]("clearing", "clearing", section="market")
+
+
+def clear_markets(
+    mechanism: Clearing, book: OrderBook, starts: Ints, contexts: Sequence[ClearingContext]
+) -> Agreement:
+    """Clear many markets that know nothing of each other: the slots of a year, the designs of a comparison.
+
+    `book` holds their orders one market after the other, each in sequence order: market m has the rows `starts[m]` to before
+    `starts[m + 1]`, so `starts` has shape (markets + 1,). `contexts` is one a market; markets may share one. The trades name rows of `book`
+    and stand in order of market; they are those of `clear`, market by market.
+
+    Raises:
+        ValueError: `starts` that do not cover the book in order, or another number of contexts.
+
+    """
+    if len(starts) != len(contexts) + 1 or starts[0] != 0 or starts[-1] != len(book) or (np.diff(starts) < 0).any():
+        raise ValueError(
+            f"expected starts 0..{len(book)} in order, one more than {len(contexts)} contexts, was {len(starts)} starts"
+        )
+    if isinstance(mechanism, ClearsTogether):
+        return mechanism.clear_together(book, starts, contexts)
+    trades, reasons = [Trades.empty()], [np.zeros(0, np.int64)]
+    for context, begin, end in zip(contexts, starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        agreement = mechanism.clear(book.take(np.arange(begin, end)), context)
+        own = agreement.trades
+        sides = (np.where(side < 0, side, side + begin) for side in (own.sell_order, own.buy_order))
+        trades.append(own.replaced(**dict(zip(("sell_order", "buy_order"), sides, strict=True))))
+        reasons.append(agreement.reason)
+    return Agreement(Trades.joined(trades), np.concatenate(reasons))
 
 
 def promise_findings(book: OrderBook, agreement: Agreement, breaks: frozenset[str] = frozenset()) -> list[Finding]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
 
+from commonwatt.clearing._markets import Markets, Outcome, agreement, clear_small
 from commonwatt.clearing.base import ClearingContext
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason, Trades
@@ -61,6 +63,35 @@ class UniformPrice:
         # Every order that accepts the price but got less was rationed; the others asked for another price.
         accepts = np.where(book.is_sell, book.limit_micro_per_kwh <= price, book.limit_micro_per_kwh >= price)
         return _agreement(book, fills_wh, trades, np.where(accepts, int(Reason.RATIONED), int(Reason.PRICE)))
+
+    def clear_together(self, book: OrderBook, starts: Ints, contexts: Sequence[ClearingContext]) -> Agreement:
+        """Many markets at once (`clear_markets`): small ones side by side in tables, large ones each by `clear`."""
+        markets = Markets(book, starts)
+        outcome = Outcome.blank(len(book), len(contexts))
+        counts = markets.counts
+        clear_small(markets, np.flatnonzero((counts > 0) & (counts <= _SORT_UP_TO)), outcome)
+        for number in np.flatnonzero(counts > _SORT_UP_TO).tolist():
+            self._clear_alone(markets, number, contexts[number], outcome)
+        return agreement(markets, outcome, lambda *interval: _prices(contexts, *interval))
+
+    def _clear_alone(self, markets: Markets, number: int, context: ClearingContext, outcome: Outcome) -> None:
+        rows = np.arange(markets.starts[number], markets.starts[number + 1])
+        cleared = self.clear(markets.book.take(rows), context)
+        outcome.fills_wh[rows], outcome.reason[rows] = cleared.trades.filled_wh(len(rows)), cleared.reason
+        if len(cleared.trades):
+            outcome.is_traded[number] = True
+            outcome.low[number] = outcome.high[number] = cleared.trades.sell_price_micro_per_kwh[0]
+
+
+def _prices(contexts: Sequence[ClearingContext], markets: Ints, low: Ints, high: Ints) -> Ints:
+    """Prices of some markets; those that share a context are asked for together."""
+    shared = np.fromiter(map(id, contexts), np.int64, len(contexts))[markets]
+    order = np.argsort(shared, kind="stable")
+    price = np.empty(len(markets), np.int64)
+    for own in np.split(order, np.flatnonzero(np.diff(shared[order])) + 1) if len(order) else ():
+        context = contexts[int(markets[own[0]])]
+        price[own] = context.pricing.price(low[own], high[own], PricingContext(context.slot, context.rates))
+    return price
 
 
 def energy_rank_price(limit_micro_per_kwh: Ints, energy_wh: Ints, rank_wh: int) -> int:
