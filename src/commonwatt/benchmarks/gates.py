@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from itertools import compress
 from typing import TYPE_CHECKING, Final
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from commonwatt.core.findings import Finding
+from commonwatt.core.records import Agreement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from commonwatt.core.orders import OrderBook
-    from commonwatt.core.records import Agreement
     from commonwatt.core.tariff import Rates
+    from commonwatt.core.units import Ints
     from commonwatt.services.halves import Half
 
 Queue = list[tuple[int, int]]
@@ -84,6 +86,29 @@ def clearing_findings(name: str, breaks: frozenset[str], book: OrderBook, agreem
     else:
         found.append(_wrong("welfare_nano", f"at most {best}", welfare, welfare <= best))
     return [finding for finding in found if finding]
+
+
+def market_findings(
+    name: str, breaks: frozenset[str], book: OrderBook, starts: Ints, agreement: Agreement
+) -> list[Finding]:
+    """As `clearing_findings` for many markets in one book, each on its own; a trade across two markets is found, too."""
+    trades = agreement.trades
+    row = np.where(trades.sell_order >= 0, trades.sell_order, trades.buy_order)
+    market = np.searchsorted(starts, row, side="right") - 1
+    if (np.diff(market) < 0).any():
+        return [Finding("markets", "trades in order of market", "another order")]
+    cuts = np.searchsorted(market, np.arange(len(starts)))
+    found: list[Finding] = []
+    for number, (begin, end) in enumerate(itertools.pairwise(starts.tolist())):
+        own = trades.take(np.arange(cuts[number], cuts[number + 1]))
+        sides = {side: getattr(own, side) for side in ("sell_order", "buy_order")}
+        if any(((rows >= 0) & ((rows < begin) | (rows >= end))).any() for rows in sides.values()):
+            return [*found, Finding(f"market {number}", "trades between its own orders", "an order of another market")]
+        own = own.replaced(**{side: np.where(rows < 0, rows, rows - begin) for side, rows in sides.items()})
+        part = Agreement(own, agreement.reason[begin:end])
+        for finding in clearing_findings(name, breaks, book.take(np.arange(begin, end)), part):
+            found.append(replace(finding, where=f"market {number} {finding.where}"))
+    return found
 
 
 def day_findings(half: Half, rates: Rates) -> list[Finding]:

@@ -14,7 +14,7 @@ from commonwatt.core.records import Agreement, Reason, Trades
 from commonwatt.core.splits import largest_remainder
 from commonwatt.core.units import Flags, Ints
 
-_ORDERS_AT_ONCE: Final = 1 << 15
+_ORDERS_AT_ONCE: Final = 1 << 16
 """Tables of about this many orders stay in the processor's cache."""
 
 _ENERGY_BITS: Final = 31
@@ -158,7 +158,8 @@ def _fill(table: _Table, low: Ints, is_alive: Flags, outcome: Outcome) -> Flags:
     reason *= fills_wh != table.energy_wh
     table.put(outcome.fills_wh, fills_wh)
     table.put(outcome.reason, reason)
-    return is_traded & (surplus_wh <= 0) & (left_wh == 0)
+    is_interval: Flags = is_traded & (surplus_wh <= 0) & (left_wh == 0)
+    return is_interval
 
 
 def _settle_reasons(markets: Markets, outcome: Outcome, price: Ints) -> None:
@@ -185,9 +186,14 @@ def _table(markets: Markets, numbers: Ints, counts: Ints) -> _Table:
     begin = int(markets.starts[numbers[0]])
     if int(counts[0]) == width and int(numbers[-1]) - int(numbers[0]) == len(numbers) - 1:
         rows = slice(begin, begin + width * len(numbers))
-        columns = (book.limit_micro_per_kwh, book.energy_wh, book.is_sell)
-        limit, energy_wh, is_sell = (column[rows].reshape(-1, width) for column in columns)
-        return _Table(numbers, rows, limit, energy_wh, is_sell, None)
+        return _Table(
+            numbers,
+            rows,
+            book.limit_micro_per_kwh[rows].reshape(-1, width),
+            book.energy_wh[rows].reshape(-1, width),
+            book.is_sell[rows].reshape(-1, width),
+            None,
+        )
     at = np.arange(width)
     is_real = at < counts[:, None]
     places = np.minimum(markets.starts[numbers][:, None] + at, len(book) - 1)

@@ -57,9 +57,7 @@ class ClearsTogether(Protocol):
 CLEARINGS = Registry[Clearing]("clearing", "clearing", section="market")
 
 
-def clear_markets(
-    mechanism: Clearing, book: OrderBook, starts: Ints, contexts: Sequence[ClearingContext]
-) -> Agreement:
+def clear_markets(mechanism: Clearing, book: OrderBook, starts: Ints, contexts: Sequence[ClearingContext]) -> Agreement:
     """Clear many markets that know nothing of each other: the slots of a year, the designs of a comparison.
 
     `book` holds their orders one market after the other, each in sequence order: market m has the rows `starts[m]` to before

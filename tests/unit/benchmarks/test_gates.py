@@ -11,7 +11,7 @@ from tests.fakes.books import book_of, context, seeded_book
 
 from commonwatt.benchmarks import gates
 from commonwatt.benchmarks.measuring import measure
-from commonwatt.benchmarks.suites.clearing import Clearing, ClearingTrial
+from commonwatt.benchmarks.suites.clearing import Clearing, ClearingTrial, MarketsTrial
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.errors import VerificationFailed
 from commonwatt.core.records import Agreement, Trades
@@ -96,3 +96,23 @@ def test_a_wrong_mechanism_stops_its_benchmark(monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(VerificationFailed, match="clearing uniform-1e3: volume_wh: expected"):
         measure(replace(job, trial=lazy), job.size, "clearing")
+
+
+def test_a_year_of_markets_is_gated_market_by_market() -> None:
+    trial = MarketsTrial(20)
+    right = trial.run(None)
+    assert trial.findings(None, right) == []
+    energy = right.trades.energy_wh.copy()
+    energy[-1] += 1
+    wrong = replace(right, trades=right.trades.replaced(energy_wh=energy))
+    assert {f.where.partition(" energy")[0] for f in trial.findings(None, wrong)} >= {"market 19"}
+
+
+def test_a_trade_across_two_markets_is_found() -> None:
+    book = book_of(("sell", 5, 10), ("buy", 5, 9), ("sell", 5, 11), ("buy", 5, 30))
+    across = Trades(*(np.array([v]) for v in (0, 3, 5, 20, 20, 1)))
+    agreement = Agreement(across, np.zeros(4, np.int64))
+    found = gates.market_findings(NAME, frozenset(), book, np.array([0, 2, 4]), agreement)
+    assert [str(f) for f in found] == [
+        "market 0: expected trades between its own orders, found an order of another market"
+    ]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from commonwatt.benchmarks.base import Figure, Job, Trial, count_name
-from commonwatt.benchmarks.gates import clearing_findings
-from commonwatt.clearing import CLEARINGS, ClearingContext
+from commonwatt.benchmarks.gates import clearing_findings, market_findings
+from commonwatt.clearing import CLEARINGS, ClearingContext, clear_markets
 from commonwatt.core.determinism import stream
 from commonwatt.core.orders import OrderBook, Preference, Source
 from commonwatt.core.tariff import Rates
@@ -24,6 +24,10 @@ PEERS: Final = "CPU-s of peers for correct answers: lemlab 0.64 for 1e5 orders, 
 SEED: Final = 4
 MOST_MICRO_PER_KWH: Final = 300_000
 MOST_WH: Final = 5_000
+YEAR_MARKETS: Final = 35_040
+MARKET_ORDERS: Final = 110
+TOGETHER: Final = "uniform_price"
+"""The mechanism that clears many markets together."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,36 @@ class ClearingTrial(Trial):
         return clearing_findings(self.name, self.mechanism.breaks, self.book, result)
 
 
+class MarketsTrial(Trial):
+    """A year of quarter-hour markets of one community, cleared together."""
+
+    def __init__(self, markets: int) -> None:
+        self.mechanism = CLEARINGS.make(TOGETHER)
+        self.book = random_book(markets * MARKET_ORDERS)
+        self.starts = np.arange(markets + 1) * MARKET_ORDERS
+        self.contexts = [context()] * markets
+
+    def run(self, ready: Any) -> Agreement:  # noqa: ARG002
+        """Clear, with the whole allocation."""
+        return clear_markets(self.mechanism, self.book, self.starts, self.contexts)
+
+    def findings(self, ready: Any, result: Agreement) -> list[Finding]:  # noqa: ARG002
+        """Volume, welfare, fills, limits and balance of every market against queues in plain Python."""
+        return market_findings(TOGETHER, self.mechanism.breaks, self.book, self.starts, result)
+
+
 @dataclass(frozen=True)
 class Clearing:
-    """Every registered mechanism on a large book of whole prices."""
+    """Every registered mechanism on a large book of whole prices; many small markets at once."""
 
     def jobs(self, scale: float) -> list[Job]:
-        """One job a mechanism."""
-        return [self._job(name, SIZES.get(name, Size(name.replace("_", "-"))), scale) for name in CLEARINGS.names()]
+        """One job a mechanism, and the markets."""
+        jobs = [self._job(name, SIZES.get(name, Size(name.replace("_", "-"))), scale) for name in CLEARINGS.names()]
+        markets = max(2, round(YEAR_MARKETS * scale))
+        limit = 0.2 if markets == YEAR_MARKETS else None
+        figure = Figure(f"markets-{count_name(markets)}", "CPU-s", limit, note=f"{MARKET_ORDERS} orders a market")
+        smaller = tuple(n for n in (markets // 100, markets // 10) if n >= 100)
+        return [*jobs, Job((figure,), markets, MarketsTrial, runs=9, growth_sizes=smaller)]
 
     def _job(self, name: str, size: Size, scale: float) -> Job:
         orders = max(2, round(size.orders * scale))
