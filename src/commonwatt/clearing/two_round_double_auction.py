@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -12,6 +12,13 @@ from commonwatt.core.orders import RENEWABLE_SOURCES, OrderBook, Preference, Sou
 from commonwatt.core.records import Agreement, Reason, Trades, with_filled
 from commonwatt.core.units import Flags, Ints
 from commonwatt.pricing import PricingContext
+
+_ROW_BITS: Final = 31
+_ROW_MASK: Final = (1 << _ROW_BITS) - 1
+"""Limits are below 2**31 in size, so limit and row fit one int64."""
+
+_NOBODY: Final = 2**62
+"""A limit beyond all limits."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +58,16 @@ def _is_renewable(book: OrderBook, context: ClearingContext) -> Flags:
 
 
 def _merit_order(book: OrderBook) -> tuple[Ints, Ints]:
-    """Rows of the sellers by limit ascending and of the buyers descending; stable, so equal limits stay in sequence."""
+    """Rows of the sellers by limit ascending and of the buyers descending; equal limits stay in sequence."""
     sells, buys = np.flatnonzero(book.is_sell), np.flatnonzero(~book.is_sell)
-    limit = book.limit_micro_per_kwh
-    return sells[np.argsort(limit[sells], kind="stable")], buys[np.argsort(-limit[buys], kind="stable")]
+    return _by_limit(sells, book.limit_micro_per_kwh[sells]), _by_limit(buys, -book.limit_micro_per_kwh[buys])
+
+
+def _by_limit(rows: Ints, limit: Ints) -> Ints:
+    """Ascending rows by limit, equal limits by row. Both in one number: sorting numbers is several times faster than a stable argsort."""
+    key = (limit << _ROW_BITS) | rows
+    key.sort()
+    return key & _ROW_MASK
 
 
 def _round(book: OrderBook, residual_wh: Ints, sells: Ints, buys: Ints) -> tuple[Ints, Ints, Ints]:
@@ -68,12 +81,17 @@ def _round(book: OrderBook, residual_wh: Ints, sells: Ints, buys: Ints) -> tuple
         nothing = np.zeros(0, np.int64)
         return nothing, nothing, nothing
     both_wh = min(int(sold_up_to_wh[-1]), int(bought_up_to_wh[-1]))
-    ends_wh = np.sort(np.concatenate((sold_up_to_wh, bought_up_to_wh)), kind="stable")
+    # The last bit says whose end it is; ends stay below 2**62.
+    ends = np.concatenate((sold_up_to_wh << 1 | 1, bought_up_to_wh << 1))
+    ends.sort()
+    ends_wh, is_sold = ends >> 1, ends & 1
     energy_wh = np.diff(ends_wh, prepend=0)
     # Orders without energy end where another ends; past `both_wh` one side has nobody left.
-    kept = (energy_wh > 0) & (ends_wh <= both_wh)
+    kept = np.flatnonzero((energy_wh > 0) & (ends_wh <= both_wh))
+    # A kept end is the first of its value: whoever ended before it is served.
+    before = np.cumsum(is_sold) - is_sold
     ends_wh, energy_wh = ends_wh[kept], energy_wh[kept]
-    sell, buy = sells[np.searchsorted(sold_up_to_wh, ends_wh)], buys[np.searchsorted(bought_up_to_wh, ends_wh)]
+    sell, buy = sells[before[kept]], buys[kept - before[kept]]
     feasible = int((book.limit_micro_per_kwh[sell] <= book.limit_micro_per_kwh[buy]).sum())
     traded_wh = int(ends_wh[feasible - 1]) if feasible else 0
     for rows, up_to_wh in ((sells, sold_up_to_wh), (buys, bought_up_to_wh)):
@@ -84,10 +102,9 @@ def _round(book: OrderBook, residual_wh: Ints, sells: Ints, buys: Ints) -> tuple
 def _rest(book: OrderBook) -> Ints:
     """Why an order was not filled: nobody accepts its limit, or those who do were taken by better or earlier orders."""
     limit, has_energy = book.limit_micro_per_kwh, book.energy_wh > 0
-    offers, bids = limit[book.is_sell & has_energy], limit[~book.is_sell & has_energy]
-    reason = np.full(len(book), int(Reason.NO_COUNTERPART), np.int64)
-    if len(bids):
-        reason[book.is_sell & (limit > bids.max())] = int(Reason.PRICE)
-    if len(offers):
-        reason[~book.is_sell & (limit < offers.min())] = int(Reason.PRICE)
-    return reason
+    # Without a bid no offer was too dear, without an offer no bid too low.
+    best_bid = np.where(has_energy & ~book.is_sell, limit, -_NOBODY).max(initial=-_NOBODY)
+    best_offer = np.where(has_energy & book.is_sell, limit, _NOBODY).min(initial=_NOBODY)
+    too_dear = book.is_sell & (limit > best_bid) & (best_bid != -_NOBODY)
+    too_low = ~book.is_sell & (limit < best_offer) & (best_offer != _NOBODY)
+    return np.where(too_dear | too_low, int(Reason.PRICE), int(Reason.NO_COUNTERPART))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from commonwatt.clearing._markets import Markets, Outcome, agreement, clear_small
 from commonwatt.clearing.base import ClearingContext
@@ -47,22 +48,18 @@ class UniformPrice:
         # supply(<= p) >= demand(> p)  <=>  supply(<= p) + demand(<= p) >= demand. The lowest such price is an order statistic.
         low = energy_rank_price(book.limit_micro_per_kwh, book.energy_wh, demand_wh)
         fills_wh, is_interval = _fills(book, low)
-        rows = np.flatnonzero(fills_wh)
+        rows = np.flatnonzero(fills_wh != 0)
         if not len(rows):
             return _agreement(book, fills_wh, Trades.empty(), int(Reason.PRICE))
         price = _price(book, low, is_interval, context)
-        is_sell = book.is_sell[rows]
-        trades = Trades(
-            sell_order=np.where(is_sell, rows, -1),
-            buy_order=np.where(is_sell, -1, rows),
-            energy_wh=fills_wh[rows],
-            sell_price_micro_per_kwh=np.full(len(rows), price),
-            buy_price_micro_per_kwh=np.full(len(rows), price),
-            round=np.ones(len(rows), np.int8),
-        )
+        # All bits set (-1, the pool) for a buyer's row, none for a seller's.
+        pool = book.is_sell[rows].astype(np.int64) - 1
+        own = np.full(len(rows), price)
+        trades = Trades(rows | pool, rows | ~pool, fills_wh[rows], own, own, np.ones(len(rows), np.int8))
         # Every order that accepts the price but got less was rationed; the others asked for another price.
-        accepts = np.where(book.is_sell, book.limit_micro_per_kwh <= price, book.limit_micro_per_kwh >= price)
-        return _agreement(book, fills_wh, trades, np.where(accepts, int(Reason.RATIONED), int(Reason.PRICE)))
+        limit = book.limit_micro_per_kwh
+        accepts = (limit == price) | (book.is_sell ^ (limit > price))
+        return _agreement(book, fills_wh, trades, accepts.view(np.int8) + np.int8(Reason.PRICE))
 
     def clear_together(self, book: OrderBook, starts: Ints, contexts: Sequence[ClearingContext]) -> Agreement:
         """Many markets at once (`clear_markets`): small ones side by side in tables, large ones each by `clear`."""
@@ -141,8 +138,9 @@ def _price(book: OrderBook, low: int, is_interval: bool, context: ClearingContex
     return int(context.pricing.price(*ends, PricingContext(context.slot, context.rates))[0])
 
 
-def _agreement(book: OrderBook, fills_wh: Ints, trades: Trades, rest: Ints | int) -> Agreement:
-    return Agreement(trades, np.where(fills_wh == book.energy_wh, int(Reason.FILLED), rest))
+def _agreement(book: OrderBook, fills_wh: Ints, trades: Trades, rest: npt.NDArray[np.int8] | int) -> Agreement:
+    """`rest` is the reason of who was not filled whole; FILLED is 0."""
+    return Agreement(trades, ((fills_wh != book.energy_wh) * np.asarray(rest, np.int8)).astype(np.int64))
 
 
 def _total(energy_wh: Ints, rows: Flags) -> int:
