@@ -53,7 +53,7 @@ def markdown(report: Report) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Generated from `benchmarks.json` in this folder (`commonwatt bench --full --json docs/reference/benchmarks.json`, then `make generate`);",
+        "Generated from `benchmarks.json` in this folder (`commonwatt bench --json docs/reference/benchmarks.json`, then `make generate`);",
         "what is measured and how is told in [Benchmarks, explained](../explain/benchmarks.md).",
         "",
         f"{report.date} on {machine['processor']}, {machine['cores']} cores, {machine['memory_mb']} MB, {machine['system']}; {versions}.",
