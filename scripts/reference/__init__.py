@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from scripts.reference import commands, contracts, errors, findings, registries, results, settings
+from scripts.reference import benchmarks, commands, contracts, errors, findings, registries, results, settings
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "commands": commands.page,
@@ -13,5 +13,6 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "contracts": contracts.page,
     "errors": errors.page,
     "findings": findings.page,
+    "benchmarks": benchmarks.page,
 }
 """File stem in docs/reference -> what makes the page."""
