@@ -1,7 +1,9 @@
 """Meter keys without a file: the secrets of a test."""
 
 import hashlib
+from collections.abc import Sequence
 
+from commonwatt.core.units import Ints
 from commonwatt.crypto.signatures import Signer
 
 
@@ -17,9 +19,10 @@ class FakeMeterKeys:
     def addresses(self) -> list[bytes]:
         return [signer.address for signer in self.meters]
 
-    def meter_blinding(self, member: int, slot: int, label: str, value: bytes) -> bytes:
-        self.asked.append((member, slot, label, value))
-        return hashlib.sha256(repr((member, slot, label, value)).encode()).digest()
+    def meter_blindings(self, slot: int, members: Ints, label: str, values: Sequence[bytes]) -> bytes:
+        asked = [(member, slot, label, value) for member, value in zip(members.tolist(), values, strict=True)]
+        self.asked += asked
+        return b"".join(hashlib.sha256(repr(one).encode()).digest() for one in asked)
 
     @property
     def signers(self) -> list[tuple[bytes, ...]]:

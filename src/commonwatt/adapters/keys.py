@@ -1,13 +1,12 @@
 """Keys: every secret of a community, derived from one file that was drawn once from the operating system's randomness."""
 
 import contextlib
-import hmac
 import json
 import os
 import secrets
 import stat
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from commonwatt.core.errors import InvalidInput, require
 from commonwatt.core.findings import Finding
 from commonwatt.core.units import Ints
+from commonwatt.crypto.mac import Mac
 from commonwatt.crypto.secp256k1 import CURVE_ORDER, SECRET_BYTES
 from commonwatt.crypto.signatures import Signer
 
@@ -28,7 +28,7 @@ PSEUDONYM_BYTES: Final = 8
 _WIDE_BYTES: Final = 48
 """So much wider than the curve's order that the reduction's bias cannot be noticed."""
 _LARGEST_FILE_BYTES: Final = 4096
-_TWO_NUMBERS = struct.Struct(">qq")
+_MEMBER_AND_LENGTH = struct.Struct(">qQ")
 
 
 class KeyFile:
@@ -46,8 +46,8 @@ class KeyFile:
         self._meters: dict[int, Signer] = {}
         self._wallets: dict[str, Signer] = {}
         self._pseudonyms: dict[str, str] = {}
-        self._blinding_key = self._derived(SECRET_BYTES, b"blinding", input_hash)
-        self._nonce_key = self._derived(SECRET_BYTES, b"order-nonce", input_hash)
+        self._blindings = Mac(self._derived(SECRET_BYTES, b"blinding", input_hash))
+        self._nonces = Mac(self._derived(SECRET_BYTES, b"order-nonce", input_hash))
 
     @classmethod
     def opened(cls, path: Path, community: str, input_hash: bytes = b"", *, create: bool = True) -> "KeyFile":
@@ -95,18 +95,17 @@ class KeyFile:
         """The operator's 32-byte private key."""
         return self._signing_key(b"operator")
 
-    def meter_blinding(self, member: int, slot: int, label: str, value: bytes) -> bytes:
-        """32 bytes that serve this value only."""
-        return _for_value(self._blinding_key, label.encode(), slot, member, value)
+    def meter_blindings(self, slot: int, members: Ints, label: str, values: Sequence[bytes]) -> bytes:
+        """32 bytes a value, one after the other; each serves its value only."""
+        return self._blindings.digests(_messages(label.encode(), slot, members.tolist(), values))
 
     def order_nonces(self, slot: int, members: Ints, values: Sequence[bytes]) -> bytes:
         """32-byte blindings of sealed orders, one after the other; each serves one value only."""
-        pairs = zip(members.tolist(), values, strict=True)
-        return b"".join(_for_value(self._nonce_key, b"order", slot, member, value) for member, value in pairs)
+        return self._nonces.digests(_messages(b"order", slot, members.tolist(), values))
 
     def order_salt(self, slot: int, member: int, value: bytes) -> bytes:
         """32 bytes that tell a signed order or instruction from every other; public once it is signed."""
-        return _for_value(self._nonce_key, b"salt", slot, member, value)
+        return self._nonces.digests(_messages(b"salt", slot, (member,), (value,)))
 
     def _wallet(self, member_id: str) -> Signer:
         if member_id not in self._wallets:
@@ -144,10 +143,11 @@ def key_file_findings(path: Path) -> list[Finding]:
     return []
 
 
-def _for_value(key: bytes, label: bytes, slot: int, member: int, value: bytes) -> bytes:
+def _messages(label: bytes, slot: int, members: Iterable[int], values: Sequence[bytes]) -> Iterator[bytes]:
     # Label and value have their length before them and the numbers are fixed: no two calls hash the same bytes.
-    sized = len(label).to_bytes(4, "big") + label + _TWO_NUMBERS.pack(slot, member)
-    return hmac.digest(key, sized + len(value).to_bytes(8, "big") + value, "sha256")
+    head = len(label).to_bytes(4, "big") + label + slot.to_bytes(8, "big", signed=True)
+    pairs = zip(members, values, strict=True)
+    return (head + _MEMBER_AND_LENGTH.pack(member, len(value)) + value for member, value in pairs)
 
 
 def _create(path: Path) -> None:

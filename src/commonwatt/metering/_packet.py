@@ -7,16 +7,15 @@ from typing import Final
 import numpy as np
 
 from commonwatt.core.records import Readings
+from commonwatt.core.units import Bytes2D
 
 LABEL: Final = b"commonwatt/packet/plain/1"
 """Protocol and version; another layout is another label, so that no bytes mean two things."""
 
 OPENING_BYTES: Final = 32
+_NUMBERS: Final = ("member", "slot", "counter", "revision", "import_wh", "export_wh")
 _BODY = struct.Struct(">6q")
-_LEAF = np.dtype(
-    [(name, ">i8") for name in ("member", "slot", "counter", "revision", "import_wh", "export_wh")]
-    + [("packet_hash", "u1", (32,))]
-)
+_COLUMNS: Final = [(name, ">i8") for name in _NUMBERS]
 
 
 def packet_head(community: str) -> bytes:
@@ -32,12 +31,32 @@ def packet_body(member: int, slot: int, counter: int, revision: int, import_wh: 
 
 def packet_leaves(slot: int, readings: Readings) -> list[bytes]:
     """Leaf data of a slot's packets in their signer's Merkle tree, one a row: `packet_body` (48 bytes), then the commitment (32 bytes)."""
-    table = np.zeros(len(readings), _LEAF)
-    table["slot"] = slot
-    for name in ("member", "counter", "revision", "import_wh", "export_wh", "packet_hash"):
-        table[name] = getattr(readings, name)
-    raw, width = table.tobytes(), _LEAF.itemsize
-    return [raw[start : start + width] for start in range(0, len(raw), width)]
+    return _rows(b"", slot, readings, readings.packet_hash)
+
+
+def packets(community: str, slot: int, readings: Readings) -> list[bytes]:
+    """The packet of every reading, one a row: what its opening is drawn for."""
+    return _rows(packet_head(community), slot, readings)
+
+
+def packet_hashes(community: str, slot: int, readings: Readings) -> bytes:
+    """`packet_hash` of every reading under its opening, one after the other."""
+    rows = _rows(packet_head(community), slot, readings, readings.opening)
+    return b"".join([hashlib.sha3_256(row).digest() for row in rows])
+
+
+def _rows(head: bytes, slot: int, readings: Readings, tail: Bytes2D | None = None) -> list[bytes]:
+    """`head`, then the numbers as `packet_body` packs them, then the row of `tail`: all rows in one array, then cut."""
+    width = 0 if tail is None else tail.shape[1]
+    table = np.zeros(len(readings), [("head", "u1", (len(head),)), *_COLUMNS, ("tail", "u1", (width,))])
+    table["head"], table["slot"] = np.frombuffer(head, np.uint8), slot
+    for name in _NUMBERS:
+        if name != "slot":
+            table[name] = getattr(readings, name)
+    if tail is not None:
+        table["tail"] = tail
+    raw, size = table.tobytes(), table.dtype.itemsize
+    return [raw[start : start + size] for start in range(0, len(raw), size)]
 
 
 def packet_hash(

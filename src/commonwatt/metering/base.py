@@ -12,8 +12,8 @@ from commonwatt.core.units import Ints
 class MeterKeys(Protocol):
     """The secrets of the meters, by member index."""
 
-    def meter_blinding(self, member: int, slot: int, label: str, value: bytes) -> bytes:
-        """32 bytes that serve this value only: pseudorandom over label, slot, member and value."""
+    def meter_blindings(self, slot: int, members: Ints, label: str, values: Sequence[bytes]) -> bytes:
+        """32 bytes a value, one after the other, that serve it only: pseudorandom over label, slot, member and value."""
         ...
 
     def sign_meter(self, member: int, digest: bytes) -> bytes:

@@ -1,6 +1,5 @@
 """Plain metering: every value is published beside a signed hash of it."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,9 +11,12 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.records import Quality, Readings
 from commonwatt.core.units import ENERGY_LIMIT_WH, Bytes2D, Ints
 from commonwatt.crypto.signatures import signer_address
-from commonwatt.metering._packet import packet_body, packet_hash, packet_head, packet_leaves
+from commonwatt.metering._packet import packet_hash, packet_hashes, packet_leaves, packets
 from commonwatt.metering._signing import GATEWAY, packets_digest
 from commonwatt.metering.base import MeterKeys
+
+Trees = Sequence[tuple[bytes, list[int]]]
+"""A signature and the rows that it stands for, several times."""
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,14 @@ class Plain:
 
         Each opening is drawn for the bytes of its packet, so that no blinding serves two values, not even two revisions of one slot.
         """
-        count = len(readings)
-        hashes, openings = np.zeros((count, 32), np.uint8), np.zeros((count, 32), np.uint8)
-        signatures = np.zeros((count, 65), np.uint8)
-        head = packet_head(community)
-        for row, (member, counter, revision, import_wh, export_wh) in enumerate(_numbers(readings)):
-            if counter < 0:
-                continue
-            body = packet_body(member, slot, counter, revision, import_wh, export_wh)
-            opening = keys.meter_blinding(member, slot, "packet", head + body)
-            hashes[row] = np.frombuffer(hashlib.sha3_256(head + body + opening).digest(), np.uint8)
-            openings[row] = np.frombuffer(opening, np.uint8)
-        readings = readings.replaced(packet_hash=hashes, opening=openings)
         rows = np.flatnonzero(readings.counter >= 0)
-        if len(rows):
-            signatures[rows] = _signed(slot, readings.take(rows), keys, community, signing)
-        return readings.replaced(signature=signatures)
+        sent = readings.take(rows)
+        drawn = keys.meter_blindings(slot, sent.member, "packet", packets(community, slot, sent))
+        sent = sent.replaced(opening=_matrix(drawn, len(rows)))
+        sent = sent.replaced(packet_hash=_matrix(packet_hashes(community, slot, sent), len(rows)))
+        signatures = _signed(slot, sent, keys, community, signing) if len(rows) else np.zeros((0, 65), np.uint8)
+        filled = {"packet_hash": sent.packet_hash, "opening": sent.opening, "signature": signatures}
+        return readings.replaced(**{name: _spread(values, rows, len(readings)) for name, values in filled.items()})
 
     def findings(
         self, slot: int, readings: Readings, signers: Sequence[tuple[bytes, ...]], last_counter: Ints, community: str
@@ -57,46 +51,95 @@ class Plain:
         those of the rows before. Counters come before hashes and signatures, so that a replay costs next to nothing. Rows that share a
         signature are one tree; it is checked once, and only where nothing else is wrong with its leaves.
         """
-        found: list[Finding] = []
-        last = last_counter.tolist()
-        seen: set[tuple[int, int]] = set()
-        trees: dict[bytes, list[int]] = {}
-        broken: set[bytes] = set()
-        for row, (member, counter, revision, import_wh, export_wh) in enumerate(_numbers(readings)):
-            where = f"readings slot {slot} member {member} revision {revision}"
-            if not 0 <= member < len(signers):
-                found.append(Finding(where, f"a member index below {len(signers)}", str(member)))
-                continue
-            faults = _range_findings(where, import_wh, export_wh)
-            if (member, revision) in seen:
-                faults.append(Finding(where, "one reading per member, slot and revision", "another one"))
-            seen.add((member, revision))
-            if counter < 0:
-                found += faults + _bare_findings(where, readings, row)
-                continue
-            if counter <= last[member]:
-                said = f"above the last one, {last[member]} (a replay)"
-                faults.append(Finding(f"{where} counter", said, str(counter)))
-            else:
-                last[member] = counter
-                faults += _packet_findings(where, slot, readings, row, community)
-            signature = readings.signature[row].tobytes()
-            trees.setdefault(signature, []).append(row)
-            if faults:
-                broken.add(signature)
-            found += faults
-        whole = [(signature, rows) for signature, rows in trees.items() if signature not in broken]
-        return found + _signature_findings(slot, readings, whole, signers, community)
+        found, trees = _row_findings(slot, readings, len(signers), last_counter, community)
+        return found + _signature_findings(slot, readings, trees, signers, community)
 
 
-def _signed(slot: int, packets: Readings, keys: MeterKeys, community: str, signing: str) -> Bytes2D:
+def _row_findings(
+    slot: int, readings: Readings, members: int, last_counter: Ints, community: str
+) -> tuple[list[Finding], Trees]:
+    """What is wrong with rows by themselves, and the trees in which there is nothing."""
+    if _are_sound(slot, readings, members, last_counter, community):
+        return [], list(_trees(readings).items())
+    found: list[Finding] = []
+    last = last_counter.tolist()
+    seen: set[tuple[int, int]] = set()
+    broken: set[bytes] = set()
+    for row, (member, counter, revision, import_wh, export_wh) in enumerate(_numbers(readings)):
+        where = f"readings slot {slot} member {member} revision {revision}"
+        if not 0 <= member < members:
+            found.append(Finding(where, f"a member index below {members}", str(member)))
+            broken.add(readings.signature[row].tobytes())
+            continue
+        faults = _range_findings(where, import_wh, export_wh)
+        if (member, revision) in seen:
+            faults.append(Finding(where, "one reading per member, slot and revision", "another one"))
+        seen.add((member, revision))
+        if counter < 0:
+            found += faults + _bare_findings(where, readings, row)
+            continue
+        if counter <= last[member]:
+            said = f"above the last one, {last[member]} (a replay)"
+            faults.append(Finding(f"{where} counter", said, str(counter)))
+        else:
+            last[member] = counter
+            faults += _packet_findings(where, slot, readings, row, community)
+        if faults:
+            broken.add(readings.signature[row].tobytes())
+        found += faults
+    return found, [(signature, rows) for signature, rows in _trees(readings).items() if signature not in broken]
+
+
+def _are_sound(slot: int, readings: Readings, members: int, last_counter: Ints, community: str) -> bool:
+    """Whether no row has anything wrong with it by itself: the common case, for all rows at once. The loop says what is wrong."""
+    member, counter, wh = readings.member, readings.counter, np.stack([readings.import_wh, readings.export_wh])
+    if not len(member):
+        return True
+    if (member < 0).any() or (member >= members).any() or len(np.unique(member)) != len(member):
+        return False
+    has_packet = counter >= 0
+    bare = ~has_packet
+    if ((wh < 0) | (wh >= ENERGY_LIMIT_WH)).any() or (bare != (readings.quality == Quality.SUBSTITUTED)).any():
+        return False
+    if readings.packet_hash[bare].any() or readings.signature[bare].any():
+        return False
+    if (has_packet & (counter <= last_counter[member])).any():
+        return False
+    sent = readings if has_packet.all() else readings.take(has_packet)
+    return packet_hashes(community, slot, sent) == sent.packet_hash.tobytes()
+
+
+def _trees(readings: Readings) -> dict[bytes, list[int]]:
+    """The rows with a packet by their signature, in order; rows of one signature are the leaves of one tree."""
+    rows = np.flatnonzero(readings.counter >= 0).tolist()
+    raw, width = readings.signature.tobytes(), readings.signature.shape[1]
+    trees: dict[bytes, list[int]] = {}
+    for row in rows:
+        trees.setdefault(raw[row * width : (row + 1) * width], []).append(row)
+    return trees
+
+
+def _matrix(raw: bytes, rows: int) -> Bytes2D:
+    return np.frombuffer(raw, np.uint8).reshape(rows, -1) if rows else np.zeros((0, 32), np.uint8)
+
+
+def _spread(values: Bytes2D, rows: Ints, length: int) -> Bytes2D:
+    """The values at their rows, zeros elsewhere."""
+    if len(rows) == length:
+        return values
+    spread = np.zeros((length, values.shape[1]), np.uint8)
+    spread[rows] = values
+    return spread
+
+
+def _signed(slot: int, sent: Readings, keys: MeterKeys, community: str, signing: str) -> Bytes2D:
     """The signature of every packet, shape (packets, 65): the gateway's over all of them, or each meter's over its own."""
-    leaves = packet_leaves(slot, packets)
+    leaves = packet_leaves(slot, sent)
     if signing == GATEWAY:
         signed = keys.sign_gateway(packets_digest(community, slot, merkle_root(leaves)))
         return np.frombuffer(signed * len(leaves), np.uint8).reshape(len(leaves), 65)
     digests = (packets_digest(community, slot, merkle_root([leaf])) for leaf in leaves)
-    pairs = zip(packets.member.tolist(), digests, strict=True)
+    pairs = zip(sent.member.tolist(), digests, strict=True)
     return np.frombuffer(b"".join(keys.sign_meter(*pair) for pair in pairs), np.uint8).reshape(len(leaves), 65)
 
 
@@ -149,23 +192,23 @@ def _packet_findings(where: str, slot: int, readings: Readings, row: int, commun
 def _signature_findings(
     slot: int,
     readings: Readings,
-    trees: Sequence[tuple[bytes, list[int]]],
+    trees: Trees,
     signers: Sequence[tuple[bytes, ...]],
     community: str,
 ) -> list[Finding]:
     found = []
-    leaves = packet_leaves(slot, readings)
+    leaves, members = packet_leaves(slot, readings), readings.member.tolist()
     for signature, rows in trees:
         root = merkle_root([leaves[row] for row in rows])
         signer = signer_address(packets_digest(community, slot, root), signature)
-        strangers = [row for row in rows if signer not in signers[int(readings.member[row])]]
+        strangers = [row for row in rows if signer not in signers[members[row]]]
         by = "nobody's" if signer is None else f"that of 0x{signer.hex()}"
         if len(strangers) == len(rows) > 1:
             where = f"readings slot {slot} revision {int(readings.revision[rows[0]])} signature of {len(rows)} packets"
             found.append(Finding(where, "that of a gateway that their meters enrolled", by))
             continue
         for row in strangers:
-            member = int(readings.member[row])
+            member = members[row]
             where = f"readings slot {slot} member {member} revision {int(readings.revision[row])} signature"
             meter, *gateways = (f"0x{address.hex()}" for address in signers[member])
             enrolled = f" or of its gateway {', '.join(gateways)}" if gateways else ""

@@ -150,6 +150,10 @@ def test_a_resume_makes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def blinding(ring: Keyring, member: int, slot: int, label: str, value: bytes) -> bytes:
+    return ring.meter_blindings(slot, np.array([member]), label, [value])
+
+
 def test_pseudonyms_are_16_hex_digits_and_differ() -> None:
     names = {keyring().pseudonym(f"home-{i}") for i in range(50)}
     assert len(names) == 50
@@ -170,25 +174,31 @@ def test_no_two_labels_share_a_secret() -> None:
     assert len(set(addresses)) == 5
     value = b"value"
     nonces = ring.order_nonces(7, np.array([1]), [value])
-    assert nonces != ring.meter_blinding(1, 7, "order", value)
+    assert nonces != blinding(ring, 1, 7, "order", value)
 
 
 def test_parts_of_a_label_cannot_be_shifted_into_each_other() -> None:
     ring = keyring()
     # The second call's label, slot, member and value are the first one's bytes, cut in other places.
     tail = b"cccc"
-    first = ring.meter_blinding(1, 7, "a", len(tail).to_bytes(8, "big") + tail)
-    assert first != ring.meter_blinding(8 + len(tail), 1, "a" + "\0" * 7 + "\7", tail)
+    first = blinding(ring, 1, 7, "a", len(tail).to_bytes(8, "big") + tail)
+    assert first != blinding(ring, 8 + len(tail), 1, "a" + "\0" * 7 + "\7", tail)
     assert KeyFile(MASTER, "ab").wallet("c") != KeyFile(MASTER, "a").wallet("bc")
+
+
+def test_blindings_stand_one_after_the_other() -> None:
+    ring, values = keyring(), [b"a", b"longer"]
+    both = ring.meter_blindings(7, np.array([1, 2]), "packet", values)
+    assert both == blinding(ring, 1, 7, "packet", values[0]) + blinding(ring, 2, 7, "packet", values[1])
 
 
 def test_a_blinding_serves_one_value_only() -> None:
     ring = keyring()
     base = (1, 7, "packet", b"value")
     others = [(2, 7, "packet", b"value"), (1, 8, "packet", b"value"), (1, 7, "order", b"value"), (1, 7, "packet", b"v")]
-    blindings = {ring.meter_blinding(*arguments) for arguments in (base, *others)}
+    blindings = {blinding(ring, *arguments) for arguments in (base, *others)}
     assert len(blindings) == 5
-    assert ring.meter_blinding(*base) == keyring().meter_blinding(*base)
+    assert blinding(ring, *base) == blinding(keyring(), *base)
     assert all(len(blinding) == 32 for blinding in blindings)
 
 
@@ -202,7 +212,7 @@ def test_order_nonces_stand_one_after_the_other_and_serve_one_value_each() -> No
 
 def test_another_input_has_other_blindings_and_the_same_names() -> None:
     one, other = keyring(input_hash=b"one"), keyring(input_hash=b"other")
-    assert one.meter_blinding(1, 7, "packet", b"v") != other.meter_blinding(1, 7, "packet", b"v")
+    assert blinding(one, 1, 7, "packet", b"v") != blinding(other, 1, 7, "packet", b"v")
     assert one.order_nonces(7, np.array([1]), [b"v"]) != other.order_nonces(7, np.array([1]), [b"v"])
     assert one.pseudonym("home-01") == other.pseudonym("home-01")
     assert one.meter_address(1) == other.meter_address(1)
