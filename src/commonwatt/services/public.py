@@ -1,18 +1,21 @@
 """Public files: the tables an auditor gets, read back into the columns the rooms work on, slot by slot."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any, Final, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from commonwatt.core.accounts import Postings, account_names, kind_names
+from commonwatt.core.columns import Columns
 from commonwatt.core.orders import Instructions, OrderBook, Preference, Source
 from commonwatt.core.records import Agreement, Leg, Legs, Quality, Readings, Reason, Trades
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.services.enrolment import Enrolment
+from commonwatt.services.slot_tables import Decoder, SlotTable, bytes_of, codes_of, ints, is_given, order_rows
 
 
 @dataclass(frozen=True)
@@ -53,20 +56,20 @@ class PublicTables:
         table = self.tables["instructions"]
         return Instructions(
             member=self._members(table["member"]),
-            is_sell=np.array(table["side"].to_pylist(), dtype=object) == "sell",
-            energy_wh=_ints(table, "energy_wh"),
-            limit_micro_per_kwh=_ints(table, "limit_micro_per_kwh"),
-            first_slot=_ints(table, "first_slot"),
-            last_slot=_ints(table, "last_slot"),
-            path=_ints(table, "path"),
-            salt=_bytes(table["salt"].to_pylist(), 32),
-            signature=_bytes(table["signature"].to_pylist(), 65),
+            is_sell=codes_of(["buy", "sell"])(table["side"]) == 1,
+            energy_wh=ints(table["energy_wh"]),
+            limit_micro_per_kwh=ints(table["limit_micro_per_kwh"]),
+            first_slot=ints(table["first_slot"]),
+            last_slot=ints(table["last_slot"]),
+            path=ints(table["path"]),
+            salt=bytes_of(32)(table["salt"]),
+            signature=bytes_of(65)(table["signature"]),
         )
 
     def instructed(self, slot: int) -> Ints:
         """For each order of a slot, in sequence order, the row of the instruction it names; -1 where there is none of that name."""
-        self.orders(slot)
-        return self._instructed[slot]
+        sequence, row = self._columns("orders", slot, "sequence", "instruction")
+        return np.asarray(row[np.argsort(sequence, kind="stable")], np.int64)
 
     @cached_property
     def slots(self) -> list[int]:
@@ -76,90 +79,69 @@ class PublicTables:
 
     def revisions(self, slot: int) -> list[int]:
         """The revisions of a slot that any table names, ascending, 0 among them."""
-        tables = ("readings", "statements", "postings")
-        return sorted({0, *(r for table in tables for r in pc.unique(self.rows(table, slot)["revision"]).to_pylist())})
+        named = np.concatenate([self._columns(table, slot, "revision")[0] for table in _WITH_REVISIONS])
+        return [0] if not named.any() else sorted({0, *named.tolist()})
 
     def orders(self, slot: int) -> tuple[OrderBook, int, Bytes2D, Ints]:
         """A slot's orders in sequence order, how many were accepted, their nonces, and the reasons."""
-        # Most checks ask for them: decoded once.
+        # Most checks ask for them, several times a slot.
         if slot not in self._orders:
+            if len(self._orders) >= _ORDERS_KEPT:
+                self._orders.clear()
             self._orders[slot] = self._decoded_orders(slot)
         return self._orders[slot]
 
     def _decoded_orders(self, slot: int) -> tuple[OrderBook, int, Bytes2D, Ints]:
-        rows = self.rows("orders", slot).sort_by("sequence")
-        book = OrderBook(
-            member=self._members(rows["member"]),
-            is_sell=np.array(rows["side"].to_pylist(), dtype=object) == "sell",
-            energy_wh=_ints(rows, "energy_wh"),
-            limit_micro_per_kwh=_ints(rows, "limit_micro_per_kwh"),
-            sequence=_ints(rows, "sequence"),
-            source=_codes(rows["source"], [s.name.lower() for s in Source]),
-            preference=_codes(rows["preference"], [p.name.lower() for p in Preference]),
-        )
-        self._instructed[slot] = _ints(rows, "instruction_row")
-        nonces = [text for text in rows["nonce"].to_pylist() if text is not None]
-        return book, len(nonces), _bytes(nonces, 32), _codes(rows["reason"], [r.name.lower() for r in Reason])
+        columns = self._columns("orders", slot, *_BOOK, "nonce", "has_nonce", "reason")
+        order = np.argsort(columns[_BOOK.index("sequence")], kind="stable")
+        *book, nonces, accepted, reason = (column[order] for column in columns)
+        return OrderBook(*book), int(accepted.sum()), nonces[accepted], reason
 
     def agreement(self, slot: int) -> tuple[Agreement, Ints]:
         """A slot's agreement as published, and what was delivered of each trade."""
-        rows = self.rows("trades", slot)
+        *trades, delivered = self._columns("trades", slot, *_TRADES, "delivered_wh")
         _, _, _, reason = self.orders(slot)
-        trades = Trades(
-            sell_order=_rows_of_ids(rows["sell_order"]),
-            buy_order=_rows_of_ids(rows["buy_order"]),
-            energy_wh=_ints(rows, "energy_wh"),
-            sell_price_micro_per_kwh=_ints(rows, "sell_price_micro_per_kwh"),
-            buy_price_micro_per_kwh=_ints(rows, "buy_price_micro_per_kwh"),
-            round=_ints(rows, "round"),
-        )
-        return Agreement(trades, reason), _ints(rows, "delivered_wh")
+        return Agreement(Trades(*trades), reason), delivered
 
     def readings(self, slot: int, revision: int) -> Readings:
         """A slot's readings of one revision, in order of member."""
-        rows = self.rows("readings", slot)
-        rows = rows.filter(pc.equal(rows["revision"], revision))
-        member = self._members(rows["member"])
-        readings = Readings(
-            member=member,
-            import_wh=_ints(rows, "import_wh"),
-            export_wh=_ints(rows, "export_wh"),
-            quality=_codes(rows["quality"], [q.name.lower() for q in Quality]),
-            revision=_ints(rows, "revision"),
-            counter=_ints(rows, "counter"),
-            packet_hash=_bytes(rows["packet_hash"].to_pylist(), 32),
-            opening=_bytes(rows["opening"].to_pylist(), 32),
-            signature=_bytes(rows["signature"].to_pylist(), 65),
-        )
-        return readings.take(np.argsort(member, kind="stable"))
+        readings = Readings(*self._columns("readings", slot, *_READINGS))
+        if readings.revision.any() or revision:
+            readings = readings.take(readings.revision == revision)
+        if (np.diff(readings.member) < 0).any():
+            return readings.take(np.argsort(readings.member, kind="stable"))
+        return readings
 
     def legs(self, slot: int, revision: int) -> Legs:
         """The statement lines of a slot and revision."""
-        rows = self.rows("statements", slot)
-        rows = rows.filter(pc.equal(rows["revision"], revision))
-        return Legs(
-            member=self._members(rows["member"]),
-            leg=_codes(rows["leg"], [leg.name.lower() for leg in Leg]),
-            energy_wh=_ints(rows, "energy_wh"),
-            price_micro_per_kwh=_ints(rows, "price_micro_per_kwh"),
-            amount_nano=_ints(rows, "amount_nano"),
-        )
+        *legs, of = self._columns("statements", slot, *_LEGS, "revision")
+        return _of_revision(Legs(*legs), of, revision)
 
-    def postings(self, slot: int | None = None, revision: int = 0) -> Postings:
-        """The postings of a slot and revision, or of the whole run."""
-        rows = self.tables["postings"]
-        if slot is not None:
-            rows = self.rows("postings", slot)
-            rows = rows.filter(pc.equal(rows["revision"], revision))
-        names = account_names(self.pseudonyms)
-        return Postings(
-            debit=_codes(rows["debit"], names),
-            credit=_codes(rows["credit"], names),
-            amount_nano=_ints(rows, "amount_nano"),
-            kind=_codes(rows["kind"], kind_names()),
-            energy_wh=_ints(rows, "energy_wh"),
-            price_micro_per_kwh=_ints(rows, "price_micro_per_kwh"),
-        )
+    def postings(self, slot: int, revision: int = 0) -> Postings:
+        """The postings of a slot and revision."""
+        *postings, of = self._columns("postings", slot, *_POSTINGS, "revision")
+        return _of_revision(Postings(*postings), of, revision)
+
+    def posting_parts(self) -> Iterator[Postings]:
+        """The postings of the whole run, some at a time."""
+        return (Postings(*columns) for columns in self._by_slot["postings"].parts(*_POSTINGS))
+
+    def billed_parts(self) -> Iterator[tuple[Ints, Ints]]:
+        """Member and amount (nano) of every line of every statement, some at a time."""
+        return ((member, amount) for member, amount in self._by_slot["statements"].parts("member", "amount_nano"))
+
+    def counter_parts(self) -> Iterator[tuple[Ints, Ints, Ints, Ints]]:
+        """Slot, member, counter and revision of every reading, some at a time."""
+        parts = self._by_slot["readings"].parts("slot", "member", "counter", "revision")
+        return ((slot, member, counter, revision) for slot, member, counter, revision in parts)
+
+    def rows(self, table: str, slot: int) -> pa.Table:
+        """The rows of a table that are of a slot, in the order of the file."""
+        first, last = self._by_slot[table].extent(slot)
+        return self._by_slot[table].ordered.slice(first, last - first)
+
+    def _columns(self, table: str, slot: int, *names: str) -> list[Any]:
+        return self._by_slot[table].columns(slot, *names)
 
     def _slots_of(self, table: str) -> list[int]:
         return list(pc.unique(self.tables[table]["slot"]).to_pylist())
@@ -169,50 +151,52 @@ class PublicTables:
         return {}
 
     @cached_property
-    def _instructed(self) -> dict[int, Ints]:
-        return {}
-
-    @cached_property
-    def _linked(self) -> dict[str, pa.Table]:
-        """The tables, orders with the row of the instruction that they name: looked up once for all slots."""
-        names = self.tables["instructions"]["instruction_id"].combine_chunks()
-        found = pc.fill_null(pc.index_in(self.tables["orders"]["instruction"], value_set=names), -1)
-        return {**self.tables, "orders": self.tables["orders"].append_column("instruction_row", found.cast(pa.int64()))}
-
-    @cached_property
-    def _bounds(self) -> dict[str, tuple[pa.Table, Ints]]:
-        bounds = {}
-        for name, table in self._linked.items():
-            if "slot" in table.column_names:
-                ordered = table.take(pa.array(np.argsort(_ints(table, "slot"), kind="stable")))
-                bounds[name] = (ordered, _ints(ordered, "slot"))
-        return bounds
-
-    def rows(self, table: str, slot: int) -> pa.Table:
-        """The rows of a table that are of a slot, in the order of the file."""
-        ordered, slots = self._bounds[table]
-        first, last = np.searchsorted(slots, [slot, slot + 1])
-        return ordered.slice(int(first), int(last - first))
+    def _by_slot(self) -> dict[str, SlotTable]:
+        member = codes_of(self.pseudonyms)
+        account = codes_of(account_names(self.pseudonyms))
+        # The names of a column in the tables, and those that what it is decoded to has here.
+        said: dict[str, dict[str, tuple[str, Decoder]]] = {
+            "orders": {
+                "member": ("member", member),
+                "is_sell": ("side", lambda column: codes_of(["buy", "sell"])(column) == 1),
+                "source": ("source", codes_of([s.name.lower() for s in Source])),
+                "preference": ("preference", codes_of([p.name.lower() for p in Preference])),
+                "nonce": ("nonce", bytes_of(32)),
+                "has_nonce": ("nonce", is_given),
+                "instruction": ("instruction", codes_of(self.tables["instructions"]["instruction_id"].to_pylist())),
+                "reason": ("reason", codes_of([r.name.lower() for r in Reason])),
+            },
+            "trades": {"sell_order": ("sell_order", order_rows), "buy_order": ("buy_order", order_rows)},
+            "readings": {
+                "member": ("member", member),
+                "quality": ("quality", codes_of([q.name.lower() for q in Quality])),
+                "packet_hash": ("packet_hash", bytes_of(32)),
+                "opening": ("opening", bytes_of(32)),
+                "signature": ("signature", bytes_of(65)),
+            },
+            "statements": {"member": ("member", member), "leg": ("leg", codes_of([leg.name.lower() for leg in Leg]))},
+            "postings": {
+                "debit": ("debit", account),
+                "credit": ("credit", account),
+                "kind": ("kind", codes_of(kind_names())),
+            },
+        }
+        return {name: SlotTable(self.tables[name], columns) for name, columns in said.items()}
 
     def _members(self, column: pa.ChunkedArray) -> Ints:
-        return _codes(column, self.pseudonyms)
+        return codes_of(self.pseudonyms)(column)
 
 
-def _ints(table: pa.Table, name: str) -> Ints:
-    return np.asarray(table[name].to_numpy(), dtype=np.int64)
+_ORDERS_KEPT: Final = 1000
+_WITH_REVISIONS: Final = ("readings", "statements", "postings")
+_BOOK: Final = tuple(field.name for field in fields(OrderBook))
+_TRADES: Final = tuple(field.name for field in fields(Trades))
+_READINGS: Final = tuple(field.name for field in fields(Readings))
+_LEGS: Final = tuple(field.name for field in fields(Legs))
+_POSTINGS: Final = tuple(field.name for field in fields(Postings))
+
+_Rows = TypeVar("_Rows", bound=Columns)
 
 
-def _codes(column: pa.ChunkedArray, names: list[str]) -> Ints:
-    """The number of each name; -1 for a name that is not in the list (a tampered file: later checks say which)."""
-    found = pc.index_in(column, value_set=pa.array(names, pa.string()))
-    return np.asarray(pc.fill_null(found, -1).to_numpy(), dtype=np.int64)
-
-
-def _bytes(texts: list[str | None], width: int) -> Bytes2D:
-    blank = "00" * width
-    raw = "".join(blank if text is None else text[2:] for text in texts)
-    return np.frombuffer(bytes.fromhex(raw), np.uint8).reshape(len(texts), width)
-
-
-def _rows_of_ids(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    return np.array([-1 if text is None else int(text.rpartition("-o")[2]) for text in column.to_pylist()], np.int64)
+def _of_revision(rows: _Rows, of: Ints, revision: int) -> _Rows:
+    return rows if not of.any() and not revision else rows.take(of == revision)

@@ -95,13 +95,12 @@ def check_balances(audited: Audited) -> Check:
     public, ledger, found = audited.public, audited.ledger, []
     balances, deposits = ledger.balances(audited.final_s), ledger.deposits()
     stored = balances.free_nano + balances.pending_nano - deposits
-    postings = public.postings()
-    posted = balances_nano(postings.take(postings.kind != Kind.WHOLESALE), FIRST_MEMBER + len(public.pseudonyms))
+    posted = np.zeros(FIRST_MEMBER + len(public.pseudonyms), np.int64)
+    for postings in public.posting_parts():
+        posted += balances_nano(postings.take(postings.kind != Kind.WHOLESALE), len(posted))
     billed = np.zeros(len(public.pseudonyms), np.int64)
-    index = {name: number for number, name in enumerate(public.pseudonyms)}
-    table = public.tables["statements"]
-    for member, amount in zip(table["member"].to_pylist(), table["amount_nano"].to_pylist(), strict=True):
-        billed[index[member]] += amount
+    for member, amount_nano in public.billed_parts():
+        np.add.at(billed, member, amount_nano)
     for number in range(len(posted)):
         if posted[number] != stored[number]:
             found.append(
@@ -122,7 +121,7 @@ def check_receipts(audited: Audited) -> Check:
     """The published receipts are the chain's."""
     table = audited.public.tables["receipts"]
     names = table.column_names
-    published = [tuple(row[name] for name in names) for row in table.to_pylist()]
+    published = list(zip(*(table[name].to_pylist() for name in names), strict=True))
     recorded = [_row(r, names) for r in audited.ledger.receipts() if r.kind in ("open", "clear", "settle")]
     found = [
         Finding(f"receipts row {row}", str(is_), str(says))

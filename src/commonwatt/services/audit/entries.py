@@ -208,15 +208,16 @@ def _correction_findings(claimed: Claimed, slot: int) -> list[Finding]:
 
 def _gap_findings(claimed: Claimed) -> list[Finding]:
     """A meter counts its packets from 0: a number nobody has seen is a packet that was made and is not shown."""
-    table = claimed.audited.public.tables["readings"]
-    counters: dict[str, set[int]] = {}
-    for member, counter in zip(table["member"].to_pylist(), table["counter"].to_pylist(), strict=True):
-        if counter >= 0:
-            counters.setdefault(member, set()).add(counter)
-    found = []
-    for member, seen in counters.items():
-        missing = sorted(set(range(max(seen) + 1)) - seen)
+    public, found = claimed.audited.public, []
+    parts = [np.stack(part[1:3]) for part in public.counter_parts()]
+    member, counter = np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), np.int64)
+    pairs = np.unique(np.stack([member, counter], axis=1)[counter >= 0], axis=0)
+    for index, name in enumerate(public.pseudonyms):
+        seen = pairs[pairs[:, 0] == index, 1]
+        newest = int(seen[-1]) if len(seen) else -1
+        missing = newest + 1 - len(seen)
         if missing:
-            shown = f"{missing[0]} is not there" + (f", nor {len(missing) - 1} others" if len(missing) > 1 else "")
-            found.append(Finding(f"readings member {member} counter", f"every number to {max(seen)}", shown))
+            first = int(np.append(np.flatnonzero(seen != np.arange(len(seen))), len(seen))[0])
+            shown = f"{first} is not there" + (f", nor {missing - 1} others" if missing > 1 else "")
+            found.append(Finding(f"readings member {name} counter", f"every number to {newest}", shown))
     return found

@@ -106,7 +106,7 @@ def _column_findings(table: str, column: str, values: pa.ChunkedArray, words: li
     right = pc.fill_null(right, False)
     if column in _NULLABLE.get(table, ()):
         right = pc.or_(right, pc.is_null(values))
-    rows = np.flatnonzero(~np.array(right.to_pylist(), np.bool_))
+    rows = np.flatnonzero(~np.asarray(right.to_numpy(), np.bool_))
     return [Finding(f"{table} row {row} {column}", expected, str(values[row].as_py())) for row in rows.tolist()]
 
 
