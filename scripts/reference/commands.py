@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from scripts.reference.markdown import code, head, shown, table, text_of
 
-from commonwatt.__main__ import DOORS
+from commonwatt.__main__ import doors
 from commonwatt.cli import app
 from commonwatt.cli.endings import EXIT_CODES
 
@@ -32,7 +32,7 @@ def all_commands() -> dict[str, Any]:
     """Every command of every door by name."""
     whole = typer.Typer()
     whole.registered_commands = [*app.registered_commands]
-    for door in DOORS:
+    for door in doors():
         door.register(whole)
     commands: dict[str, Any] = typer.main.get_command(whole).commands  # type: ignore[attr-defined]
     return commands

@@ -1,11 +1,13 @@
 """Endings: exit codes, and how a failure is said."""
 
+import os
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from commonwatt.core.errors import CommonwattError, InvalidInput, JournalError, MissingExtra
+from commonwatt.core.errors import CommonwattError, InvalidInput
 
 DONE: Final = 0
 VERIFICATION_FAILED: Final = 1
@@ -23,7 +25,8 @@ EXIT_CODES: Final = {
 
 def exit_code(error: type[CommonwattError]) -> int:
     """The exit code of a command that ends with an error of this kind."""
-    return BAD_INPUT if issubclass(error, InvalidInput | JournalError | MissingExtra) else VERIFICATION_FAILED
+    # What the machine does not give (a disk, a lock, a package) is to be mended by the user like bad input; nothing was found to be false.
+    return BAD_INPUT if issubclass(error, InvalidInput | OSError | ImportError) else VERIFICATION_FAILED
 
 
 def example(command: str) -> str:
@@ -43,5 +46,25 @@ def say_failure(error: CommonwattError) -> None:
     lines = str(error).splitlines()
     for line in lines:
         print(line, file=sys.stderr)
+    for note in getattr(error, "__notes__", ()):
+        print(note, file=sys.stderr)
     if isinstance(error, InvalidInput) and len(lines) > 1:
         print(f"{len(lines)} findings.", file=sys.stderr)
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print lines to standard output. A reader that has gone away (`| head`) takes nothing from what was done.
+
+    Raises:
+        OSError: they cannot be written, as on a full disk.
+
+    """
+    if sys.stdout is None:
+        return
+    try:
+        for line in lines:
+            print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end: into nothing, then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

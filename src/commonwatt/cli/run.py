@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED, example, program_name
+from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED, example, program_name, say
 
 EXAMPLE = example("commonwatt run examples/fontana --from 2017-05-08 --to 2017-05-15 --out out/demo")
 
@@ -75,7 +75,6 @@ def run(
         raise typer.Exit(INTERRUPTED) from None
     for note in result.notes:
         console.print(note, style="yellow")
-    for line in result.ending:
-        typer.echo(line)
+    say(result.ending)
     if not result.verified:
         raise typer.Exit(VERIFICATION_FAILED)

@@ -20,19 +20,26 @@ def delivered_s(market: Market, slot: int) -> int:
     return market.rules.slots.start_s(slot + 1)
 
 
-def dispatch(market: Market, state: State, slot: int) -> tuple[Flows, AssetState]:
-    """What load, PV and storage did on what the meters say."""
+def dispatch(market: Market, state: State, slot: int) -> tuple[Flows, AssetState, str]:
+    """What load, PV and storage did on what the meters say; storage rests, and why, where a rule could not tell."""
     metered = market.feed.metered(slot)
-    flows = Flows.of(len(metered), load_wh=metered.load_wh, pv_wh=metered.pv_wh)
-    assets = state.assets
+    measured = Flows.of(len(metered), load_wh=metered.load_wh, pv_wh=metered.pv_wh)
     context = AssetContext(slot, market.rules.slots.slot_s, market.rules.rates(slot))
-    for asset in market.assets:
-        flows, assets = asset.dispatch(market.fleet, assets, flows, context)
-    return flows, assets
+
+    def moved() -> tuple[Flows, AssetState]:
+        flows, assets = measured, state.assets
+        for asset in market.assets:
+            flows, assets = asset.dispatch(market.fleet, assets, flows, context)
+        return flows, assets
+
+    (flows, assets), failed = attempted(moved, (measured, state.assets))
+    return flows, assets, failed
 
 
-def meter(market: Market, state: State, slot: int, flows: Flows) -> Readings:
+def meter(market: Market, state: State, slot: int, flows: Flows) -> tuple[Readings, str]:
     """Both registers of every meter as signed packets, verified; a silent meter's substitute has no packet.
+
+    Where the level cannot make packets, the registers are substitutes like those of a silent meter, and why is said.
 
     Raises:
         VerificationFailed: a packet that its own meter's key does not confirm, or a counter used before.
@@ -48,7 +55,8 @@ def meter(market: Market, state: State, slot: int, flows: Flows) -> Readings:
         quality=quality,
         counter=np.where(quality == Quality.SUBSTITUTED, -1, state.counters + 1),
     )
-    return verified(market, slot, raw, state.counters)
+    silent = raw.replaced(quality=np.full(len(raw), int(Quality.SUBSTITUTED)), counter=np.full(len(raw), -1, np.int64))
+    return attempted(lambda: verified(market, slot, raw, state.counters), silent)
 
 
 def verified(market: Market, slot: int, raw: Readings, last_counter: Ints) -> Readings:
@@ -97,11 +105,10 @@ def score(market: Market, state: State, readings: Readings, statement: Statement
     return attempted(lambda: market.trust.update(state.scores, context), state.scores)
 
 
-def elect(market: Market, state: State, slot: int) -> Election | None:
-    """The validators of the epoch that begins with this slot's end, once a period."""
+def elect(market: Market, state: State, slot: int) -> tuple[Election | None, str]:
+    """The validators of the epoch that begins with this slot's end, once a period; none, so that the old set stays, and why, where it fails."""
     end_s = delivered_s(market, slot)
     if end_s % market.rules.audit_period_s:
-        return None
-    return market.validators.elect(
-        ElectionContext(end_s // market.rules.audit_period_s, market.authorities, state.scores)
-    )
+        return None, ""
+    context = ElectionContext(end_s // market.rules.audit_period_s, market.authorities, state.scores)
+    return attempted(lambda: market.validators.elect(context), None)

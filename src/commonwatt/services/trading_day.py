@@ -27,20 +27,20 @@ def gate(market: Market, state: State, slot: int) -> GateHalf:
 
 def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     """After delivery: dispatch, meter, verify, (ex_post: agree,) settle, correct what arrived late, score, elect, post."""
-    flows, assets = dispatch(market, state, slot)
-    readings = meter(market, state, slot, flows)
+    flows, assets, undispatched = dispatch(market, state, slot)
+    readings, unread = meter(market, state, slot, flows)
+    election, unelected = elect(market, state, slot)
     trading = None
     if market.rules.timing == EX_POST:
         balances = market.ledger.balances(delivered_s(market, slot))
         prices = state.prices(market.rules.slots.slot_s)
         trading = trade(market, slot, readings.export_wh - readings.import_wh, balances, state.standing, prices=prices)
     agreed = trading or state.gates[slot].trading
-    statement, failed = settle(market, state, agreed, readings, slot)
+    statement, failed = settle(market, state, agreed, readings, slot, void=undispatched or unread or unelected)
     scores, unscored = score(market, state, readings, statement)
     if unscored and not failed:
         statement, failed = settle(market, state, agreed, readings, slot, void=unscored)
     corrections = due_corrections(market, state, readings, slot)
-    election = elect(market, state, slot)
     calls: list[Call] = [
         *(market_calls(slot, trading) if trading else ()),
         *settle_calls(statement),

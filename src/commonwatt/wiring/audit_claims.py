@@ -64,8 +64,14 @@ def _supplier_deposit_nano(settings: Settings, connections_w: list[int]) -> int:
 
 def _may_fail(settings: Settings) -> str:
     """Rooms whose failure leaves nothing public to judge it by."""
-    rooms = {"grid": (settings.grid.model, "unlimited"), "trust": (settings.trust.model, "none")}
-    others = [f"{room} {name!r}" for room, (name, harmless) in rooms.items() if name != harmless]
+    names = {room: chosen.name for room, chosen in settings.choices.items()}
+    harmless = {
+        "grid": ("unlimited",),
+        "trust": ("none",),
+        "validators": ("authority",),
+        "assets": ("battery", "price_threshold"),
+    }
+    others = [f"{room} {names[room]!r}" for room, known in harmless.items() if names[room] not in known]
     return f"what {' and '.join(others)} said is not public" if others else ""
 
 

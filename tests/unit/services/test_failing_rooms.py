@@ -35,6 +35,10 @@ class Spoilt:
         return lambda *args: self._instead(value, *args) if self._when(*args) else value(*args)
 
 
+class OutOfTune(Exception):  # noqa: N818 - a plug-in's own error, of no family
+    """What a plug-in raises."""
+
+
 def raising(_: Any, *args: Any) -> Any:
     raise RuntimeError("the wheel came off")
 
@@ -133,6 +137,45 @@ def test_a_run_with_a_failed_slot_passes_its_audit(timing: str, room: str) -> No
     audited = replace(ran.audited(), rules=honest)
     findings = [finding for check in CHECKS for finding in check(audited).findings]
     assert findings == []
+
+
+def untuned(answer: Any, method: str, when: Callable[..., bool]) -> Any:
+    def fails(_: Any, *args: Any) -> Any:
+        raise OutOfTune("no pitch")
+
+    return Spoilt(answer, method, when, fails)
+
+
+@pytest.mark.parametrize("timing", [EX_ANTE, EX_POST])
+@pytest.mark.parametrize("room", ["assets", "metering", "validators", "clearing"])
+def test_an_error_that_only_a_plug_in_knows_costs_its_slot_the_trades_and_the_run_goes_on(
+    timing: str, room: str
+) -> None:
+    design = markets.rules(timing, audit_period_s=3600)
+    usual = markets.market(timing, hours=HOURS, design=design)
+    on_election: Callable[..., bool] = lambda context: context.epoch == BAD + 1  # noqa: E731
+    spoilt_one: dict[str, Callable[[], Market]] = {
+        "assets": lambda: replace(
+            usual,
+            assets=(*usual.assets[:2], untuned(usual.assets[2], "dispatch", lambda *of: of[3].slot == BAD)),
+        ),
+        "metering": lambda: replace(
+            usual, rules=replace(design, metering=untuned(design.metering, "read", in_bad_slot))
+        ),
+        "clearing": lambda: replace(
+            usual, rules=replace(design, clearing=untuned(design.clearing, "clear", in_bad_slot))
+        ),
+        "validators": lambda: replace(usual, validators=untuned(usual.validators, "elect", on_election)),
+    }
+    ran = markets.run(spoilt_one[room](), HOURS)
+    (failed,) = rows(ran.tables["slots"], failed=True)
+    assert (failed["slot"], failed["reason"]) == (BAD, "OutOfTune: no pitch")
+    legs = {row["leg"] for row in rows(ran.tables["statements"], slot=BAD)}
+    assert not legs & {"peer_sell", "peer_buy"}
+    quality = {row["quality"] for row in rows(ran.tables["readings"], slot=BAD)}
+    assert quality == ({"substituted"} if room == "metering" else {"measured"})
+    audited = replace(ran.audited(), rules=design)
+    assert [finding for check in CHECKS for finding in check(audited).findings] == []
 
 
 def test_the_grid_may_cut_trades_at_the_gate() -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from commonwatt.adapters.chain.blocks import Block
-from commonwatt.adapters.chain.errors import ChainError, ChainLockedError, CorruptChainError
+from commonwatt.adapters.chain.errors import ChainError, ChainLockedError, ChainUnwritableError, CorruptChainError
 
 APPLICATION_ID: Final = 0x43574154
 """`CWAT` in the header of every chain file, so that another SQLite file is not taken for one."""
@@ -240,4 +240,4 @@ class _Complaints:
         unreadable = code is None and isinstance(error, sqlite3.OperationalError)
         if unreadable or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise CorruptChainError(f"{self._name} is damaged or no chain file: {error}") from error
-        raise ChainError(f"{self._name}: {error}") from error
+        raise ChainUnwritableError(f"{self._name}: {error}") from error

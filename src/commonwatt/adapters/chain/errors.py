@@ -6,6 +6,7 @@ ChainError (LedgerError)
 ├── BlockRefusedError (ValueError)         a block that breaks a rule by itself (time, size, sealing)
 ├── ViewRevertedError (ValueError)         a read reverted; `return_data` holds what the contract said
 ├── CorruptChainError (ValueError)         a file that is torn, altered or not a chain; `block` is the first bad block
+├── ChainUnwritableError (OSError)         the file cannot be written: a full or read-only disk
 ├── ChainLockedError (OSError)             another process writes this file
 └── ExecutorUnavailableError (ImportError) the executor asked for cannot run here
 """
@@ -53,6 +54,10 @@ class CorruptChainError(ChainError, ValueError):
     def __init__(self, message: str, block: int | None = None) -> None:
         super().__init__(message if block is None else f"block {block}: {message}")
         self.block = block
+
+
+class ChainUnwritableError(ChainError, OSError):
+    """The chain's file cannot be read or written: a disk that is full, read-only or failing; what was durable still is."""
 
 
 class ChainLockedError(ChainError, OSError):

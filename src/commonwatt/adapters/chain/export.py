@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from commonwatt.adapters.chain.chain_file import StoredBlock, create_tables, insert_block
-from commonwatt.adapters.chain.errors import ChainError
+from commonwatt.adapters.chain.errors import ChainUnwritableError
 from commonwatt.adapters.chain.replay import read_block
 
 PAGE_BYTES: Final = 4096
@@ -34,7 +34,7 @@ def write_canonical(path: Path, settings: Mapping[str, str], blocks: Iterable[St
             os.fsync(file.fileno())
         partial.replace(path)
     except (OSError, sqlite3.Error) as error:
-        raise ChainError(f"{path} cannot be written: {error}") from error
+        raise ChainUnwritableError(f"{path} cannot be written: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
 
