@@ -56,7 +56,7 @@ artifacts: $(VENV)/.dev  ## compile the contracts into src/commonwatt/contracts/
 	$(BIN)/python scripts/compile_contracts.py
 	$(BIN)/python scripts/fit_gas_model.py
 
-generate: $(VENV)/.dev  ## what is generated from the code: the reference pages, the example file
+generate: $(VENV)/.dev  ## what is generated from the code: the reference pages, the example file, the verifier of bills
 	$(BIN)/python scripts/generate.py
 
 lock: $(UV)  ## resolve the dependencies again

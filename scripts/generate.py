@@ -1,4 +1,4 @@
-"""Write what is generated from the code (`make generate`): the reference pages and the example's community file."""
+"""Write what is generated from the code (`make generate`): the reference pages, the example's community file and the verifier of bills."""
 
 import sys
 import tomllib
@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts.make_verifier import TARGET, verifier_source  # noqa: E402 - found from wherever this is called
 from scripts.reference import PAGES  # noqa: E402 - found from wherever this is called
 
 from commonwatt.settings.written import community_toml  # noqa: E402
@@ -20,7 +21,7 @@ def files() -> dict[Path, str]:
     given = tomllib.loads(text)
     given.pop("members")
     intro = " ".join(line.lstrip("# ") for line in text.partition("\n\n")[0].splitlines())
-    return {**pages, example: community_toml(given, intro)}
+    return {**pages, example: community_toml(given, intro), TARGET: verifier_source()}
 
 
 def main() -> None:

@@ -50,11 +50,16 @@ def merkle_path(leaves: Sequence[bytes], index: int) -> tuple[list[bytes], int]:
 
 def merkle_holds(root: bytes, leaf: bytes, siblings: Sequence[bytes], sides: int) -> bool:
     """Whether a path of `merkle_path` leads from the leaf's data to the root."""
+    return root_over(leaf, siblings, sides) == root
+
+
+def root_over(leaf: bytes, siblings: Sequence[bytes], sides: int) -> bytes:
+    """The root to which a path of `merkle_path` leads from the leaf's data."""
     node = sha256(b"\x00" + leaf).digest()
     for level, sibling in enumerate(siblings):
         pair = sibling + node if sides >> level & 1 else node + sibling
         node = sha256(b"\x01" + pair).digest()
-    return node == root
+    return node
 
 
 def _above(level: list[bytes]) -> list[bytes]:

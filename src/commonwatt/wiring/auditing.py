@@ -61,7 +61,7 @@ def audit_run(request: AuditRequest) -> AuditResult:
     except InvalidInput as error:
         unread = Check("files are those of the manifest", 1, "manifest", error.findings)
         return AuditResult((unread,), result_lines([unread]))
-    checks = [_check_files(public, manifest)]
+    checks = [check_files(public, manifest)]
     try:
         tables = PublicTables(read_public(public))
         settings = load(public / "settings.toml", with_members=False)
@@ -174,7 +174,7 @@ def public_folder(directory: Path) -> Path:
     return public
 
 
-def _check_files(public: Path, manifest: dict[str, Any]) -> Check:
+def check_files(public: Path, manifest: dict[str, Any]) -> Check:
     """The public files are those of the manifest, and its root is theirs."""
     actual, listed, found = file_hashes(public), manifest["files"], []
     for name in sorted(set(listed) | set(actual)):

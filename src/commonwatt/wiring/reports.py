@@ -18,6 +18,8 @@ from commonwatt.services.reporting.summary import Summary, results, summary_json
 from commonwatt.settings.checking import OpenCommunity
 
 PSEUDONYMS = "pseudonyms.json"
+ORIGINS = "origins.json"
+"""Member -> where its profile comes from, for the bills; the operator's, as is the list of names."""
 
 
 def facts_of(
@@ -81,6 +83,7 @@ def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str,
     """Each member's own instructions, orders and readings, and the operator's map from names to pseudonyms."""
     names = {member.id: market.keys.pseudonym(member.id) for member in market.members}
     write_json(folder.private / PSEUDONYMS, names)
+    write_json(folder.private / ORIGINS, {member.id: member.origin for member in market.members})
     for table in ("instructions", "orders", "readings"):
         rows = tables[table]
         for member_id, pseudonym in names.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -17,6 +17,8 @@ class Table:
     texts: int = 1
     """So many columns on the left are words, the others numbers."""
     foot: Sequence[str] = field(default_factory=tuple)
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Text of a row's head -> where it leads."""
 
     def html(self) -> str:
         """The table in a frame that scrolls sideways on a narrow screen."""
@@ -30,7 +32,10 @@ class Table:
         )
 
     def _row(self, cells: Sequence[str]) -> str:
-        first = f"<th scope=row>{escape(cells[0])}</th>"
+        head = escape(cells[0])
+        if cells[0] in self.links:
+            head = f'<a href="{escape(self.links[cells[0]], quote=True)}">{head}</a>'
+        first = f"<th scope=row>{head}</th>"
         rest = "".join(f"<td{self._align(at, text)}>{escape(text)}</td>" for at, text in enumerate(cells[1:], 1))
         return f"<tr>{first}{rest}</tr>"
 

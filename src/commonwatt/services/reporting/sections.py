@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import numpy as np
 
 from commonwatt.services.reporting.answer import Answer
@@ -50,9 +52,9 @@ def sections(results: Results, line: Timeline, told: Answer) -> list[Section]:
             paragraph(f"{told.who} {told.worse_off}") + plot("savings", "What each member saved. " + told.who),
         ),
         Section("imbalance", "Forecasts and imbalance", _imbalance(results, told)),
-        Section("ledger", "Use of the ledger", _ledger(results)),
         Section("members", "Members", _members(results)),
         Section("days", "Day by day", _days(results)),
+        Section("ledger", "Use of the ledger", _ledger(results)),
         Section("failed", f"Failed {slot_word(results.facts)}s", _failed(results)),
         Section("settings", "Settings", _settings(results)),
         Section("caveats", "What is real here, and what is not", items(caveats(results))),
@@ -126,7 +128,12 @@ def _members(results: Results) -> str:
         "Without: the same meters, all bought from the grid with fees and taxes, all surplus sold to it. A minus sign means that the "
         "member is paid; \u201cearns\u201d, that it is paid even without a market; \u201call\u201d, that the market turns its bill into an income."
     )
-    return text + Table("Members", heads, body, texts=2, foot=row("Together", ranked, "")).html()
+    text += paragraph(
+        "A name leads to that member's bill.csv. A bill to hand out, with the proof of every line and a verifier, is made on demand: "
+        "commonwatt bill with this folder and --member NAME, or --all."
+    )
+    bills = {name: f"members/{quote(name)}/bill.csv" for name in books.ids}
+    return text + Table("Members", heads, body, texts=2, foot=row("Together", ranked, ""), links=bills).html()
 
 
 def _days(results: Results) -> str:

@@ -1,0 +1,156 @@
+"""One member's lines from its own readings, orders and trades and the tariff: the settlement rules told again, in whole numbers.
+
+`commonwatt.settlement` computes all members at once on columns; the tests hold both together, line by line.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from commonwatt.core.tariff import Rates
+from commonwatt.services.billing.bill import LEGS, Line, OrderProof, Reading, TradeProof
+from commonwatt.services.billing.terms import Terms
+
+EX_POST = "ex_post"
+
+
+@dataclass(frozen=True)
+class Supplied:
+    """What the member has with its supplier in a slot, Wh, each at least 0."""
+
+    sell_wh: int
+    buy_wh: int
+    short_wh: int
+    long_wh: int
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Lines that follow exactly, and the reward, of which only the most it can be follows from one member's data."""
+
+    lines: tuple[Line, ...]
+    reward: Line | None
+
+
+def slot_lines(
+    terms: Terms, rates: Rates, reading: Reading, taken: Sequence[OrderProof], trades: Sequence[TradeProof]
+) -> Expected:
+    """The lines of revision 0. `taken` are the member's orders that were not refused, `trades` those that count.
+
+    The energy of a trade is what it says was delivered; whether that is right is another check (`trade_findings`).
+    """
+    own = {order.sequence: order.is_sell for order in taken}
+    sides = [(trade.sell_order in own and own[trade.sell_order], trade) for trade in trades]
+    sold = sum(trade.delivered_wh for sells, trade in sides if sells)
+    bought = sum(trade.delivered_wh for sells, trade in sides if not sells)
+    supply = _by_meter(sold, bought, reading)
+    lines = _peer_lines(sides)
+    reward = None
+    net = reading.export_wh - reading.import_wh
+    if terms.timing != EX_POST and terms.rule == "scheduled":
+        ordered = [(1 if order.is_sell else -1) * order.energy_wh for order in taken]
+        if terms.residual == "gate" and ordered:
+            supply = _firm(sum(ordered), [wh for wh in ordered if wh > 0], sold, bought, net)
+        if terms.reward_form != "none" and any(ordered):
+            earning, costing = _honest(terms, sum(ordered), net)
+            lines += _line("penalty", costing, terms.penalty_gamma_micro_per_kwh, -1)
+            reward = next(iter(_line("reward", earning, terms.reward_beta_micro_per_kwh, 1)), None)
+    if terms.rule == "delivered":
+        offered = sum(trade.energy_wh for sells, trade in sides if sells)
+        lines += _line("penalty", max(offered - reading.export_wh, 0), terms.penalty_gamma_micro_per_kwh, -1)
+    lines += _supply_lines(supply, bought, rates)
+    return Expected(_in_order(lines), reward)
+
+
+def correction_lines(rates: Rates, settled: Sequence[Line], before: Reading, after: Reading) -> tuple[Line, ...]:
+    """The lines of a later revision: with the peer energies of revision 0 held fast, the difference of two readings at the tariff."""
+    sold = sum(line.energy_wh for line in settled if line.leg == "peer_sell")
+    bought = sum(line.energy_wh for line in settled if line.leg == "peer_buy")
+    old, new = _by_meter(sold, bought, before), _by_meter(sold, bought, after)
+    supplied = (new.buy_wh + new.short_wh) - (old.buy_wh + old.short_wh)
+    fed_in = (new.sell_wh + new.long_wh) - (old.sell_wh + old.long_wh)
+    more, less = max(supplied, 0), max(-supplied, 0)
+    return _in_order(
+        [
+            *_line("correction_short", more, rates.retail_micro_per_kwh, -1),
+            *_line("correction_long", less, rates.retail_micro_per_kwh, 1),
+            *_line("correction_long", max(fed_in, 0), rates.feed_in_micro_per_kwh, 1),
+            *_line("correction_short", max(-fed_in, 0), rates.feed_in_micro_per_kwh, -1),
+            *_charges(more, 0, rates, -1),
+            *_charges(less, 0, rates, 1),
+        ]
+    )
+
+
+def without_market_nano(rates: Rates, reading: Reading) -> int:
+    """What the same reading comes to with the supplier alone, positive: to the member."""
+    dear = rates.retail_micro_per_kwh + rates.grid_fee_micro_per_kwh + rates.tax_micro_per_kwh
+    return reading.export_wh * rates.feed_in_micro_per_kwh - reading.import_wh * dear
+
+
+def _by_meter(sold: int, bought: int, reading: Reading) -> Supplied:
+    return Supplied(
+        sell_wh=max(reading.export_wh - sold, 0),
+        buy_wh=max(reading.import_wh - bought, 0),
+        short_wh=max(sold - reading.export_wh, 0),
+        long_wh=max(bought - reading.import_wh, 0),
+    )
+
+
+def _firm(ordered: int, sells: Sequence[int], sold: int, bought: int, net: int) -> Supplied:
+    """Residual `gate`: the unfilled rest of an order is the supplier's at the gate, and all of ordered - metered is imbalance."""
+    sell, missing = sum(sells), ordered - net
+    return Supplied(sell - sold, sell - ordered - bought, max(missing, 0), max(-missing, 0))
+
+
+def _honest(terms: Terms, ordered: int, net: int) -> tuple[int, int]:
+    """Energy that earns a reward and energy that costs a penalty."""
+    size, missed = abs(ordered), abs(ordered - net)
+    if terms.reward_form != "band":
+        return max(size - missed, 0), missed
+    if missed * 1_000_000 <= terms.tolerance_ppm * size:
+        return min(size, abs(net)), 0
+    return 0, missed
+
+
+def _peer_lines(sides: Sequence[tuple[bool, TradeProof]]) -> list[Line]:
+    energy: dict[tuple[bool, int], int] = {}
+    for sells, trade in sides:
+        key = sells, trade.sell_price_micro_per_kwh if sells else trade.buy_price_micro_per_kwh
+        energy[key] = energy.get(key, 0) + trade.delivered_wh
+    lines = []
+    for (sells, price), energy_wh in energy.items():
+        lines += _line("peer_sell" if sells else "peer_buy", energy_wh, price, 1 if sells else -1)
+    return lines
+
+
+def _supply_lines(supply: Supplied, bought: int, rates: Rates) -> list[Line]:
+    return [
+        *_line("supplier_sell", supply.sell_wh, rates.feed_in_micro_per_kwh, 1),
+        *_line("supplier_buy", supply.buy_wh, rates.retail_micro_per_kwh, -1),
+        *_line("imbalance_short", supply.short_wh, rates.imbalance_buy_micro_per_kwh, -1),
+        *_line("imbalance_long", supply.long_wh, rates.imbalance_sell_micro_per_kwh, 1),
+        *_charges(supply.buy_wh + supply.short_wh, bought, rates, -1),
+    ]
+
+
+def _charges(supplied: int, bought: int, rates: Rates, sign: int) -> list[Line]:
+    lines = _line("grid_fee", supplied, rates.grid_fee_micro_per_kwh, sign)
+    lines += _line("local_fee", bought, rates.local_fee_micro_per_kwh, sign)
+    if rates.tax_micro_per_kwh == rates.local_tax_micro_per_kwh:
+        return lines + _line("tax", supplied + bought, rates.tax_micro_per_kwh, sign)
+    lines += _line("tax", supplied, rates.tax_micro_per_kwh, sign)
+    return lines + _line("tax", bought, rates.local_tax_micro_per_kwh, sign)
+
+
+_FREE_OF_ENERGY = ("grid_fee", "local_fee", "tax", "reward", "penalty")
+
+
+def _line(leg: str, energy_wh: int, price: int, sign: int) -> list[Line]:
+    """One line, or none: nothing was charged, or a fee at no price."""
+    if energy_wh <= 0 or (price == 0 and leg in _FREE_OF_ENERGY):
+        return []
+    return [Line(leg, energy_wh, price, sign * energy_wh * price)]
+
+
+def _in_order(lines: Sequence[Line]) -> tuple[Line, ...]:
+    return tuple(sorted(lines, key=lambda line: (LEGS.index(line.leg), line.price_micro_per_kwh)))

@@ -1,0 +1,118 @@
+"""The terms of a bill, read from the run's public settings: money, clock, tariff and settlement rule."""
+
+import datetime as dt
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from commonwatt.core.tariff import Rates
+from commonwatt.core.time_of_use import is_open, minute_of, resolved
+from commonwatt.core.units import parts_per_million
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What every line of a bill follows from, besides readings and trades."""
+
+    community: str
+    currency: str
+    slot_s: int
+    zone: ZoneInfo
+    zone_name: str
+    timing: str
+    """`ex_post` or `ex_ante`."""
+    rule: str
+    """`scheduled` or `delivered`."""
+    residual: str
+    reward_form: str
+    reward_beta_micro_per_kwh: int
+    penalty_gamma_micro_per_kwh: int
+    tolerance_ppm: int
+    metering: str
+    chain: str
+    rates: Callable[[int], Rates]
+    """By slot."""
+
+    def start(self, slot: int) -> dt.datetime:
+        """When a slot begins, on the community's wall clock."""
+        return dt.datetime.fromtimestamp(slot * self.slot_s, dt.UTC).astimezone(self.zone)
+
+
+def terms_of(settings: str) -> Terms:
+    """The terms that a run's `settings.toml` says.
+
+    Raises:
+        ValueError: no TOML, or a key that is missing or of another type.
+
+    """
+    try:
+        table = tomllib.loads(settings)
+    except RecursionError as error:
+        raise ValueError("settings: expected TOML, found text that is nested too deeply") from error
+    tariff, slot_s = _asked(table, "tariff", dict), _asked(table, "community slot_s", int)
+    if slot_s <= 0 or 3600 % slot_s:
+        raise ValueError(f"settings community slot_s: expected a divisor of 3600, found {slot_s}")
+    name = _asked(table, "community time_zone", str)
+    zone = ZoneInfo(name)
+    return Terms(
+        community=_asked(table, "community name", str),
+        currency=_asked(table, "community currency", str),
+        slot_s=slot_s,
+        zone=zone,
+        zone_name=name,
+        timing=_asked(table, "market timing", str),
+        rule=_asked(table, "settlement rule", str),
+        residual=_asked(table, "settlement residual", str, "metered"),
+        reward_form=_asked(table, "settlement reward_form", str, "none"),
+        reward_beta_micro_per_kwh=_asked(table, "settlement reward_beta_micro_per_kwh", int, 0),
+        penalty_gamma_micro_per_kwh=_asked(table, "settlement penalty_gamma_micro_per_kwh", int, 0),
+        tolerance_ppm=parts_per_million(_asked(table, "settlement tolerance_share", float, 0.0)),
+        metering=_asked(table, "metering level", str),
+        chain=_asked(table, "ledger chain", str),
+        rates=_Tariff(tariff, slot_s, zone).rates,
+    )
+
+
+class _Tariff:
+    """The prices of a tariff table by slot: those of the instant at which it begins, on the wall clock."""
+
+    def __init__(self, tariff: dict[str, Any], slot_s: int, zone: ZoneInfo) -> None:
+        self._base, self._slot_s, self._zone = _prices(tariff), slot_s, zone
+        self._windows = [
+            (
+                [str(day) for day in _asked(window, "days", list)],
+                minute_of(_asked(window, "from", str)),
+                minute_of(_asked(window, "to", str)),
+                _prices(window),
+            )
+            for window in _asked(tariff, "windows", list, [])
+        ]
+        self._known: dict[tuple[int, int], Rates] = {}
+
+    def rates(self, slot: int) -> Rates:
+        """Micro-currency per kWh."""
+        start = dt.datetime.fromtimestamp(slot * self._slot_s, dt.UTC).astimezone(self._zone)
+        at = start.weekday(), start.hour * 60 + start.minute
+        if at not in self._known:
+            layers = [prices for days, begin, end, prices in self._windows if is_open(days, begin, end, *at)]
+            self._known[at] = resolved([self._base, *layers])
+        return self._known[at]
+
+
+def _prices(table: Any) -> dict[str, int | None]:
+    return {key: _asked(table, key, int) for key in table if str(key).endswith("_micro_per_kwh")}
+
+
+def _asked(table: Any, keys: str, kind: type, default: Any = None) -> Any:
+    value = table
+    for key in keys.split():
+        value = value.get(key) if isinstance(value, dict) else None
+    if value is None and default is not None:
+        return default
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"settings {keys}: expected {kind.__name__}, found {value!r:.80}")
+    return value

@@ -1,0 +1,114 @@
+"""What a stranger checks of a bill against the chain: what was posted to the member, and that nothing of the period is left out."""
+
+from collections.abc import Sequence
+
+from commonwatt.adapters.ledger.calldata import PostedLine, read_lines
+from commonwatt.core.accounts import FIRST_MEMBER, Account
+from commonwatt.core.findings import Finding
+from commonwatt.services.billing.bill import Entry, Line
+from commonwatt.services.billing.table import line_name
+from commonwatt.wiring.bill_checks import Evidence
+
+
+def posting_findings(seen: Evidence) -> list[Finding]:
+    """What the chain posted to the member is what its lines say, by whom it pays and who pays it."""
+    found = []
+    for entry in seen.bill.entries:
+        where, parts = seen.where(entry), seen.posted("settle", entry.slot, entry.revision)
+        numbers = sorted(posted.place.part for posted in parts)
+        if not parts or numbers != list(range(parts[0].place.parts)):
+            found.append(Finding(where, "its settlement on the chain, all parts", f"parts {numbers}"))
+            continue
+        due_s = (entry.slot + 1) * seen.terms.slot_s
+        if not entry.revision and any(posted.time_s != due_s for posted in parts):
+            found.append(Finding(where, f"settled at its end, {due_s} s", f"{[p.time_s for p in parts]}"))
+        posted_lines = [line for posted in parts for line in read_lines(posted.data)]
+        found += _net_findings(seen, entry, posted_lines)
+        peers = [line for line in posted_lines if _is_peer(line.who) and _is_peer(line.other)]
+        if entry.failed and peers:
+            found.append(Finding(where, "nothing between members in a slot that failed", f"{len(peers)} lines"))
+    return found
+
+
+def _is_peer(account: int) -> bool:
+    return account >= FIRST_MEMBER or account == Account.POOL
+
+
+_END_OF_LEG = {
+    "peer_sell": "members",
+    "peer_buy": "members",
+    "grid_fee": "grid",
+    "local_fee": "grid",
+    "tax": "state",
+    "reward": "rewards",
+    "penalty": "rewards",
+}
+"""Who is at the other end of a line; the supplier of all others."""
+
+_Ends = dict[tuple[str, bool], int]
+
+
+def _net_findings(seen: Evidence, entry: Entry, posted: Sequence[PostedLine]) -> list[Finding]:
+    on_chain, billed = _chain_ends(posted, seen.account), _billed_ends(entry)
+    found = []
+    for other, is_gain in sorted(set(on_chain) | set(billed)):
+        is_, says = on_chain.get((other, is_gain), 0), billed.get((other, is_gain), 0)
+        if is_ != says:
+            at, line = next(
+                ((at, line) for at, line in enumerate(entry.lines) if _end(line) == (other, is_gain)), (0, None)
+            )
+            where = seen.where(entry) if line is None else line_name(entry, at, line, seen.rows, seen.terms)
+            way = "from" if is_gain else "to"
+            found.append(Finding(f"{where}, all {way} {other}", f"{is_} nano as posted", f"{says} nano"))
+    return found
+
+
+def _chain_ends(posted: Sequence[PostedLine], account: int) -> _Ends:
+    ends: _Ends = {}
+    for line in posted:
+        if account not in (line.who, line.other):
+            continue
+        other = line.other if line.who == account else line.who
+        money = line.amount_nano if line.who == account else -line.amount_nano
+        name = "members" if _is_peer(other) else Account(other).name.lower()
+        ends[name, money > 0] = ends.get((name, money > 0), 0) + money
+    return {end: money for end, money in ends.items() if money}
+
+
+def _billed_ends(entry: Entry) -> _Ends:
+    ends: _Ends = {}
+    for line in entry.lines:
+        ends[_end(line)] = ends.get(_end(line), 0) + line.amount_nano
+    return {end: money for end, money in ends.items() if money}
+
+
+def _end(line: Line) -> tuple[str, bool]:
+    return _END_OF_LEG.get(line.leg, "supplier"), line.amount_nano > 0
+
+
+def period_findings(seen: Evidence) -> list[Finding]:
+    """Every slot of the period is billed, and everything that the chain settled within it."""
+    bill, slot_s, found = seen.bill, seen.terms.slot_s, []
+    keys = [(entry.slot, entry.revision) for entry in bill.entries]
+    if keys != sorted(set(keys)):
+        found.append(Finding("entries", "each slot and revision once, in order", "otherwise"))
+    billed = {(entry.slot, entry.revision) for entry in bill.billed}
+    slots = sorted(slot for slot, revision in billed if not revision)
+    # Compared by their ends and number: a period may be said to be of any length.
+    if not slots or (slots[0], slots[-1] + 1, len(slots)) != (bill.first_slot, bill.end_slot, slots[-1] + 1 - slots[0]):
+        said = f"every slot from {bill.first_slot} until before {bill.end_slot}"
+        found.append(Finding("period", said, f"{len(slots)} slots, {slots[:1]} to {slots[-1:]}"))
+    begin_s, end_s = bill.first_slot * slot_s, bill.end_slot * slot_s
+    for number, time_s in enumerate(seen.proven.times_s):
+        if begin_s < time_s <= end_s and number not in seen.proven.whole:
+            found.append(Finding(f"block {number}", "all of its transactions, it is of this period", "not here"))
+    for posted in seen.proven.posted:
+        key, is_due = (posted.place.slot, posted.place.revision), begin_s < posted.time_s <= end_s
+        if posted.place.kind != "settle" or is_due == (key in billed):
+            continue
+        where = f"slot {key[0]} revision {key[1]}"
+        if not is_due:
+            found.append(Finding(where, "not on the bill: settled in another period", "on it"))
+        elif not key[1] or any(seen.account in (line.who, line.other) for line in read_lines(posted.data)):
+            found.append(Finding(where, "on the bill: settled in this period", "not there"))
+    return found

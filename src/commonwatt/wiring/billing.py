@@ -1,0 +1,258 @@
+"""Making bills: opens a finished run, cuts out what concerns a member, and checks each bill with the verifier it ships."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from commonwatt.adapters.chain.chain_file import ChainFile, StoredBlock
+from commonwatt.adapters.chain.errors import ChainError
+from commonwatt.adapters.ledger.calldata import read_lines
+from commonwatt.adapters.ledger.evidence import Located, chain_part, located, proven
+from commonwatt.adapters.store.files import write_bytes, write_text
+from commonwatt.adapters.store.run_folder import CHAIN, SETTINGS, UNDER_NO_ROOT, file_hashes, read_manifest, read_public
+from commonwatt.core.accounts import FIRST_MEMBER
+from commonwatt.core.errors import InvalidInput, VerificationFailed, require
+from commonwatt.core.findings import Finding, one_of
+from commonwatt.services.billing.bill import FORMAT, Bill, Entry, FileHash, Gateway, Member, Totals
+from commonwatt.services.billing.making import SlotEntries
+from commonwatt.services.billing.page import bill_page
+from commonwatt.services.billing.table import bill_csv
+from commonwatt.services.billing.terms import Terms, terms_of
+from commonwatt.services.billing.text import bill_text
+from commonwatt.services.failing import ROOM_FAILURES
+from commonwatt.services.public import PublicTables
+from commonwatt.settings import Settings, load
+from commonwatt.wiring.audit_claims import read_inputs
+from commonwatt.wiring.auditing import check_files, public_folder
+from commonwatt.wiring.bill_checks import evidence
+from commonwatt.wiring.bill_verifier import blocks_of, verdict_lines, verdict_on, with_totals
+from commonwatt.wiring.reports import ORIGINS, PSEUDONYMS
+
+VERIFIER = "verify_bill.py"
+NO_TOTALS = Totals(0, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class BillRequest:
+    """What `commonwatt bill` was asked."""
+
+    directory: Path
+    members: tuple[str, ...] = ()
+    """Names or pseudonyms; none with `everyone`."""
+    everyone: bool = False
+    first: str | None = None
+    end: str | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True)
+class BillResult:
+    """What was written, in words, and whether every bill holds."""
+
+    lines: list[str]
+    passed: bool
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A finished run, read once for all its bills."""
+
+    directory: Path
+    settings: Settings
+    public: PublicTables
+    blocks: tuple[StoredBlock, ...]
+    fork: str
+    postings: tuple[Located, ...]
+    hashes: tuple[FileHash, ...]
+    terms: Terms
+    text: str
+    slots: range
+
+
+def make_bills(request: BillRequest) -> BillResult:
+    """Write the bills that were asked for, each checked by the verifier that lies beside it.
+
+    Raises:
+        InvalidInput: no finished run on a chain, no such member, no such days, nowhere to write.
+
+    """
+    public = public_folder(request.directory)
+    broken = check_files(public, read_manifest(public))
+    if not broken.passed:
+        return BillResult([str(finding) for finding in broken.findings] + ["The run's files do not verify."], False)
+    run = _open_run(request.directory, public)
+    members = _asked_members(request, run)
+    slots = _asked_slots(request, run)
+    lines: list[str] = []
+    passed = True
+    makers = {slot: SlotEntries(run.public, slot) for slot in slots}
+    for name, pseudonym in members.items():
+        folder = _folder(request, name, run, slots)
+        try:
+            bill = _bill(run, makers, name, pseudonym, slots)
+        except ROOM_FAILURES as error:
+            raise VerificationFailed(
+                f"bill of {name}: expected files that agree, {error} (see commonwatt audit)"
+            ) from error
+        written, holds = _written(folder, bill, run.terms)
+        lines += written
+        passed &= holds
+    return BillResult(lines, passed)
+
+
+def _open_run(directory: Path, public: Path) -> OpenRun:
+    settings = load(public / SETTINGS, with_members=False)
+    where = "settings.toml"
+    found = []
+    if settings.ledger.chain != "embedded":
+        found.append(Finding(f"{where} ledger.chain", "embedded (a bill's proof is on a chain)", settings.ledger.chain))
+    if settings.metering.level != "plain":
+        found.append(
+            Finding(f"{where} metering.level", "plain (a bill shows signed readings)", settings.metering.level)
+        )
+    require(found)
+    try:
+        with closing(ChainFile.open_for_reading(public / CHAIN)) as file:
+            blocks, fork = tuple(file.blocks()), file.settings().get("fork", "")
+        postings = located(blocks, settings.community.name)
+    except (ChainError, ValueError) as error:
+        raise VerificationFailed(f"{public / CHAIN}: {error}") from error
+    inputs = read_inputs(public)
+    text = (public / SETTINGS).read_bytes().decode("utf-8")
+    hashes = tuple(FileHash(n, h) for n, h in file_hashes(public).items() if n not in UNDER_NO_ROOT)
+    slots = range(inputs["first_slot"], inputs["end_slot"])
+    tables = PublicTables(read_public(public))
+    return OpenRun(directory, settings, tables, blocks, fork, postings, hashes, terms_of(text), text, slots)
+
+
+def _asked_members(request: BillRequest, run: OpenRun) -> dict[str, str]:
+    """Name -> pseudonym; where the operator's names are not in the folder, pseudonyms are the names."""
+    known = _json(run.directory / "private" / PSEUDONYMS) or {name: name for name in run.public.pseudonyms}
+    if request.everyone:
+        return known
+    by_pseudonym = {pseudonym: name for name, pseudonym in known.items()}
+    names = [by_pseudonym.get(name, name) for name in request.members]
+    require([Finding("--member", one_of(name, known), name) for name in names if name not in known])
+    if not names:
+        require([Finding("--member", "a member (repeatable), or --all", "neither")])
+    return {name: known[name] for name in names}
+
+
+def _json(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidInput([Finding(str(path), "JSON, as a run writes it", str(error))]) from error
+    return {str(key): str(value) for key, value in table.items()} if isinstance(table, dict) else {}
+
+
+def _asked_slots(request: BillRequest, run: OpenRun) -> range:
+    """The slots of the local days asked for, all within the run."""
+    grid, zone = run.settings.slots, run.settings.zone
+    whole, found = run.slots, []
+    bounds = [whole.start, whole.stop]
+    for at, (flag, text) in enumerate((("--from", request.first), ("--to", request.end))):
+        if text is None:
+            continue
+        try:
+            day = dt.date.fromisoformat(text)
+        except ValueError:
+            found.append(Finding(flag, "a date, YYYY-MM-DD", repr(text)))
+            continue
+        slot = grid.slots_of_days(day, day, zone).start
+        if not whole.start <= slot <= whole.stop:
+            days = [grid.local_start(s, zone).date() for s in (whole.start, whole.stop)]
+            found.append(Finding(flag, f"a day of the run, {days[0]} to {days[1]} (--to is not included)", text))
+        bounds[at] = slot
+    require(found)
+    if bounds[0] >= bounds[1]:
+        require([Finding("--to", "a day after --from, with slots of the run between them", str(request.end))])
+    return range(*bounds)
+
+
+def _folder(request: BillRequest, name: str, run: OpenRun, slots: range) -> Path:
+    """`members/NAME/bill`, or one named after the days; under --out one folder a member."""
+    days = [run.settings.slots.local_start(slot, run.settings.zone).date() for slot in (slots.start, slots.stop)]
+    folder = "bill" if slots == run.slots else f"bill_{days[0]}_{days[1]}"
+    if request.out is not None:
+        return request.out / name
+    if not (run.directory / "members").is_dir():
+        require([Finding("--out", "a folder for the bills (this is a public folder alone)", "none")])
+    return run.directory / "members" / name / folder
+
+
+def _bill(run: OpenRun, makers: dict[int, SlotEntries], name: str, pseudonym: str, slots: range) -> Bill:
+    index = run.public.pseudonyms.index(pseudonym)
+    entries, wanted = _entries(run, makers, index, slots)
+    profile = _json(run.directory / "private" / ORIGINS).get(name, "")
+    enrolled = [enrolment for enrolment in run.public.enrolments if enrolment.member == index]
+    gateways = tuple(Gateway(e.gateway.hex(), e.signature.hex()) for e in enrolled)
+    member = Member(name, profile, pseudonym, index, gateways)
+    chain = chain_part(run.blocks, run.fork, wanted)
+    bill = Bill(FORMAT, member, slots.start, slots.stop, run.text, run.hashes, NO_TOTALS, entries, chain)
+    return with_totals(bill, run.terms)
+
+
+def _entries(
+    run: OpenRun, makers: dict[int, SlotEntries], member: int, slots: range
+) -> tuple[tuple[Entry, ...], dict[int, Sequence[int] | None]]:
+    """What is billed (everything settled in the period), what corrections build on, and where the chain holds it."""
+    begin_s, end_s = (run.settings.slots.start_s(slot) for slot in (slots.start, slots.stop))
+    wanted: dict[int, Sequence[int] | None] = {b.number: None for b in run.blocks if begin_s < b.time_s <= end_s}
+    revised = {
+        (p.place.slot, p.place.revision)
+        for p in run.postings
+        if p.place.kind == "settle" and p.place.revision and begin_s < p.time_s <= end_s and _concerns(p, member)
+    }
+    keys = {(slot, 0): True for slot in slots} | dict.fromkeys(sorted(revised), True)
+    for slot, revision in revised:
+        maker = makers.setdefault(slot, SlotEntries(run.public, slot))
+        for earlier in maker.revisions(member):
+            if earlier < revision:
+                keys.setdefault((slot, earlier), False)
+    for posted in run.postings:
+        place = posted.place
+        needed = (place.slot, place.revision) in keys if place.kind == "settle" else (place.slot, 0) in keys
+        if place.kind == "anchor" or not needed or wanted.get(posted.block, ()) is None:
+            continue
+        wanted[posted.block] = (*(wanted.get(posted.block) or ()), posted.position)
+    entries = [
+        makers[slot].corrected(revision, member, is_billed) if revision else makers[slot].settled(member, is_billed)
+        for (slot, revision), is_billed in sorted(keys.items())
+    ]
+    return tuple(entries), wanted
+
+
+def _concerns(posted: Located, member: int) -> bool:
+    account = FIRST_MEMBER + member
+    return any(account in (line.who, line.other) for line in read_lines(posted.data))
+
+
+def _written(folder: Path, bill: Bill, terms: Terms) -> tuple[list[str], bool]:
+    """Write a bill and its verifier, then check it as a stranger would; the lines to say."""
+    shown = evidence(bill, terms, proven(bill.chain, terms.community))
+    text, csv, html = bill_text(bill), bill_csv(bill, terms), bill_page(bill, terms, blocks_of(shown))
+    verdict = verdict_on(text, csv, html)
+    write_text(folder / "bill.json", text)
+    write_text(folder / "bill.csv", csv)
+    write_text(folder / "bill.html", html)
+    write_bytes(folder / VERIFIER, verifier_source())
+    rows = sum(len(entry.lines) for entry in bill.billed)
+    size = f"{len(text) / 1e6:.1f} MB of proof"
+    if verdict.passed:
+        return [
+            f"{verdict.said.replace('you ', '')}",
+            f"  {rows} lines, {size}, verified: {folder / 'bill.html'}",
+        ], True
+    return [*verdict_lines(verdict), f"  {folder}: this bill does not verify; see commonwatt audit"], False
+
+
+def verifier_source() -> bytes:
+    """The standalone verifier that is shipped with every bill."""
+    return files("commonwatt.wiring").joinpath("verify_bill.txt").read_bytes()
