@@ -27,7 +27,7 @@ def test_two_runs_of_the_same_input_are_the_same_bytes(
     street_with_gaps: Path, tmp_path: Path, preset: str, chain: str
 ) -> None:
     # Another folder, another name, another day of the week: nothing of it may show.
-    design = ("--preset", preset, "--set", f"ledger.chain={chain}", "--csv")
+    design: tuple[str, ...] = ("--preset", preset, "--set", f"ledger.chain={chain}", "--csv")
     there = copied(street_with_gaps, tmp_path / "moved")
     if preset == "p2pet":
         design += ("--set", "bidding.signing=order", "--set", "metering.signing=gateway")
