@@ -24,6 +24,7 @@ FILES: Final = {
     "public/inputs.json": "SHA-256 of the data, seed, first slot, slot behind the last, versions: what the run can be made again from.",
     "public/chain.sqlite": "The chain: every block with its transactions.",
     **{f"public/{name}.parquet": f"The table [{name}](#{name}); with `--csv` as `{name}.csv`, too." for name in PUBLIC},
+    "members/ID/instructions.csv": "What the member signed for its orders: its own rows of [instructions](#instructions).",
     "members/ID/orders.csv": "The member's own rows of [orders](#orders).",
     "members/ID/readings.csv": "The member's own rows of [readings](#readings).",
     "members/ID/bill.csv": "The member's bill: rows of [statements](#statements) with local time, decimal amounts and a running total.",
@@ -31,8 +32,16 @@ FILES: Final = {
     "private/journal.lock": "The operator's: keeps a second process out.",
     "private/chain.sqlite": "The operator's: the chain while the run goes on.",
     "private/pseudonyms.json": "The operator's: which member has which pseudonym.",
+    "private/origins.json": "The operator's: where each member's profile comes from (measured, doubtful, resampled, simulated), for the bills.",
 }
-"""Every file of a run with members ID; a test compares with a run."""
+"""Every file of a run with members ID, whatever the member did; a test compares with a run."""
+BILL_FILES: Final = {
+    "bill.html": "The page: what is paid, what it is made of, day by day down to the slot, and how to check it.",
+    "bill.csv": "The lines of the period; for a whole run the bytes of the member's `bill.csv`.",
+    "bill.json": "The lines again, with the proof of each.",
+    "verify_bill.py": "The verifier: `python3 verify_bill.py` in the folder, with Python 3.11 and nothing else.",
+}
+"""Every file of a bill's folder; a test compares with a bill."""
 SUMMARY: Final = {
     "slots": "Slots of the run.",
     "failed_slots": "Slots whose trades were void.",
@@ -97,6 +106,11 @@ def page() -> str:
         TEXT,
     )
     lines += ["## Files", "", *table(("file", "holds"), ((code(name), text) for name, text in FILES.items()))]
+    where = (
+        "in `members/ID/bill`, or `members/ID/bill_FIRST_END` for the days from FIRST to before END, or below `--out`"
+    )
+    lines += ["`commonwatt bill` adds a folder a member, " + where + ":", ""]
+    lines += table(("file", "holds"), ((code(name), text) for name, text in BILL_FILES.items()))
     for name, columns in COLUMNS.items():
         if name == PUBLIC[0]:
             lines += ["## Public tables", "", "In `public/`; they exist, with these columns, when nothing traded.", ""]

@@ -1,13 +1,16 @@
 """What the reference says a run leaves is what a run leaves; the tutorial's commands do what it says."""
 
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from scripts.generate import ROOT
-from scripts.reference.results import FILES, NAMES, SUMMARY, TIMING
-from tests.fakes.small_runs import MEMBERS, commonwatt, read_json
-from tests.house.test_docs import commands_of
+from scripts.reference.results import BILL_FILES, FILES, NAMES, SUMMARY, TIMING
+from tests.fakes.small_runs import MEMBERS, commonwatt, read_json, write_small_community
+from tests.house.test_docs import blocks_of, commands_of
 
 from commonwatt.services.schemas import COLUMNS, PUBLIC
 
@@ -15,11 +18,39 @@ TUTORIAL = ROOT / "docs" / "tutorials" / "first-community.md"
 
 
 def test_a_run_leaves_the_files_of_the_reference_and_no_others(community_run: Path) -> None:
-    first, *others = [line.split(",")[0] for line in MEMBERS.splitlines()[1:]]
-    left = {path.relative_to(community_run).as_posix() for path in community_run.rglob("*") if path.is_file()}
-    mine = {name.replace(f"members/{first}/", "members/ID/") for name in left if name.split("/")[1:2] != others}
-    mine = {name for name in mine if not any(name.startswith(f"members/{other}/") for other in others)}
-    assert mine == set(FILES) | {f"public/{name}.csv" for name in PUBLIC}
+    members = [line.split(",")[0] for line in MEMBERS.splitlines()[1:]]
+    assert left_by(community_run, members) == set(FILES) | {f"public/{name}.csv" for name in PUBLIC}
+
+
+def test_a_member_who_never_orders_is_left_the_same_files(tmp_path: Path) -> None:
+    """Nobody is at home and the meter shows nothing: tables without rows, and a bill that comes to nothing and verifies."""
+    members = MEMBERS + "empty,consumer,0,0,0,0,0,truthful,300000,90000,10000\n"
+    street = write_small_community(tmp_path / "street", members=members, days=1)
+    profiles = street / "profiles.csv"
+    rows = (row.split(",") for row in profiles.read_text(encoding="utf-8").splitlines())
+    idle = [",".join([*row[:2], "0", "0"] if row[1] == "empty" else row) for row in rows]
+    profiles.write_text("\n".join(idle) + "\n", encoding="utf-8")
+    run = tmp_path / "run"
+    assert commonwatt("run", street, "--out", run).code == 0
+    ids = [line.split(",")[0] for line in members.splitlines()[1:]]
+    assert left_by(run, ids) == set(FILES)
+    assert (run / "members/empty/orders.csv").read_text(encoding="utf-8").splitlines()[1:] == []
+    assert commonwatt("bill", run, "--member", "empty").code == 0
+    bill = run / "members" / "empty" / "bill"
+    assert {path.name for path in bill.iterdir()} == set(BILL_FILES)
+    assert read_json(bill / "bill.json")["totals"]["amount_nano"] == 0
+    assert commonwatt("bill", run, "--all", "--out", tmp_path / "bills").code == 0
+    verified = subprocess.run([sys.executable, "-I", str(bill / "verify_bill.py"), str(bill)], capture_output=True)
+    assert verified.returncode == 0, verified.stdout
+
+
+def left_by(run: Path, members: Sequence[str]) -> set[str]:
+    """The files of a run, those of every member under the name ID; every member must have the same."""
+    left = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    own = {member: {name for name in left if name.startswith(f"members/{member}/")} for member in members}
+    named = [{name.replace(f"members/{member}/", "members/ID/") for name in names} for member, names in own.items()]
+    assert all(names == named[0] for names in named)
+    return left.difference(*own.values()) | named[0]
 
 
 def test_tables_have_the_columns_of_the_reference(community_run: Path) -> None:
@@ -51,14 +82,22 @@ def test_names_in_tables_are_those_of_the_reference(p2pet_run: Path) -> None:
 
 @pytest.mark.full
 def test_the_commands_of_the_tutorial_do_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the order of the page, in an empty folder, with one day of data so that it does not take minutes."""
+    """In the order of the page, in an empty folder, with the meter file that the page shows and nothing else."""
     monkeypatch.chdir(tmp_path)
+    (file,) = [lines for lines in blocks_of(TUTORIAL) if lines.startswith("time,")]
+    (tmp_path / "meters.csv").write_text(file, encoding="utf-8")
     for words in commands_of(TUTORIAL):
-        words = [word.replace("out/NAME", "out/mine").replace("anna", "home-01") for word in words]
         said = commonwatt(*words)
         assert said.code == 0, (words, said.both)
-        if words[0] == "init":
-            settings = tmp_path / "mine" / "community.toml"
-            settings.write_text(settings.read_text().replace('to = "2017-05-15"', 'to = "2017-05-09"'))
     assert (tmp_path / "out/mine/report.html").is_file()
-    assert (tmp_path / "out/mine/members/home-01/bill.csv").is_file()
+    assert (tmp_path / "out/mine/members/anna/bill.csv").is_file()
+    bill = tmp_path / "out/mine/members/anna/bill"
+    assert subprocess.run([sys.executable, "verify_bill.py"], cwd=bill, capture_output=True).returncode == 0
+
+
+@pytest.mark.full
+def test_the_example_of_the_tutorial_runs_before_anything_is_changed(tmp_path: Path) -> None:
+    """One day of it, so that it does not take minutes."""
+    assert commonwatt("init", "mine", cwd=tmp_path).code == 0
+    said = commonwatt("run", "mine", "--from", "2017-05-08", "--to", "2017-05-09", cwd=tmp_path)
+    assert said.code == 0, said.both

@@ -24,6 +24,11 @@ def code_of(page: Path) -> Iterator[str]:
             yield line.partition(" #")[0].strip()
 
 
+def blocks_of(page: Path) -> list[str]:
+    """Every block of code of a page, whole."""
+    return [block for block, _ in CODE.findall(page.read_text(encoding="utf-8")) if block]
+
+
 def commands_of(page: Path) -> Iterator[list[str]]:
     """The words of every `commonwatt` command on a page, the name itself left out."""
     for line in code_of(page):
