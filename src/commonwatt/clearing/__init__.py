@@ -1,5 +1,23 @@
 """Clearing: from an order book to an agreement; the promises every mechanism keeps or declares broken."""
 
-from commonwatt.clearing.base import CLEARINGS, Clearing, ClearingContext, clear_markets, promise_findings
+from commonwatt.clearing.base import (
+    CLEARINGS,
+    NO_BUDGET,
+    NO_PLACE,
+    Clearing,
+    ClearingContext,
+    OrderFacts,
+    clear_markets,
+    promise_findings,
+)
 
-__all__ = ["CLEARINGS", "Clearing", "ClearingContext", "clear_markets", "promise_findings"]
+__all__ = [
+    "CLEARINGS",
+    "NO_BUDGET",
+    "NO_PLACE",
+    "Clearing",
+    "ClearingContext",
+    "OrderFacts",
+    "clear_markets",
+    "promise_findings",
+]

@@ -1,21 +1,53 @@
 """Clearing: from an order book to an agreement; the promises every mechanism keeps or declares broken."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Final, Protocol, runtime_checkable
 
 import numpy as np
 
+from commonwatt.core.columns import Columns
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Trades
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates
-from commonwatt.core.units import Ints, exact_sum
+from commonwatt.core.units import Floats, Ints, exact_sum
 from commonwatt.pricing import Pricing
 
 PROMISES = frozenset({"budget_balance", "limits", "efficiency", "order_independence"})
 """What an answer may declare in `breaks`; energy balance, fills <= wishes and determinism cannot be broken."""
+
+
+NO_PLACE: Final = -1
+"""Bus or microgrid of an order whose place nobody said: all such orders are at one place."""
+
+NO_BUDGET: Final = 2**62
+"""Budget of an order without one, nano: more than any order costs."""
+
+
+@dataclass(frozen=True)
+class OrderFacts(Columns):
+    """What some mechanisms look at beside the book, one row an order in order of the book; what nobody said stands in no order's way."""
+
+    bus: Ints
+    """Dense index of the feeder's node, `NO_PLACE` where nobody said."""
+    microgrid: Ints
+    """Dense index, `NO_PLACE` where nobody said."""
+    trust: Floats
+    """On the scale of whoever gives it; NaN where nobody said."""
+    budget_nano: Ints
+    """The most that a buyer's order may cost, `NO_BUDGET` where nobody said."""
+
+    dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {"trust": ("float64", 0)}
+
+    @classmethod
+    def unknown(cls, orders: int) -> OrderFacts:
+        """Nothing is said of any order."""
+        trust = np.full(orders, np.nan)
+        return cls.of(orders, bus=NO_PLACE, microgrid=NO_PLACE, trust=trust, budget_nano=NO_BUDGET)
 
 
 @dataclass(frozen=True)
@@ -29,6 +61,8 @@ class ClearingContext:
     """Energy from battery and EV counts as renewable."""
     rng: np.random.Generator | None = None
     """Seeded per slot; only for mechanisms that draw."""
+    facts: OrderFacts | None = None
+    """One row an order of the book; None where nothing is known beside the book."""
 
 
 class Clearing(Answer, Protocol):

@@ -104,11 +104,12 @@ def overrides(settings: Sequence[str]) -> tuple[Tables, list[Finding]]:
         elif section not in SECTIONS:
             found.append(Finding(f"--set {path.strip()}", f"a section: {one_of(section, SECTIONS)}", shown(section)))
         else:
-            tables.setdefault(section, {})[key] = _value(value.strip())
+            tables.setdefault(section, {})[key] = value_of(value.strip())
     return tables, found
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
+    """What was typed as a value: TOML, or text where it is not."""
     try:
         table = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):

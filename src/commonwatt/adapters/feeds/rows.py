@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from commonwatt.adapters.csv_table import column_findings, read_bytes, read_csv
+from commonwatt.adapters.csv_table import column_findings, read_bytes
+from commonwatt.adapters.text_columns import text_columns, whole_numbers
 from commonwatt.core.findings import Finding
 from commonwatt.core.units import ENERGY_LIMIT_WH, Flags, Ints
 
@@ -67,7 +68,7 @@ def read_data(path: Path, more: Sequence[str] = ()) -> tuple[DataFile | None, li
     if found:
         return None, found
     is_text = not (data[:4] == b"PAR1" or path.suffix == ".parquet")
-    columns, lines, found = _text_columns(data, name) if is_text else _parquet_columns(data, name)
+    columns, lines, found = text_columns(data, name) if is_text else _parquet_columns(data, name)
     if columns is None or lines is None:
         return None, found
     pair = energy_columns(list(columns))
@@ -94,7 +95,7 @@ def energies(file: DataFile, column: str) -> tuple[Ints, list[Finding]]:
     values = np.zeros(len(array), np.int64)
     whole = np.zeros(len(array), np.bool_)
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        values, whole = _from_text(array)
+        values, whole = whole_numbers(array)
     elif pa.types.is_floating(array.type) or pa.types.is_decimal(array.type):
         numbers = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         whole = np.isfinite(numbers) & (np.floor(np.where(np.isfinite(numbers), numbers, 0)) == numbers)
@@ -149,30 +150,6 @@ def _texts(array: Any) -> Any:
 
 def _castable(kind: Any) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_dictionary(kind) or pa.types.is_string_view(kind))
-
-
-def _from_text(array: Any) -> tuple[Ints, Flags]:
-    try:
-        return array.cast(pa.int64()).to_numpy(), np.ones(len(array), np.bool_)
-    except (pa.ArrowInvalid, TypeError):  # some cell is no whole number: find out which
-        pass
-    texts = array.to_pylist()
-    values = np.zeros(len(texts), np.int64)
-    whole = np.zeros(len(texts), np.bool_)
-    for row, text in enumerate(texts):
-        digits, point, fraction = (text or "").partition(".")
-        integral = not point or not fraction.strip("0")  # a program's way to write a whole number: 412.0
-        if integral and digits.isascii() and digits.removeprefix("-").isdecimal() and len(digits) <= 18:
-            values[row], whole[row] = int(digits), True
-    return values, whole
-
-
-def _text_columns(data: bytes, name: str) -> tuple[dict[str, Any] | None, Ints | None, list[Finding]]:
-    table, found = read_csv(data, name)
-    if table is None:
-        return None, None, found
-    columns = {key: pa.array(cells, pa.string()) for key, cells in table.columns.items()}
-    return columns, np.array(table.lines, np.int64), found
 
 
 def _parquet_columns(data: bytes, name: str) -> tuple[dict[str, Any] | None, Ints | None, list[Finding]]:

@@ -1,0 +1,128 @@
+"""`commonwatt clear`: one market from a file, as a user starts it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.small_runs import commonwatt
+
+from commonwatt.clearing import CLEARINGS
+from commonwatt.services.schemas import COLUMNS
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "orders.csv"
+HEADER = "order_id,member,side,energy_wh,limit_micro_per_kwh"
+
+
+def orders_file(folder: Path, *rows: str, header: str = HEADER) -> Path:
+    path = folder / "ORDERS.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def cleared(folder: Path, orders: Path, mechanism: str, *more: str) -> dict[str, Any]:
+    said = commonwatt("clear", orders, "--mechanism", mechanism, "--out", folder, *more)
+    assert said.code == 0, said.both
+    found: dict[str, Any] = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_one_market_leaves_trades_orders_and_figures(tmp_path: Path) -> None:
+    figures = cleared(tmp_path / "out", EXAMPLE, "two_round_double_auction")
+    trades, orders = rows_of(tmp_path / "out" / "trades.csv"), rows_of(tmp_path / "out" / "orders.csv")
+    assert list(trades[0]) == list(COLUMNS["trades"])
+    assert figures["traded_wh"] == sum(int(trade["energy_wh"]) for trade in trades) == 2000
+    by_id = {order["order_id"]: order for order in orders}
+    assert [order["order_id"] for order in orders] == [f"o{number}" for number in range(1, 8)]
+    for side, name in (("sell", "seller"), ("buy", "buyer")):
+        for order_id, order in by_id.items():
+            mine = [trade for trade in trades if trade[f"{side}_order"] == order_id]
+            assert {trade[name] for trade in mine} <= {order["member"]}
+            if order["side"] == side:
+                assert sum(int(trade["energy_wh"]) for trade in mine) == int(order["filled_wh"])
+    assert {order["order_id"] for order in orders if not order["reason"]} == {"o1", "o2", "o3", "o6"}
+    assert by_id["o5"]["reason"] == "no_counterpart"
+    welfare = sum(
+        int(t["energy_wh"])
+        * (int(by_id[t["buy_order"]]["limit_micro_per_kwh"]) - int(by_id[t["sell_order"]]["limit_micro_per_kwh"]))
+        for t in trades
+    )
+    assert (figures["welfare_nano"], figures["optimum_welfare_nano"]) == (welfare, 178_000_000)
+    assert figures["clearing_efficiency_share"] == round(welfare / 178_000_000, 9)
+    assert figures["cpu_s"] >= 0
+
+
+def test_where_the_pool_is_the_partner_its_side_is_empty(tmp_path: Path) -> None:
+    figures = cleared(tmp_path / "out", EXAMPLE, "uniform_price")
+    trades = rows_of(tmp_path / "out" / "trades.csv")
+    assert all((trade["seller"] == "") != (trade["buyer"] == "") for trade in trades)
+    assert all((trade["sell_order"] == "") == (trade["seller"] == "") for trade in trades)
+    assert figures["price_min_micro_per_kwh"] == figures["price_max_micro_per_kwh"] == 150_000
+    assert figures["clearing_efficiency_share"] == 1.0
+
+
+@pytest.mark.parametrize("mechanism", CLEARINGS.names())
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        ["a,ben,buy,5,100", "b,carla,buy,7,0"],
+        ["a,ben,sell,5,100", "b,carla,sell,7,-20"],
+        ["a,ben,buy,5,-30", "b,carla,sell,7,-20", "c,dario,sell,1,0"],
+    ],
+    ids=["no orders", "buyers only", "sellers only", "all bids below all offers"],
+)
+def test_a_market_without_trades_is_a_market(tmp_path: Path, mechanism: str, rows: list[str]) -> None:
+    figures = cleared(tmp_path / "out", orders_file(tmp_path, *rows), mechanism)
+    assert figures["traded_wh"] == figures["welfare_nano"] == figures["optimum_welfare_nano"] == 0
+    assert figures["clearing_efficiency_share"] == 1.0
+    assert figures["price_mean_micro_per_kwh"] is None
+    assert rows_of(tmp_path / "out" / "trades.csv") == []
+    assert all(order["reason"] and order["filled_wh"] == "0" for order in rows_of(tmp_path / "out" / "orders.csv"))
+
+
+def test_a_member_on_both_sides_is_bad_input_and_nothing_is_written(tmp_path: Path) -> None:
+    orders = orders_file(tmp_path, "a,ben,buy,5,100", "b,ben,sell,5,10")
+    said = commonwatt("clear", orders, "--mechanism", "uniform_price", "--out", tmp_path / "out")
+    assert said.code == 2
+    assert said.err.strip() == "ORDERS.csv:3 side: expected buy, the side that member ben has in line 2, found 'sell'"
+    assert not (tmp_path / "out").exists()
+
+
+def test_faults_of_file_mechanism_parameters_and_folder_are_listed_together(tmp_path: Path) -> None:
+    orders = orders_file(tmp_path, "a,ben,buy,-5,100")
+    said = commonwatt(
+        "clear", orders, "--mechanism", "uniform_prise", "--param", "shares", "--pricing", "mid", "--out", tmp_path
+    )
+    assert said.code == 2
+    assert said.err.splitlines()[:-2] == [
+        "--out: expected a new or empty folder, found ORDERS.csv",
+        "--pricing: expected one of fixed, midpoint (did you mean midpoint?), found 'mid'",
+        *[line for line in said.err.splitlines() if line.startswith("--mechanism")],
+    ]
+    assert "did you mean uniform_price?" in said.err
+    assert "ORDERS.csv:2 energy_wh: expected 1..2147483647, found '-5'" in said.err
+
+
+def test_a_parameter_that_a_mechanism_does_not_take_is_named(tmp_path: Path) -> None:
+    arguments = ("clear", EXAMPLE, "--mechanism", "uniform_price", "--out", tmp_path / "out")
+    said = commonwatt(*arguments, "--param", "tie=proximity")
+    assert said.code == 2
+    assert "--param tie: expected a parameter of uniform_price" in said.err
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("mechanism", ["uniform_price", "two_round_double_auction"])
+def test_a_million_orders_at_one_price_clear(tmp_path: Path, mechanism: str) -> None:
+    rows = (f"o{number},m{number},{'sell' if number % 2 else 'buy'},{1 + number % 7},0" for number in range(1_000_000))
+    figures = cleared(tmp_path / "out", orders_file(tmp_path, *rows), mechanism)
+    assert figures["traded_wh"] == min(sum(1 + number % 7 for number in range(side, 1_000_000, 2)) for side in (0, 1))
+    assert figures["price_mean_micro_per_kwh"] == 0
