@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from commonwatt.core.units import Flags, Ints
+
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
@@ -18,46 +20,61 @@ class Columns:
     """Fields that are not int64: name -> (dtype, width); width 0 is a flat column, else shape (n, width)."""
 
     def __post_init__(self) -> None:
+        columns = self.__dict__
         length = -1
         for name, dtype, width in _layout(type(self)):
-            array: npt.NDArray[np.generic] = np.ascontiguousarray(getattr(self, name), dtype=dtype)
-            if width or array.ndim != 1:
-                array = array.reshape((len(array), width) if width else (len(array),))
+            array = columns[name] = _column(columns[name], dtype, width)
             if length not in (-1, len(array)):
                 raise ValueError(f"expected columns of equal length, was {name} {len(array)} beside {length}")
             length = len(array)
-            if array.flags.writeable:
-                array = array.view()
-                array.flags.writeable = False
-            object.__setattr__(self, name, array)
 
     def __len__(self) -> int:
-        return len(getattr(self, _layout(type(self))[0][0]))
+        return len(self.__dict__[_layout(type(self))[0][0]])
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """The columns by name, in declared order."""
         return {name: getattr(self, name) for name, _, _ in _layout(type(self))}
 
-    def take(self, rows: npt.NDArray[np.generic]) -> Self:
+    def take(self, rows: Ints | Flags) -> Self:
         """The rows of a mask or of indices, in that order."""
-        return type(self)(**{name: array[rows] for name, array in self.arrays().items()})
+        at = rows
+        if rows.dtype == np.bool_:
+            if len(rows) != len(self):
+                raise IndexError(f"expected a mask of {len(self)} rows, was {len(rows)}")
+            at = rows.nonzero()[0]
+        return self._of_sound({name: array.take(at, axis=0) for name, array in self.arrays().items()})
 
     def replaced(self, **columns: npt.NDArray[np.generic]) -> Self:
         """A copy with some columns exchanged."""
-        return dataclasses.replace(self, **columns)
+        table = self.arrays()
+        for name, dtype, width in _layout(type(self)):
+            if name in columns:
+                table[name] = _column(columns.pop(name), dtype, width)
+                if len(table[name]) != len(self):
+                    raise ValueError(f"expected {len(self)} rows as before, was {name} {len(table[name])}")
+        if columns:
+            raise TypeError(f"expected columns of {type(self).__name__}, was {sorted(columns)}")
+        return self._of_sound(table)
 
     @classmethod
     def empty(cls) -> Self:
         """No rows."""
-        return cls(**{f.name: cls._blank(f.name, 0) for f in dataclasses.fields(cls)})
+        if cls not in _EMPTY:
+            _EMPTY[cls] = cls.of(0)
+        table = _EMPTY[cls]
+        assert isinstance(table, cls), "kept under its own kind"
+        return table
 
     @classmethod
     def of(cls, length: int, **columns: npt.NDArray[np.generic] | int | bool) -> Self:
         """`length` rows; a scalar fills its column, a column left out is zero."""
         arrays = {}
-        for field in dataclasses.fields(cls):
-            value = columns.pop(field.name, 0)
-            arrays[field.name] = value if isinstance(value, np.ndarray) else cls._blank(field.name, length, int(value))
+        for name, dtype, width in _layout(cls):
+            value = columns.pop(name, 0)
+            if not isinstance(value, np.ndarray):
+                shape = (length, width) if width else length
+                value = np.full(shape, value, dtype) if value else np.zeros(shape, dtype)
+            arrays[name] = value
         if columns:
             raise TypeError(f"expected columns of {cls.__name__}, was {sorted(columns)}")
         return cls(**arrays)
@@ -65,18 +82,34 @@ class Columns:
     @classmethod
     def joined(cls, parts: Iterable[Self]) -> Self:
         """Rows of all parts, one after the other."""
-        tables = list(parts)
-        if not tables:
-            return cls.empty()
-        return cls(**{f.name: np.concatenate([getattr(t, f.name) for t in tables]) for f in dataclasses.fields(cls)})
+        tables = [part for part in parts if len(part)]
+        if len(tables) < 2:
+            return tables[0] if tables else cls.empty()
+        return cls._of_sound({name: np.concatenate([t.__dict__[name] for t in tables]) for name, _, _ in _layout(cls)})
 
     @classmethod
-    def _blank(cls, name: str, length: int, value: int = 0) -> npt.NDArray[np.generic]:
-        dtype, width = cls.dtypes.get(name, ("int64", 0))
-        return np.full((length, width) if width else length, value, dtype=dtype)
+    def _of_sound(cls, columns: Mapping[str, npt.NDArray[np.generic]]) -> Self:
+        """A table of columns that need no check because they were cut from one, or were checked."""
+        table = object.__new__(cls)
+        for name, array in columns.items():
+            array.setflags(write=False)
+            table.__dict__[name] = array
+        return table
+
+
+def _column(value: npt.ArrayLike, dtype: np.dtype[np.generic], width: int) -> npt.NDArray[np.generic]:
+    """A value as a column that cannot be written: of this type, flat or of this width."""
+    array: npt.NDArray[np.generic] = np.ascontiguousarray(value, dtype=dtype)
+    if width or array.ndim != 1:
+        array = array.reshape((len(array), width) if width else (len(array),))
+    if array.flags.writeable:
+        array = array.view()
+        array.setflags(write=False)
+    return array
 
 
 _LAYOUTS: dict[type[Columns], tuple[tuple[str, np.dtype[np.generic], int], ...]] = {}
+_EMPTY: dict[type[Columns], Columns] = {}
 
 
 def _layout(kind: type[Columns]) -> tuple[tuple[str, np.dtype[np.generic], int], ...]:

@@ -11,8 +11,8 @@ from commonwatt.services.market import Market
 from commonwatt.services.ports import Balances, Call, DepositCall, SettleCall
 
 
-def require_covered(market: Market, slot: int, calls: Sequence[Call], time_s: int) -> None:
-    """Do nothing when the ledger will take these calls at `time_s` as far as the supplier's deposit goes.
+def require_covered(slot: int, calls: Sequence[Call], balances: Balances) -> None:
+    """Do nothing when the ledger will take these calls, at the time of `balances`, as far as the supplier's deposit goes.
 
     Asked first, because what was posted and reverted stays on the chain: a slot that has to wait leaves no trace.
 
@@ -20,7 +20,7 @@ def require_covered(market: Market, slot: int, calls: Sequence[Call], time_s: in
         DepositShort: it will not; how much is missing.
 
     """
-    missing_nano = shortfall_nano(market.ledger.balances(time_s), calls)
+    missing_nano = shortfall_nano(balances, calls)
     if missing_nano:
         raise DepositShort(slot, missing_nano)
 

@@ -72,7 +72,7 @@ def trade(
         ),
         book_root=session.book_root,
         # Over the refused ones too: what was refused cannot be told differently afterwards.
-        order_root=order_root(book, slot),
+        order_root=order_root(book, slot) if len(refused) else session.order_root,
         clearing_root=session.clearing_root,
         verdict=verdict,
         failed=failed,

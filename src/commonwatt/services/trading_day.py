@@ -31,8 +31,8 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     readings, unread = meter(market, state, slot, flows)
     election, unelected = elect(market, state, slot)
     trading = None
+    balances = market.ledger.balances(delivered_s(market, slot))
     if market.rules.timing == EX_POST:
-        balances = market.ledger.balances(delivered_s(market, slot))
         prices = state.prices(market.rules.slots.slot_s)
         trading = trade(market, slot, readings.export_wh - readings.import_wh, balances, state.standing, prices=prices)
     agreed = trading or state.gates[slot].trading
@@ -51,7 +51,7 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
         ),
     ]
     calls += anchor_of_period(market, state, slot, calls)
-    require_covered(market, slot, calls, delivered_s(market, slot))
+    require_covered(slot, calls, balances)
     signed = market.ledger.sign(calls)
     return DeliveryHalf(
         slot, flows, assets, readings, trading, failed, statement, corrections, scores, election, signed

@@ -87,17 +87,18 @@ class ContractReader:
 
     def balances(self, time_s: int) -> Balances:
         """Every account at an instant, from the packed words of the vault; pending credits become free with time."""
-        epoch = time_s // self.deployment.window_s
-        words = self._account_words()
-        stored = [(_signed(word >> 176, 80), (word >> 104) & _MASK_72, (word >> 32) & _MASK_72) for word in words]
-        age = [epoch - (word & _MASK_32) for word in words]
-        free, pending = [], []
-        debt = [max(-balance, 0) for balance, _, _ in stored]
-        for (balance, current, previous), windows in zip(stored, age, strict=True):
-            matured = (0, previous, previous + current)[min(max(windows, 0), 2)]
-            free.append(balance + matured)
-            pending.append(current + previous - matured)
-        return Balances(np.array(free, np.int64), np.array(pending, np.int64), np.array(debt, np.int64))
+        raw = b"".join([word.to_bytes(32, "big") for word in self._account_words()])
+        stored = np.frombuffer(raw, _ACCOUNT)
+        balance, current, previous = (stored[name].astype(np.int64) for name in ("balance", "current", "previous"))
+        if (
+            (stored["balance_high"] != balance >> 63).any()
+            or stored["current_high"].any()
+            or stored["previous_high"].any()
+        ):
+            raise LedgerError("expected balances below 2**63 nano, was more in an account")
+        windows = time_s // self.deployment.window_s - stored["epoch"].astype(np.int64)
+        matured = np.where(windows > 0, previous, 0) + np.where(windows > 1, current, 0)
+        return Balances(balance + matured, current + previous - matured, np.maximum(-balance, 0))
 
     def receipts(self) -> Iterator[Receipt]:
         """Everything accepted, in order, genesis included; content hashes as the contracts logged them."""
@@ -245,11 +246,18 @@ class ContractReader:
 
 _LIMITS_IN_A_WORD: Final = 8
 _MASK_32: Final = 2**32 - 1
-_MASK_72: Final = 2**72 - 1
-
-
-def _signed(field: int, bits: int) -> int:
-    return field - (1 << bits) if field >> (bits - 1) else field
+_ACCOUNT: Final = np.dtype(
+    [
+        ("balance_high", ">i2"),
+        ("balance", ">i8"),
+        ("current_high", "u1"),
+        ("current", ">i8"),
+        ("previous_high", "u1"),
+        ("previous", ">i8"),
+        ("epoch", ">u4"),
+    ]
+)
+"""An account's word in the vault: a balance of 80 bits, credits of the current and the previous window of 72, and the window, of 32."""
 
 
 def _role_name(number: int) -> str:
