@@ -6,24 +6,35 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.fakes.kill_harness import Killing
+from tests.fakes.kill_harness import DESIGNS, Design, Killing
+
+ORDINARY = Design("community", "ex_post", "embedded")
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("preset", ["community", "p2pet"])
-def test_a_run_killed_anywhere_and_again_ends_as_undisturbed(tmp_path: Path, preset: str) -> None:
-    killing = Killing(tmp_path, (preset,))
-    draws = random.Random(f"sample {preset}")
-    done = [killing.at_event(preset, event) for event in draws.sample(range(len(killing.events[preset])), 12)]
-    done += [killing.at_instant(preset, draws.random()) for _ in range(4)]
-    done += [killing.again_and_again(preset, draws, 3)]
+@pytest.mark.parametrize("design", DESIGNS, ids=lambda d: f"{d.preset}-{d.timing}-{d.ledger}")
+def test_a_run_killed_anywhere_and_again_ends_as_undisturbed(tmp_path: Path, design: Design) -> None:
+    killing = Killing(tmp_path, design)
+    draws = random.Random(f"sample {design}")
+    done = [killing.at_event(event) for event in draws.sample(killing.steps, 4) + draws.sample(killing.files, 2)]
+    done += [killing.at_instant(draws), killing.again_and_again(draws, 3)]
     assert [kill for kill in done if kill.differences] == []
     assert any(kill.rows > 0 for kill in done)
+    assert sum(kill.kills for kill in done) >= 7
+
+
+@pytest.mark.full
+def test_the_typed_command_killed_at_any_instant_ends_as_undisturbed(tmp_path: Path) -> None:
+    killing, draws = Killing(tmp_path, ORDINARY), random.Random("typed")
+    assert [kill.differences for kill in (killing.command_at_instant(draws), killing.command_at_instant(draws))] == [
+        (),
+        (),
+    ]
 
 
 def test_a_run_killed_between_journal_and_ledger_ends_as_undisturbed(tmp_path: Path) -> None:
-    killing = Killing(tmp_path, ("community",))
-    events = killing.events["community"]
+    killing = Killing(tmp_path, ORDINARY)
+    events = killing.events
     for name in ("after SqliteJournal.append", "after ChainFile.append", "before EmbeddedChain.export"):
-        kill = killing.at_event("community", len(events) - 1 - events[::-1].index(name))
+        kill = killing.at_event(len(events) - 1 - events[::-1].index(name))
         assert kill.differences == ()
