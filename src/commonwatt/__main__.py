@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -47,7 +48,25 @@ def main() -> None:
 
         open_doors(*doors())
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        _leave()
+    except SystemExit as ended:
+        if ended.code != _INTERRUPTED:
+            raise
+        _leave()
+    finally:
+        # What is left is the interpreter's own end, which would give the signals back and could be killed with everything done.
+        for name in _STOPS:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) in (_first, _second):
+                signal.signal(number, signal.SIG_IGN)
+
+
+def _leave() -> None:
+    """End with 130 at once: under `-m` the interpreter would kill itself with SIGINT if the interrupt came inside an `exec` of text."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import sys
 from typing import Protocol
+from zoneinfo import ZoneInfoNotFoundError
 
 import typer
 
@@ -47,6 +48,10 @@ def open_doors(*doors: Commands) -> None:
     except OSError as error:
         # A full disk, a folder that vanished: the journal is whole up to the last finished step.
         print(f"{error.filename or 'commonwatt'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except ZoneInfoNotFoundError as error:
+        # The name of every zone is checked where it is read; only a machine without the data has none of them.
+        print(f"time zones: expected the system's data or the package tzdata, found neither ({error})", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -96,8 +96,10 @@ def _profile_files(half_read: Draft) -> ProfileFiles | None:
 
 
 def _connection_findings(members: Sequence[Member], feed: ProfileFeed, slot_s: int) -> list[Finding]:
-    """Members whose meter saw more than their connection carries: the ledger would refuse their settlement."""
+    """Members whose meter saw, or is said later to have seen, more than their connection carries: the ledger would refuse their settlement."""
     most_wh = np.abs(feed.pv_wh - feed.load_wh).max(axis=0)
+    for reading in (reading for late in feed.late.values() for reading in late):
+        most_wh[reading.member] = max(most_wh[reading.member], abs(reading.pv_wh - reading.load_wh))
     return [
         Finding(
             f"member {member.id} connection_w",
