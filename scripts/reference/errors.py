@@ -19,11 +19,11 @@ TO_DO: Final = {
     "InvalidInput": "Mend what the findings name, then call again; nothing was written.",
     "VerificationFailed": "Do not rely on the run; keep its folder. The message says what was compared.",
     "ConservationBroken": "As above; the run stopped before anything of the slot was posted and can be resumed with a mended answer.",
-    "LedgerDisagrees": "As above; compare the chain with the one that others hold.",
+    "LedgerDisagrees": "As above; what was refused is in the journal and refused again on `--resume`: mend the cause, run into another folder.",
     "SlotFailed": "Nothing: the slot was settled with the supplier, the run went on and its report lists it.",
     "BrokenPromise": "Use another answer for the room that the message names, or report the defect to its author.",
     "JournalError": "Resume with the same input, key file and version, or begin a new run with another `--out`.",
-    "LedgerError": "Look the revert reason up below; the journal is whole, so the run can be resumed.",
+    "LedgerError": "The journal is whole: mend what the message names, then `--resume`.",
     "DepositShort": "Pay in: `commonwatt run FILE --out DIR --resume --top-up AMOUNT`; the slot waited without a trace.",
     "MissingExtra": "Install the package that the message names.",
 }

@@ -6,13 +6,28 @@ import os
 import resource
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.fakes.small_runs import Said, command, commonwatt, copied, environment, promised
-from tests.fakes.tiny_runs import write_morning
+from tests.fakes.small_runs import (
+    HEADER,
+    TOML,
+    Said,
+    command,
+    commonwatt,
+    copied,
+    environment,
+    files_of,
+    promised,
+)
+from tests.fakes.spoiled_machine import no_check_of_connections, typed
+from tests.fakes.tiny_runs import journal_rows, write_morning
+
+from commonwatt.adapters.ledger import open_export
 
 CAN_MOUNT = (
     shutil.which("unshare") is not None and subprocess.run(["unshare", "-Urm", "true"], check=False).returncode == 0
@@ -73,7 +88,9 @@ def test_a_full_disk_stops_the_run_which_goes_on_with_more_room(
     as_undisturbed(morning, saved)
 
 
-@pytest.mark.skipif(not CAN_MOUNT, reason="no user namespaces here")
+@pytest.mark.skipif(
+    not CAN_MOUNT, reason="no user namespaces here: tests/e2e/test_spoiled_machines.py does it by permissions"
+)
 def test_a_read_only_folder_is_refused_and_left_alone(morning: tuple[Path, Path], tmp_path: Path) -> None:
     out = copied(morning[1], tmp_path / "out")
     run = " ".join(map(str, command("run", morning[0], "--out", out, "--resume")))
@@ -143,3 +160,78 @@ def test_a_deposit_that_runs_dry_is_topped_up_and_audited(morning: tuple[Path, P
     assert audit.code == 0, audit.both
     assert "paid into the supplier's deposit during the run: 50.000000000" in audit.out
     assert commonwatt(*again, "--top-up", "nothing").code == 2
+
+
+@pytest.mark.parametrize("harm", ["changed", "cut"])
+def test_a_journal_damaged_at_its_end_is_cut_there_and_the_rest_done_again(
+    morning: tuple[Path, Path], tmp_path: Path, harm: str
+) -> None:
+    out = copied(morning[1], tmp_path / "out")
+    path, whole = out / "private" / "journal.sqlite", journal_rows(out)
+    if harm == "changed":
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE halves SET payload = payload || x'00' WHERE row = ?", (len(whole) - 2,))
+    else:
+        path.write_bytes(path.read_bytes()[:-20_000])
+    said = typed("run", morning[0], "--out", out, "--resume")
+    assert said.code == 0, said.both
+    assert "cut after its last good row" in said.err.replace("\n", " ")
+    assert "journal.sqlite.damaged-1" in said.err.replace("\n", "")
+    assert journal_rows(out) == whole
+    assert promised(out) == promised(morning[1])
+
+
+def test_a_member_in_debt_may_not_buy_and_the_books_hold(morning: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    poor = ("run", morning[0], "--out", out, "--set", "ledger.member_deposit_nano=50000000", "--csv")
+    assert typed(*poor).code == 0
+    with closing(open_export(out / "public" / "chain.sqlite")) as ledger:
+        assert (ledger.balances(2**31).debt_nano > 0).any()
+    refused = [line for line in (out / "public" / "orders.csv").read_text().splitlines() if "balance" in line]
+    assert refused
+    said = typed("audit", out)
+    assert said.code == 0, said.both
+    before = promised(out)
+    assert typed(*poor, "--resume").code == 0
+    assert promised(out) == before
+
+
+CAPPED = ("--set", "ledger.window_slots=1", "--set", "ledger.supplier_deposit_nano=1000000000000")
+
+
+def beyond_its_connection(morning: tuple[Path, Path], folder: Path) -> Path:
+    """The morning with a late reading of 900 kWh in an hour, for a connection of 10 kW."""
+    street = copied(morning[0], folder)
+    (street / "community.toml").write_text(TOML + 'corrections = "late.csv"\n')
+    late = "2024-05-06T08:00Z,flat-1,900000,0,2024-05-06T10:00Z"
+    (street / "late.csv").write_text(f"{HEADER},received\n{late}\n")
+    return street
+
+
+def test_a_correction_that_the_ledger_would_refuse_is_refused_before_anything(
+    morning: tuple[Path, Path], tmp_path: Path
+) -> None:
+    street = beyond_its_connection(morning, tmp_path / "street")
+    said = typed("run", street, "--out", tmp_path / "out", *CAPPED)
+    assert said.code == 2
+    assert "flat-1 connection_w: expected a connection that carries the data: 900000 W" in said.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("chain", ["embedded", "memory"])
+def test_a_settlement_that_reverts_stops_the_run_for_good_and_says_so(
+    morning: tuple[Path, Path], tmp_path: Path, chain: str
+) -> None:
+    street, out = beyond_its_connection(morning, tmp_path / "street"), tmp_path / "out"
+    run = ("run", street, "--out", out, *CAPPED, "--set", f"ledger.chain={chain}")
+    first = typed(*run, spoil=no_check_of_connections)
+    assert (first.code, first.out) == (1, "")
+    assert "was reverted: market: cap" in first.err
+    assert "another folder" in first.err
+    # The refused call is in the journal: no resume gets past it, and none changes anything.
+    rows, before = journal_rows(out), files_of(out)
+    assert not (out / "public").exists()
+    again = typed(*run, "--resume", spoil=no_check_of_connections)
+    assert (again.code, again.err) == (1, first.err)
+    assert journal_rows(out) == rows
+    assert sorted(files_of(out)) == sorted(before)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import datetime
+import datetime as dt
 import errno
 import os
 import sqlite3
@@ -56,7 +56,7 @@ def _type(arguments: list[str], spoil: Spoil, ends: tuple[int, int]) -> None:
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever comes out of it is what is tested
         print(f"Traceback: {error!r}", file=sys.stderr)
     finally:
         sys.stdout.flush()
@@ -75,14 +75,14 @@ def full_for(path: Path) -> Spoil:
 
 
 def full_database(name: str, pages: int) -> Spoil:
-    """SQLite finds the disk full when a file of this name would grow beyond so many pages."""
+    """SQLite finds the disk full when a file whose path ends so would grow beyond so many pages."""
 
     def spoil() -> None:
         connect = sqlite3.connect
 
         def limited(path: Any, *args: Any, **kwargs: Any) -> sqlite3.Connection:
-            db = connect(path, *args, **kwargs)
-            if Path(str(path)).name == name:
+            db: sqlite3.Connection = connect(path, *args, **kwargs)
+            if str(path).endswith(name):
                 db.execute(f"PRAGMA max_page_count = {pages}")
             return db
 
@@ -129,16 +129,18 @@ def _jumps() -> Iterator[float]:
 
 def jumping_clock() -> None:
     """Every look at the wall clock finds another time, mostly an earlier one."""
-    jumps, real = _jumps(), datetime.datetime
+    jumps, real = _jumps(), dt.datetime
 
     class Jumping(real):  # type: ignore[misc, valid-type]
+        __slots__ = ()  # C extensions look at its size
+
         @classmethod
-        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
             return real.fromtimestamp(next(jumps), tz)
 
     time.time = lambda: next(jumps)
     time.time_ns = lambda: int(next(jumps) * 10**9)
-    datetime.datetime = Jumping  # type: ignore[misc]
+    dt.datetime = Jumping  # type: ignore[misc]
 
 
 class ClockWatch:
@@ -157,7 +159,7 @@ class ClockWatch:
         if event != "c_call" or getattr(called, "__name__", "") not in self.ASKING:
             return
         owner = getattr(called, "__self__", None)
-        if owner is time or (isinstance(owner, type) and issubclass(owner, datetime.date)):
+        if owner is time or (isinstance(owner, type) and issubclass(owner, dt.date)):
             with self._told.open("a", encoding="utf-8") as file:
                 file.write(f"{frame.f_globals.get('__name__')} {called.__name__}\n")
 
@@ -190,4 +192,4 @@ def feed_breaks_off(slots: int) -> Spoil:
 
 def no_check_of_connections() -> None:
     """Data beyond a connection are let through, so that the ledger sees them."""
-    checking._connection_findings = lambda *_: []  # type: ignore[assignment]
+    checking._connection_findings = lambda *_: []

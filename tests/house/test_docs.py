@@ -74,3 +74,14 @@ def test_the_guard_itself_sees_a_wrong_command() -> None:
     assert faults(["chek", "mine"], commands) == ["chek"]
     assert faults(["COMMAND", "--help"], commands) == []
     assert sum(1 for page in PAGES for _ in commands_of(page)) > 30
+
+
+def test_every_test_that_an_explanation_names_exists() -> None:
+    tests = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    named = {line for page in PAGES for line in code_of(page) if re.fullmatch(r"test_\w+", line)}
+    assert len(named) > 30
+    assert named - tests == set()

@@ -82,7 +82,7 @@ def send(ledger: Ledger, signed: tuple[Signed, ...], time_s: int) -> tuple[Recei
     """Send journalled calls; the ledger recognises what it already has.
 
     Raises:
-        LedgerDisagrees: a call reverted; the run stops, resumable.
+        LedgerDisagrees: a call reverted; the run stops for good, because what is journalled is sent again by every resume.
 
     """
     if not signed:
@@ -91,7 +91,8 @@ def send(ledger: Ledger, signed: tuple[Signed, ...], time_s: int) -> tuple[Recei
     for receipt in receipts:
         if receipt.status != 1:
             raise LedgerDisagrees(
-                f"slot {receipt.slot} {receipt.kind}: expected the ledger to accept it, was reverted: {receipt.reason}"
+                f"slot {receipt.slot} {receipt.kind}: expected the ledger to accept it, was reverted: {receipt.reason}\n"
+                "The refused call is in the journal, so --resume ends here again: mend the cause and run into another folder."
             )
     return receipts
 

@@ -39,6 +39,7 @@ class SqliteJournal:
             self._rows, self._hash, fault = self._checked()
             if fault:
                 self._mend(identity, fault)
+            self._db.execute("PRAGMA writable_schema = OFF")
         except sqlite3.Error as error:
             self.close()
             raise JournalError(f"{path}: expected a journal, {error}") from error
@@ -49,6 +50,8 @@ class SqliteJournal:
     def _opened(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None)
         self._db = db
+        # Until it is checked: SQLite then reads a file that was cut off as far as it goes, instead of nothing of it.
+        db.execute("PRAGMA writable_schema = ON")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         return db
@@ -91,7 +94,7 @@ class SqliteJournal:
         fresh.unlink(missing_ok=True)
         with closing(sqlite3.connect(fresh, isolation_level=None)) as db, _transaction(db):
             _fill(db, identity)
-            for row in self._db.execute("SELECT * FROM halves WHERE row < ? ORDER BY row", (self._rows,)):
+            for row in self._db.execute("SELECT * FROM halves ORDER BY row LIMIT ?", (self._rows,)):
                 db.execute(_INSERT, row)
         self._db.close()
         kept = copied_aside(self._path)

@@ -182,3 +182,28 @@ def test_what_is_no_journal_is_refused_by_name(tmp_path: Path, content: bytes) -
 def test_a_folder_that_is_not_there_is_a_journal_error(tmp_path: Path) -> None:
     with pytest.raises(JournalError):
         SqliteJournal(tmp_path / "nowhere" / "journal.sqlite", IDENTITY)
+
+
+@pytest.mark.parametrize("pages", [1, 6, 20])
+def test_a_file_cut_off_behind_its_beginning_keeps_the_rows_that_are_whole(tmp_path: Path, pages: int) -> None:
+    path, rows = tmp_path / "journal.sqlite", [(slot, "delivery", bytes([slot]) * 9000) for slot in range(12)]
+    with closing(SqliteJournal(path, IDENTITY)) as journal:
+        for row in rows:
+            journal.append(*row)
+    raw = path.read_bytes()
+    path.write_bytes(raw[: len(raw) - pages * 4096 + 100])
+    with closing(SqliteJournal(path, IDENTITY)) as journal:
+        assert list(journal.rows()) == rows[: len(list(journal.rows()))]
+        assert len(list(journal.rows())) >= 12 - pages
+        assert "cut after its last good row" in journal.notes[0]
+        journal.append(*rows[len(list(journal.rows()))])
+    assert path.with_name("journal.sqlite.damaged-1").read_bytes() == raw[: len(raw) - pages * 4096 + 100]
+
+
+def test_a_file_of_which_not_even_the_beginning_is_left_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    rest = path.read_bytes()[:4096]
+    path.write_bytes(rest)
+    with pytest.raises(JournalError, match="expected a journal"):
+        SqliteJournal(path, IDENTITY)
+    assert path.read_bytes() == rest
