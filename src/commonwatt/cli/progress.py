@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class StepBar:
-    """Shows stages of long work; fulfils `wiring.running.Watcher`."""
+    """Shows stages of long work; fulfils `wiring.running.Watcher` and `wiring.comparing.Listener`."""
 
     def __init__(self, console: Console) -> None:
         columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -22,6 +22,10 @@ class StepBar:
     def at(self, done: int) -> None:
         """`done` steps of this stage are finished."""
         self._progress.update(self._task, completed=done)
+
+    def say(self, text: str) -> None:
+        """A line above the bar, or, where there is none, a line."""
+        self._progress.console.print(text, markup=False, highlight=False)
 
     def __enter__(self) -> Self:
         self._progress.start()

@@ -15,6 +15,7 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.members import Member
 from commonwatt.core.units import slot_energy_wh
 from commonwatt.settings import sections as s
+from commonwatt.settings.designs import Design
 from commonwatt.settings.loading import Draft, draft, key_path_of
 from commonwatt.settings.model import Settings
 
@@ -30,14 +31,16 @@ class OpenCommunity:
     feed: ProfileFeed
 
 
-def open_community(file: Path, design: str | None = None, overrides: Sequence[str] = ()) -> OpenCommunity:
-    """Read settings, members and data.
+def open_community(
+    file: Path, design: str | None = None, overrides: Sequence[str] = (), over: Design | None = None
+) -> OpenCommunity:
+    """Read settings, members and data; `over` is a design that wins over the file.
 
     Raises:
         InvalidInput: with every finding of all three.
 
     """
-    half_read, feed, found = _checked(file, design, overrides)
+    half_read, feed, found = _checked(file, design, overrides, over)
     require(found)
     assert feed is not None, "a feed without findings"
     return OpenCommunity(half_read.settings(), feed)
@@ -49,11 +52,11 @@ def community_findings(file: Path, design: str | None = None, overrides: Sequenc
 
 
 def _checked(
-    file: Path, design: str | None, overrides: Sequence[str]
+    file: Path, design: str | None, overrides: Sequence[str], over: Design | None = None
 ) -> tuple[Draft, ProfileFeed | None, list[Finding]]:
     from commonwatt.adapters.feeds.profiles import checked_profiles
 
-    half_read = draft(file, design, overrides)
+    half_read = draft(file, design, overrides, over=over)
     found = [*half_read.findings, *_key_file_findings(half_read)]
     files = _profile_files(half_read)
     if files is None:

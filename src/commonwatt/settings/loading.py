@@ -16,6 +16,7 @@ from commonwatt.core.findings import Finding, one_of
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.settings import sections as s
+from commonwatt.settings.designs import Design
 from commonwatt.settings.faults import period_findings, tariff_findings, validated
 from commonwatt.settings.layers import Layers, overrides, parsed, preset, preset_names, sections_of
 from commonwatt.settings.member_rows import MemberRow, Members, MemberTerms, csv_rows, members_of, toml_rows
@@ -79,8 +80,15 @@ def load(
     return draft(file, design, overrides, with_members=with_members).settings()
 
 
-def draft(file: Path, design: str | None = None, overrides: Sequence[str] = (), *, with_members: bool = True) -> Draft:
-    """As `load`, but with the findings beside what could be read."""
+def draft(
+    file: Path,
+    design: str | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    with_members: bool = True,
+    over: Design | None = None,
+) -> Draft:
+    """As `load`, but with the findings beside what could be read. `over` is a design that wins over the file."""
     path = file / FILE_NAME if file.is_dir() else file
     result = Draft(path)
     if fault := missing_community(file):
@@ -95,7 +103,7 @@ def draft(file: Path, design: str | None = None, overrides: Sequence[str] = (), 
     if isinstance(tables.get("community"), dict) and "members" in tables["community"]:
         listed.setdefault("members", tables["community"].pop("members"))
     lines = TomlLines(path.name, data.decode("utf-8-sig"))
-    layers = _layered(result, lines, tables, design, overrides)
+    layers = _layered(result, lines, tables, design, overrides, over)
     for name in s.SECTIONS:
         section, found = validated(name, layers.values[name], layers.where)
         result.findings += found
@@ -121,12 +129,19 @@ def missing_community(file: Path) -> Finding | None:
 
 
 def _layered(
-    result: Draft, lines: TomlLines, tables: Mapping[str, Any], design: str | None, settings: Sequence[str]
+    result: Draft,
+    lines: TomlLines,
+    tables: Mapping[str, Any],
+    design: str | None,
+    settings: Sequence[str],
+    over: Design | None,
 ) -> Layers:
     from_file, faults = sections_of(lines, tables)
     from_flags, more = overrides(settings)
     result.findings += faults + more
     layers = Layers(file=lines)
+    if over is not None:
+        design = over.preset or design
     for label, name in (
         ("--preset", design),
         ("--set community.design", from_flags.get("community", {}).get("design")),
@@ -141,6 +156,8 @@ def _layered(
             result.findings.append(Finding(label, one_of(str(name), preset_names()), shown(name)))
         break
     layers.add(result.file.name, from_file)
+    if over is not None:
+        layers.add(over.label, over.tables)
     layers.add("--set", from_flags)
     if design is not None:
         layers.add("--preset", {"community": {"design": design}})

@@ -14,7 +14,7 @@ from commonwatt.services.reporting import RunFacts
 from commonwatt.services.reporting.bills import Bills
 from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.page import page
-from commonwatt.services.reporting.summary import Summary, results, summary_json
+from commonwatt.services.reporting.summary import Results, results, summary_json
 from commonwatt.settings.checking import OpenCommunity
 
 PSEUDONYMS = "pseudonyms.json"
@@ -93,12 +93,12 @@ def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str,
 
 def write_reports(
     folder: RunFolder, facts: RunFacts, tables: Mapping[str, pa.Table], community: str, program: str
-) -> tuple[Summary, list[str]]:
-    """The summary, the page and the bills; returns the summary and the last lines for the terminal: what was run and by what `program`."""
+) -> tuple[Results, list[str]]:
+    """The summary, the page and the bills; returns every figure and the last lines for the terminal: what was run and by what `program`."""
     computed = results(facts, tables)
     bills = Bills(computed.books)
     for index, member_id in enumerate(facts.member_ids.values()):
         write_bytes(folder.members / member_id / "bill.csv", bills.csv(index))
     write_text(folder.root / "summary.json", summary_json(computed.summary))
     write_text(folder.root / "report.html", page(computed))
-    return computed.summary, ending(computed, str(folder.root), program, community)
+    return computed, ending(computed, str(folder.root), program, community)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -16,9 +16,11 @@ from commonwatt.adapters.store.run_lock import RunLock
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
 from commonwatt.core.errors import DepositShort, InvalidInput
 from commonwatt.services.market import Market
+from commonwatt.services.reporting.summary import Results, Summary
 from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
 from commonwatt.services.tables import TableBuilder
 from commonwatt.settings.checking import OpenCommunity, open_community
+from commonwatt.settings.designs import Design
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.building import market_of, terms_of
 from commonwatt.wiring.inputs import folder_name, input_hash, inputs_json, run_identity, slots_of
@@ -57,6 +59,8 @@ class RunRequest:
     """What is paid into the supplier's deposit where it does not cover a slot, in the community's currency."""
     program: str = "commonwatt"
     """How the command was typed, for what to type next."""
+    design: Design | None = None
+    """A design that wins over the community file, as a comparison runs them."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,17 @@ class RunResult:
     """What is left to say after a run."""
 
     folder: RunFolder
-    summary: dict[str, Any]
+    results: Results
+    """Every figure of the run, with its tables."""
     ending: list[str]
     verified: bool
     notes: tuple[str, ...] = ()
     """What should be said aloud beside the ending."""
+
+    @property
+    def summary(self) -> Summary:
+        """`summary.json`."""
+        return self.results.summary
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ def begin_run(request: RunRequest) -> Iterator[BegunRun]:
         JournalError: another process holds the folder.
 
     """
-    community = open_community(request.file, request.preset, request.overrides)
+    community = open_community(request.file, request.preset, request.overrides, request.design)
     slots = slots_of(community, request.first, request.end)
     settings = community.settings
     folder = RunFolder(request.out or Path("out") / folder_name(settings.community.name))
@@ -177,7 +187,7 @@ def _run(
     watcher.stage("auditing")
     audit = watch.measured("audit", audit_run, AuditRequest(folder.root))
     watcher.stage("writing the report")
-    summary, ending = watch.measured(
+    results, ending = watch.measured(
         "report",
         write_reports,
         folder,
@@ -187,8 +197,8 @@ def _run(
         request.program,
     )
     write_json(folder.root / "timing.json", watch.to_json(progress.resumed, progress.executed))
-    balanced = not summary["energy_mismatch_wh"] and not summary["money_mismatch_nano"]
-    return RunResult(folder, summary, ending, audit.passed and balanced, tuple(notes))
+    balanced = not results.summary["energy_mismatch_wh"] and not results.summary["money_mismatch_nano"]
+    return RunResult(folder, results, ending, audit.passed and balanced, tuple(notes))
 
 
 def _traded(run: OpenRun, watcher: Watcher, paid_in_nano: int) -> Progress:

@@ -9,9 +9,9 @@ import numpy as np
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Trades
 from commonwatt.core.tariff import Rates, clearing_book
-from commonwatt.core.units import Ints
-from commonwatt.core.welfare import optimum_welfare_nano, welfare_nano
-from commonwatt.services.reporting.books import Books, codes, numbers
+from commonwatt.core.units import Ints, exact_sum
+from commonwatt.core.welfare import optimum_welfare_nano
+from commonwatt.services.reporting.books import Books, codes, numbers, summed
 
 
 def clearing_efficiency_share(books: Books) -> float:
@@ -19,6 +19,19 @@ def clearing_efficiency_share(books: Books) -> float:
 
     Orders of failed slots count: they could have traded.
     """
+    return _share(*clearing_welfare_nano(books))
+
+
+def efficiency_share(books: Books) -> float:
+    """Welfare, at the members' true limits, of what was traded and metered, over the optimum of their metered positions.
+
+    An optimum of 0 gives 1.0.
+    """
+    return _share(*true_welfare_nano(books))
+
+
+def clearing_welfare_nano(books: Books) -> tuple[Ints, Ints]:
+    """By slot the welfare of the fills and the optimum of the submitted orders, at energy-only limits."""
     orders, trades = books.tables["orders"], books.tables["trades"]
     slot = books.slot_rows("orders")
     order = np.lexsort((numbers(orders, "sequence"), slot))
@@ -30,14 +43,11 @@ def clearing_efficiency_share(books: Books) -> float:
         codes(trades, "buy_order", ids.to_pylist()),
         books.agreed_wh,
     )
-    return _share(int(welfare_nano(book, fills)), _optimum(slot, book))
+    return _by_slot(books, book, fills), _optimum(books, slot, book)
 
 
-def efficiency_share(books: Books) -> float:
-    """Welfare, at the members' true limits, of what was traded and metered, over the optimum of their metered positions.
-
-    An optimum of 0 gives 1.0.
-    """
+def true_welfare_nano(books: Books) -> tuple[Ints, Ints]:
+    """By slot the welfare of what was traded and metered and the optimum of the metered positions, at the members' true limits."""
     wishes = books.tables["wishes"]
     seller, buyer = books.cell_rows("trades", "seller"), books.cell_rows("trades", "buyer")
     cell = books.cell_rows("wishes")
@@ -53,8 +63,7 @@ def efficiency_share(books: Books) -> float:
     )
     book = _energy_only(books, np.tile(books.slot_rows("trades"), 2), traded)
     fills = _trades(np.where(seller >= 0, rows, -1), np.where(buyer >= 0, rows + len(rows), -1), books.backed_wh)
-    slot, true_book = true_positions(books)
-    return _share(int(welfare_nano(book, fills)), _optimum(slot, true_book))
+    return _by_slot(books, book, fills), _optimum(books, *true_positions(books))
 
 
 def true_positions(books: Books) -> tuple[Ints, OrderBook]:
@@ -114,9 +123,24 @@ def _trades(sell_order: Ints, buy_order: Ints, energy_wh: Ints) -> Trades:
     return Trades.of(len(energy_wh), sell_order=sell_order, buy_order=buy_order, energy_wh=energy_wh)
 
 
-def _optimum(slot: Ints, book: OrderBook) -> int:
-    return sum(int(optimum_welfare_nano(rows)) for _, rows in slot_books(slot, book))
+def _by_slot(books: Books, book: OrderBook, fills: Trades) -> Ints:
+    """Welfare of the rows of `trades` by slot: what the buyer's limit says the energy is worth, less what the seller's says it costs."""
+    gain = np.zeros(len(fills), np.int64)
+    for side, sign in ((fills.buy_order, 1), (fills.sell_order, -1)):
+        real = side >= 0
+        gain[real] += sign * book.limit_micro_per_kwh[side[real]] * fills.energy_wh[real]
+    slot = books.slot_rows("trades")
+    within = (slot >= 0) & (slot < books.slots)
+    return summed(slot[within], gain[within], books.slots)
 
 
-def _share(reached: int, optimum: int) -> float:
-    return reached / optimum if optimum else 1.0
+def _optimum(books: Books, slot: Ints, book: OrderBook) -> Ints:
+    optimum = np.zeros(books.slots, np.int64)
+    for at, rows in slot_books(slot, book):
+        optimum[at] = optimum_welfare_nano(rows)
+    return optimum
+
+
+def _share(reached: Ints, optimum: Ints) -> float:
+    attainable = exact_sum(optimum)
+    return exact_sum(reached) / attainable if attainable else 1.0

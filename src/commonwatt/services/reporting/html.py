@@ -19,6 +19,8 @@ class Table:
     foot: Sequence[str] = field(default_factory=tuple)
     links: Mapping[str, str] = field(default_factory=dict)
     """Text of a row's head -> where it leads."""
+    marks_losses: bool = False
+    """Whether a number with a minus sign is a loss, and shown as one."""
 
     def html(self) -> str:
         """The table in a frame that scrolls sideways on a narrow screen."""
@@ -41,7 +43,7 @@ class Table:
 
     def _align(self, at: int, text: str = "") -> str:
         if at >= self.texts:
-            return ' class="n"'
+            return ' class="n loss"' if self.marks_losses and text.startswith("\u2212") else ' class="n"'
         return ' class="wide"' if len(text) > 40 else ""
 
 
@@ -66,6 +68,15 @@ def paragraph(text: str, kind: str = "") -> str:
     """A paragraph, or nothing where there is nothing to say."""
     attribute = f' class="{kind}"' if kind else ""
     return f"<p{attribute}>{escape(text)}</p>\n" if text else ""
+
+
+def card_list(cards: Sequence[tuple[str, str, bool]]) -> str:
+    """Cards side by side: a large value, what it says, and whether it is bad news."""
+    listed = "".join(
+        f"<li{' class=wrong' if wrong else ''}><b>{escape(value)}</b><span>{escape(text)}</span></li>"
+        for value, text, wrong in cards
+    )
+    return f'<ul class="cards">{listed}</ul>\n'
 
 
 def items(texts: Sequence[str]) -> str:

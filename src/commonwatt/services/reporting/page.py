@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from html import escape
-from importlib.resources import files
-from string import Template
 
 from commonwatt.services.reporting.answer import Answer, answer, title
-from commonwatt.services.reporting.html import paragraph
+from commonwatt.services.reporting.frame import framed
+from commonwatt.services.reporting.html import card_list, paragraph
 from commonwatt.services.reporting.members import shown_total_nano
 from commonwatt.services.reporting.plots import figures
 from commonwatt.services.reporting.sections import sections
@@ -20,28 +17,15 @@ from commonwatt.services.reporting.words import money, percent, price, several, 
 
 def page(results: Results) -> str:
     """The whole page as HTML (about 5 MB, nearly all of it plotly.js); the same results give the same bytes."""
-    from plotly.offline import get_plotlyjs
-
     told, line = answer(results), timeline(results.books)
-    parts = sections(results, line, told)
-    drawn = json.dumps(figures(results, line), separators=(",", ":"), allow_nan=False)
     members, slots = several(results.books.members, "member"), several(results.facts.slots, slot_word(results.facts))
-    return Template(_text("page.html")).substitute(
-        title=escape(title(results)),
-        where=escape(f"{title(results)} \u00b7 {members} \u00b7 {slots}"),
-        css=_text("page.css"),
+    return framed(
+        title=title(results),
+        where=f"{title(results)} \u00b7 {members} \u00b7 {slots}",
         answer=_answer(results, told),
-        contents="".join(part.link() for part in parts),
-        sections="\n".join(part.html() for part in parts),
-        figures=drawn.replace("<", "\\u003c"),  # no text of a member can end the element
-        library=get_plotlyjs(),
-        script=_text("page.js"),
+        sections=sections(results, line, told),
+        figures=figures(results, line),
     )
-
-
-@cache
-def _text(name: str) -> str:
-    return files("commonwatt.services.reporting").joinpath(name).read_text(encoding="utf-8")
 
 
 def _answer(results: Results, told: Answer) -> str:
@@ -76,8 +60,4 @@ def _cards(results: Results, told: Answer) -> str:
         )
     )
     cards.append(("Books balance" if told.is_sound else "Books do not agree", told.books, not told.is_sound))
-    listed = "".join(
-        f"<li{' class=wrong' if wrong else ''}><b>{escape(value)}</b><span>{escape(text)}</span></li>"
-        for value, text, wrong in cards
-    )
-    return f'<ul class="cards">{listed}</ul>\n'
+    return card_list(cards)

@@ -50,7 +50,7 @@ def prices(results: Results, line: Timeline) -> Figure:
     agreed = [None if value is None else round(value / MICRO_PER_UNIT, 6) for value in line.price_micro_per_kwh()]
     between = _line(line, np.zeros(0), "between neighbours", BLUE, hover=hover)
     traces.append(between | {"y": agreed, "mode": "lines+markers", "marker": {"size": 5}, "connectgaps": False})
-    return _figure(traces, yaxis={"title": {"text": per_kwh}, "rangemode": "tozero", "tickformat": ".2f"})
+    return figure(traces, yaxis={"title": {"text": per_kwh}, "rangemode": "tozero", "tickformat": ".2f"})
 
 
 def energy_by_source(line: Timeline) -> Figure:
@@ -75,7 +75,7 @@ def energy_by_source(line: Timeline) -> Figure:
         }
         traces.append(layer)
     traces.append(_line(line, line.sent_wh / 1000, "sent to the grid", VERMILLION, dash="dot", hover=hover))
-    return _figure(traces, yaxis={"title": {"text": "kWh"}, "rangemode": "tozero"})
+    return figure(traces, yaxis={"title": {"text": "kWh"}, "rangemode": "tozero"})
 
 
 def savings(results: Results) -> Figure:
@@ -95,19 +95,19 @@ def savings(results: Results) -> Figure:
         },
         "hovertemplate": "%{y}: %{x:.2f} " + currency + "<extra></extra>",
     }
-    figure = _figure(
+    drawn = figure(
         [bars],
         xaxis={"title": {"text": f"{currency} saved"}, "zeroline": True},
         yaxis={"automargin": True, "type": "category", "dtick": 1},
     )
-    figure["layout"] |= {
+    drawn["layout"] |= {
         "height": 110 + ROW_PX * len(values),
         "showlegend": False,
         "hovermode": "closest",
         "bargap": 0.3,
     }
-    figure["layout"]["margin"] |= {"t": 34}
-    return figure
+    drawn["layout"]["margin"] |= {"t": 34}
+    return drawn
 
 
 def imbalance(line: Timeline) -> Figure:
@@ -127,9 +127,9 @@ def imbalance(line: Timeline) -> Figure:
             "hovertemplate": "%{y:.1f} kWh",
         }
         traces.append(bar)
-    figure = _figure(traces, yaxis={"title": {"text": "kWh"}, "zeroline": True})
-    figure["layout"] |= {"barmode": "relative", "bargap": 0.05}
-    return figure
+    drawn = figure(traces, yaxis={"title": {"text": "kWh"}, "zeroline": True})
+    drawn["layout"] |= {"barmode": "relative", "bargap": 0.05}
+    return drawn
 
 
 def ledger_use(results: Results) -> Figure:
@@ -157,9 +157,9 @@ def ledger_use(results: Results) -> Figure:
             "marker": marker,
         }
         traces.append(bar | {"hovertemplate": hover})
-    figure = _figure(traces, yaxis={"title": {"text": "million gas" if known else "transactions"}})
-    figure["layout"] |= {"barmode": "stack"}
-    return figure
+    drawn = figure(traces, yaxis={"title": {"text": "million gas" if known else "transactions"}})
+    drawn["layout"] |= {"barmode": "stack"}
+    return drawn
 
 
 def _line(line: Timeline, values: np.ndarray, name: str, colour: str, *, hover: str, dash: str = "solid") -> Figure:
@@ -168,8 +168,8 @@ def _line(line: Timeline, values: np.ndarray, name: str, colour: str, *, hover: 
     return trace | {"line": style, "hovertemplate": hover}
 
 
-def _figure(traces: list[Figure], *, xaxis: Figure | None = None, yaxis: Figure | None = None) -> Figure:
-    """Colours of text and lines are the page's, set when it is drawn: light, dark or printed."""
+def figure(traces: list[Figure], *, xaxis: Figure | None = None, yaxis: Figure | None = None) -> Figure:
+    """Traces with the layout that every plot shares. Colours of text and lines are the page's: light, dark or printed."""
     layout = {
         "height": 360,
         "margin": {"l": 60, "r": 26, "t": 12, "b": 40},

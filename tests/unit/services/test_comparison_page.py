@@ -1,0 +1,93 @@
+"""The page and the last lines of a comparison: the answer first, losers as visible as winners, footnotes under every table."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from tests.fakes.outcomes import dearer, moved, outcome
+
+from commonwatt.services.comparison import Comparison, compare
+from commonwatt.services.comparison.ending import ending
+from commonwatt.services.comparison.page import page
+from commonwatt.services.comparison.plots import figures
+
+UNIT = 10**9
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Comparison:
+    base = replace(outcome("fair"), not_built=[])
+    steep = [[0] * len(base.members) for _ in base.days]
+    for member in range(6):
+        steep[0][member] = (member + 1) * 300 * UNIT
+    return compare(
+        {
+            "paper": [replace(moved(base, "paper", 5_000_000), not_built=["smoothing <of> errors"])],
+            "fair": [base],
+            "steep": [dearer(base, "steep", steep)],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def html(comparison: Comparison) -> str:
+    return page(comparison, {name: f"runs/{name}/report.html" for name in comparison.designs})
+
+
+def test_the_answer_stands_above_everything_else(html: str) -> None:
+    assert html.index("<h1>With fair the bills of 25 neighbours come to") < html.index("<section")
+    assert re.search(r"<h1>[^<]*without a market, to 689\.95", html)
+
+
+def test_every_table_of_designs_has_the_footnote(html: str) -> None:
+    note = "\u00b9 paper: not built yet, so the plainest answer stands in for smoothing &lt;of&gt; errors."
+    for section in ("designs", "sure", "table", "metrics", "answers"):
+        body = html[html.index(f'<section id="{section}">') :]
+        assert note in body[: body.index("</section>")], section
+
+
+def test_losers_are_named_marked_and_drawn(html: str, comparison: Comparison) -> None:
+    assert "steep: 6 neighbours pay more" in html
+    table = html[html.index('<section id="table">') : html.index('<section id="metrics">')]
+    assert table.count('class="n loss"') >= 6
+    drawn = figures(comparison)["members"]["data"]
+    crosses = next(trace for trace in drawn if trace["name"] == "pays more")
+    assert len(crosses["x"]) == 6
+    assert max(crosses["x"]) < 0
+    assert sum(len(trace["x"]) for trace in drawn if trace["name"] != "middle member") == 3 * 25
+
+
+def test_every_plot_has_its_place_and_no_figure_is_missing(html: str) -> None:
+    figures_json = re.search(r'<script type="application/json" id="figures">(.*?)</script>', html, re.DOTALL)
+    assert figures_json
+    for name in json.loads(figures_json[1]):
+        assert html.count(f'id="plot-{name}"') == 1
+
+
+def test_a_name_leads_to_the_report_of_its_run(html: str) -> None:
+    assert '<a href="runs/steep/report.html">steep</a>' in html
+    assert '<a href="runs/paper/report.html">paper \u00b9</a>' in html
+
+
+def test_the_same_comparison_gives_the_same_page(html: str, comparison: Comparison) -> None:
+    assert html == page(comparison, {name: f"runs/{name}/report.html" for name in comparison.designs})
+
+
+def test_the_last_screen_is_ten_lines_however_many_designs_there_are(comparison: Comparison) -> None:
+    base = comparison.outcomes["fair"][0]
+    for count in (2, 5, 6, 12):
+        many = compare({f"design-{n:02d}": [moved(base, f"design-{n:02d}", n * UNIT)] for n in range(count)})
+        lines = ending(many, "out/compared")
+        assert len(lines) <= 10
+        assert "design-00" in "".join(lines)
+        assert f"design-{count - 1:02d}" in "".join(lines), "the worst one is never left out"
+        assert all(line.isascii() for line in lines)
+
+
+def test_a_design_that_failed_is_said_on_page_and_screen(comparison: Comparison) -> None:
+    failed = replace(comparison, failed={"broken": "slot 7: something"})
+    assert "broken is left out: it could not be run to its end. slot 7: something" in page(failed, {})
+    assert any(line.startswith("FAILED    broken") for line in ending(failed, "out"))
