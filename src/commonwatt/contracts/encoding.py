@@ -33,14 +33,15 @@ def _columns(dtype: np.dtype[Any], columns: dict[str, "ArrayLike"]) -> "NDArray[
     arrays = {name: np.asarray(column) for name, column in columns.items()}
     lines = np.zeros(np.broadcast_shapes(*(array.shape for array in arrays.values())), dtype=dtype)
     for name, array in arrays.items():
-        field = np.iinfo(dtype[name])
         if array.size and array.dtype.kind not in "iu":
             raise ValueError(f"{name}: expected integers, was {array.dtype}")
-        if array.size and (int(array.min()) < int(field.min) or int(array.max()) > int(field.max)):
+        lines[name] = array
+        # What does not fit its field came out as another number.
+        if (lines[name] != array).any():
+            field = np.iinfo(dtype[name])
             raise ValueError(
                 f"{name}: expected {int(field.min)}..{int(field.max)}, was {int(array.min())}..{int(array.max())}"
             )
-        lines[name] = array
     return lines
 
 

@@ -95,18 +95,19 @@ def energy_postings(
     rows or one a row.
     """
     amount = energy_wh * price_micro_per_kwh
-    pooled = (receiver == Account.POOL) | (payer == Account.POOL)
-    rows = np.flatnonzero((amount != 0) | (pooled & (energy_wh != 0)))
-    amount, receiver, payer = amount[rows], receiver[rows], payer[rows]
+    pool = int(Account.POOL)
+    pooled = (receiver == pool) | (payer == pool)
     turned = amount < 0
-    return Postings(
+    table = Postings(
         debit=np.where(turned, receiver, payer),
         credit=np.where(turned, payer, receiver),
         amount_nano=np.abs(amount),
-        kind=np.full(len(rows), kind, np.int64) if isinstance(kind, Kind) else kind[rows],
-        energy_wh=energy_wh[rows],
-        price_micro_per_kwh=price_micro_per_kwh[rows],
+        kind=np.full(len(amount), int(kind), np.int8) if isinstance(kind, Kind) else kind,
+        energy_wh=energy_wh,
+        price_micro_per_kwh=price_micro_per_kwh,
     )
+    moved = (amount != 0) | (pooled & (energy_wh != 0))
+    return table if moved.all() else table.take(moved)
 
 
 def amount_postings(debit: Ints, credit: Ints, amount_nano: Ints, kind: Kind) -> Postings:

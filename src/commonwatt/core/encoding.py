@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
+import sys
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -39,6 +40,9 @@ def decode(kind: type[Any], data: bytes) -> Any:
 
 
 def _described(value: object, buffers: list[bytes]) -> object:
+    # Most values are arrays.
+    if isinstance(value, np.ndarray):
+        return _array(value, buffers)
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, (int, np.integer)):
@@ -48,20 +52,29 @@ def _described(value: object, buffers: list[bytes]) -> object:
     if isinstance(value, bytes):
         buffers.append(value)
         return {"b": len(value)}
-    if isinstance(value, np.ndarray):
-        little = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))
-        buffers.append(little.tobytes())
-        return {"a": little.dtype.str, "s": list(little.shape)}
     if isinstance(value, (tuple, list)):
         return [_described(item, buffers) for item in value]
     if dataclasses.is_dataclass(value):
-        return {"r": {f.name: _described(getattr(value, f.name), buffers) for f in _ordered(type(value))}}
+        return {"r": {name: _described(getattr(value, name), buffers) for name in _ordered(type(value))}}
     raise TypeError(f"expected a record, was {type(value).__name__}")
 
 
-def _ordered(kind: Any) -> list[dataclasses.Field[Any]]:
-    # Sorted by name, as the JSON header is, so that buffers are read back in the order they were written.
-    return sorted(dataclasses.fields(kind), key=lambda f: f.name)
+def _array(value: np.ndarray[Any, Any], buffers: list[bytes]) -> dict[str, object]:
+    little = (
+        value if sys.byteorder == "little" and value.dtype.isnative else value.astype(value.dtype.newbyteorder("<"))
+    )
+    buffers.append(little.tobytes())
+    return {"a": little.dtype.str, "s": list(little.shape)}
+
+
+_ORDERED: dict[type[Any], tuple[str, ...]] = {}
+
+
+def _ordered(kind: type[Any]) -> tuple[str, ...]:
+    """Names of a record's fields, sorted as the JSON header is, so that buffers are read back in the order they were written."""
+    if kind not in _ORDERED:
+        _ORDERED[kind] = tuple(sorted(field.name for field in dataclasses.fields(kind)))
+    return _ORDERED[kind]
 
 
 class _Reader:

@@ -115,8 +115,9 @@ def trade_ids(slot: int, count: int) -> list[str]:
 def book_findings(book: OrderBook, names: Sequence[str], where: str = "orders") -> list[Finding]:
     """Everything wrong with a book: a member on both sides, energy or limit out of range, a sequence used twice."""
     found = []
-    sells = np.unique(book.member[book.is_sell])
-    for member in np.intersect1d(sells, np.unique(book.member[~book.is_sell])):
+    # Where no member has two orders none has them on both sides.
+    is_several = len(np.unique(book.member)) < len(book)
+    for member in np.intersect1d(book.member[book.is_sell], book.member[~book.is_sell]) if is_several else ():
         found.append(
             Finding(f"{where} member {names[int(member)]}", "orders on one side of a slot's book", "both buy and sell")
         )

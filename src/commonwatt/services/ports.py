@@ -296,7 +296,9 @@ class Ledger(LedgerReader, Protocol):
         ...
 
     def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:
-        """Send transactions as one block with this time, or recognise that they were sent before. Durable on return.
+        """Send transactions as one block with this time, or recognise that they were sent before.
+
+        After a crash of the machine the newest may have to be sent again, from the journal.
 
         Raises:
             LedgerError: refused by the chain (nonce, signature, time going backwards). A revert is a receipt with status 0.

@@ -159,8 +159,9 @@ def _system_findings(statement: Statement, net_wh: int, context: SettlementConte
     rewards = context.rewards_balance_nano + int(net[Account.REWARDS])
     if rewards < 0:
         found.append(Finding("postings rewards balance", "at least 0", str(rewards)))
-    peer = np.isin(statement.legs.leg, (Leg.PEER_SELL, Leg.PEER_BUY))
-    supplier = exact_sum((LEG_ENERGY_SIGN[statement.legs.leg] * statement.legs.energy_wh)[~peer])
+    leg = statement.legs.leg
+    supplied = (leg != Leg.PEER_SELL) & (leg != Leg.PEER_BUY)
+    supplier = exact_sum((LEG_ENERGY_SIGN[leg] * statement.legs.energy_wh)[supplied])
     expected = f"{net_wh} (the community's export - import)"
     if supplier != net_wh:
         found.append(Finding("statement supplier Wh", expected, str(supplier)))
@@ -192,5 +193,6 @@ def _differences(where: str, expected: Ints, found: Ints) -> list[Finding]:
 
 
 def _row_findings(where: str, expected: str, wrong: Flags) -> list[Finding]:
-    rows = np.flatnonzero(wrong)
-    return [Finding(where, expected, f"otherwise in rows {rows[:_SHOWN].tolist()}")] if len(rows) else []
+    if not wrong.any():
+        return []
+    return [Finding(where, expected, f"otherwise in rows {np.flatnonzero(wrong)[:_SHOWN].tolist()}")]

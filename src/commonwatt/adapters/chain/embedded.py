@@ -17,7 +17,7 @@ from commonwatt.crypto.keccak import keccak256
 
 
 class EmbeddedChain(ReadableChain):
-    """A chain with one node: every `append` is one block, durable when it returns. Open it with `open`."""
+    """A chain with one node: every `append` is one block, in the file when it returns. Open it with `open`."""
 
     @classmethod
     def open(
@@ -87,7 +87,7 @@ class EmbeddedChain(ReadableChain):
         except TransactionRefusedError as error:
             self._refuse_repeated(raws, error)
             raise
-        self._machine = None  # ahead of the file until the block is durable: if anything fails, it is rebuilt
+        self._machine = None  # ahead of the file until the block is in it: if anything fails, it is rebuilt
         block = machine.apply(transactions, time_s, seals_genesis=seals_genesis)
         self._file.append(block, raws)
         self._machine = machine

@@ -51,8 +51,9 @@ def pack(postings: Postings) -> tuple[int, bytes]:
 
     """
     is_energy = postings.energy_wh != 0
-    priced, plain = postings.take(is_energy), postings.take(~is_energy)
-    if np.any(priced.amount_nano != priced.energy_wh * np.abs(priced.price_micro_per_kwh)):
+    # Most batches have energy lines only.
+    priced, plain = (postings, postings.empty()) if is_energy.all() else map(postings.take, (is_energy, ~is_energy))
+    if (priced.amount_nano != priced.energy_wh * np.abs(priced.price_micro_per_kwh)).any():
         raise ValueError("expected the amount of a posting with energy to be energy x |price|")
     # The price is what the side that gave the energy gets: where it is negative, that side pays and is the debit.
     pays = priced.price_micro_per_kwh < 0

@@ -135,7 +135,9 @@ class EmbeddedLedger(ContractReader):
         return tuple(self._signed(*transaction, first + i) for i, transaction in enumerate(planned))
 
     def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:
-        """Send transactions as one block, or recognise that they were sent before. Durable on return.
+        """Send transactions as one block, or recognise that they were sent before.
+
+        After a crash of the machine the newest may have to be sent again from the journal, which is durable before.
 
         Raises:
             LedgerError: refused by the chain. A revert is a receipt with status 0.
