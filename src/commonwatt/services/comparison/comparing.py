@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -113,7 +113,7 @@ def compare(outcomes: Mapping[str, Sequence[Outcome]], failed: Mapping[str, str]
     cost, baseline = _by_member(outcomes, "cost_nano"), _by_member(outcomes, "baseline_nano")
     return Comparison(
         outcomes=outcomes,
-        figures={name: {metric: _estimate(v) for metric, v in of.items()} for name, of in values.items()},
+        figures={name: _bounded(of, len(first[0].members)) for name, of in values.items()},
         differences=pairs,
         cost_nano=cost,
         saving_nano=baseline - cost,
@@ -127,6 +127,7 @@ class _Values:
 
     seeds: Floats
     draws: Floats
+    days: int
 
 
 def _values(runs: Sequence[Outcome], weights: Floats) -> dict[str, _Values]:
@@ -137,20 +138,30 @@ def _values(runs: Sequence[Outcome], weights: Floats) -> dict[str, _Values]:
         metric.name: _Values(
             np.array([float(metric.of(sums)[0]) for sums in as_it_was]),
             np.zeros(0) if drawn is None else np.asarray(metric.of(drawn), np.float64),
+            len(runs[0].days),
         )
         for metric in METRICS
     }
 
 
+def _bounded(values: Mapping[str, _Values], members: int) -> dict[str, Estimate]:
+    """Every metric with an interval that holds nothing that it cannot be."""
+    figures = {}
+    for metric in METRICS:
+        of, (least, most) = _estimate(values[metric.name]), metric.bounds(members)
+        figures[metric.name] = replace(of, low=float(np.maximum(of.low, least)), high=float(np.minimum(of.high, most)))
+    return figures
+
+
 def _estimate(values: _Values) -> Estimate:
     mean = float(values.seeds.mean())
-    return Estimate(
-        mean, *(interval_of_draws(values.draws) if len(values.seeds) == 1 else interval_of_seeds(values.seeds))
-    )
+    if len(values.seeds) > 1:
+        return Estimate(mean, *interval_of_seeds(values.seeds))
+    return Estimate(mean, *interval_of_draws(mean, values.draws, values.days))
 
 
 def _difference(one: _Values, other: _Values) -> Estimate:
-    return _estimate(_Values(one.seeds - other.seeds, one.draws - other.draws))
+    return _estimate(_Values(one.seeds - other.seeds, one.draws - other.draws, one.days))
 
 
 def _by_member(outcomes: Mapping[str, Sequence[Outcome]], column: str) -> Ints:

@@ -14,6 +14,9 @@ from commonwatt.services.comparison.outcome import Outcome
 WHOLE: Final = ("_wh", "_nano", "_micro_per_kwh", "_slots", "members_worse_off", "members_better_off", "transactions")
 """Ends of the names of metrics that are whole numbers."""
 
+_SIGNED_SHARES: Final = ("cost_saving_share", "revenue_gain_share", "efficiency_share")
+"""Shares that may be negative or above 1: what is traded on wrong forecasts may do harm."""
+
 
 class Sums:
     """Sums over one or more periods, each given by how often every day counts; arrays have a row a period."""
@@ -58,6 +61,14 @@ class Metric:
     def is_whole(self) -> bool:
         """Whether values are whole numbers, which intervals are rounded to."""
         return self.name.endswith(WHOLE)
+
+    def bounds(self, members: int) -> tuple[float, float]:
+        """The least and the most that it can be: energy and counts are not negative, a part is no more than the whole."""
+        if self.name.startswith("members_"):
+            return 0.0, float(members)
+        if self.name.endswith("_share") and self.name not in _SIGNED_SHARES:
+            return 0.0, 1.0
+        return (0.0 if self.name.endswith(("_wh", "_slots", "_ratio")) else -np.inf), np.inf
 
 
 def ratio(part: Floats, whole: Floats, empty: float = np.nan) -> Floats:

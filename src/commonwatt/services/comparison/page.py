@@ -148,7 +148,7 @@ def _method(comparison: Comparison) -> str:
         return ""
     return (
         f"Intervals come from drawing the {days} days again 2,000 times in blocks of {several(block_days(days), 'day')}, the same days for every design, so that "
-        "weather and habits, which hit all designs alike, cancel in the differences. They say what other such days would bring, not what another season would."
+        "weather and habits, which hit all designs alike, cancel in the differences, and widened for how few blocks there are. They say what other such days would bring, not what another season would."
     )
 
 

@@ -21,6 +21,8 @@ _STUDENT: Final = (
 )  # fmt: skip
 """Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom; beyond, the last one (too wide by at most 4 %)."""
 
+_NORMAL: Final = 1.960
+
 
 def block_days(days: int) -> int:
     """Length of a block: the cube root of the number of days, rounded up, so that neighbouring days with one weather stay together."""
@@ -44,12 +46,19 @@ def day_weights(seed: int, days: int) -> Floats:
     return weights
 
 
-def interval_of_draws(values: Floats) -> tuple[float, float]:
-    """The middle 95 % of resampled values; (nan, nan) where a value is missing."""
-    if not len(values) or np.isnan(values).any():
+def interval_of_draws(value: float, draws: Floats, days: int) -> tuple[float, float]:
+    """Around `value` the middle 95 % of resampled values, widened for how few blocks there are; (nan, nan) where one is missing.
+
+    Few blocks vary less among themselves than what they stand for: the distances from the value are multiplied by what Student's t and
+    the divisor n - 1 add to a mean of as many blocks (1.9 for a week, 1.3 for a month). Without it a week's interval covers the truth in
+    about 80 of 100 cases.
+    """
+    if not len(draws) or np.isnan(draws).any():
         return math.nan, math.nan
-    low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(low), float(high)
+    blocks = math.ceil(days / block_days(days))
+    wider = math.sqrt(blocks / (blocks - 1)) * _STUDENT[min(blocks - 1, len(_STUDENT)) - 1] / _NORMAL
+    low, high = (float(end) for end in np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]))
+    return value - wider * max(value - low, 0.0), value + wider * max(high - value, 0.0)
 
 
 def interval_of_seeds(values: Floats) -> tuple[float, float]:
