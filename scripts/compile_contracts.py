@@ -5,20 +5,29 @@ The same source gives the same bytes: keys are sorted, and no path, time or host
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from vyper import __version__ as vyper_version
-from vyper.compiler import compile_code
+from vyper.compiler import compile_from_file_input
+from vyper.compiler.input_bundle import FilesystemInputBundle
 
 CONTRACTS = Path(__file__).resolve().parent.parent / "src" / "commonwatt" / "contracts"
+MODULES = CONTRACTS / "modules"
+IMPORT = re.compile(r"^from modules import (\w+)$", re.MULTILINE)
 OUTPUT_FORMATS = ["abi", "bytecode", "bytecode_runtime", "layout", "method_identifiers"]
 SIZE_LIMIT_BYTES = 24_576  # EIP-170
 
 
 def compile_contract(path: Path) -> dict[str, object]:
     """Compile one contract; the result is what its artifact holds."""
-    text = path.read_text(encoding="utf-8")
-    output = compile_code(text, contract_path=path.name, output_formats=OUTPUT_FORMATS, no_bytecode_metadata=True)
+    bundle = FilesystemInputBundle([CONTRACTS])
+    output = compile_from_file_input(
+        bundle.load_file(Path(path.name)),
+        input_bundle=bundle,
+        output_formats=OUTPUT_FORMATS,
+        no_bytecode_metadata=True,
+    )
     runtime = str(output["bytecode_runtime"])
     size_bytes = len(runtime) // 2 - 1
     if size_bytes > SIZE_LIMIT_BYTES:
@@ -30,9 +39,21 @@ def compile_contract(path: Path) -> dict[str, object]:
         "compiler": f"vyper {vyper_version}",
         "method_identifiers": output["method_identifiers"],
         "name": path.stem,
-        "source_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "source_sha256": hashlib.sha256("".join(sources(path)).encode()).hexdigest(),
         "storage_layout": output["layout"],
     }
+
+
+def sources(path: Path) -> list[str]:
+    """Return a contract's text and those of the modules it imports, theirs included, each once, in order of name behind it."""
+    found, waiting = {path: path.read_text(encoding="utf-8")}, [path]
+    while waiting:
+        for name in IMPORT.findall(found[waiting.pop()]):
+            module = MODULES / f"{name}.vy"
+            if module not in found:
+                found[module] = module.read_text(encoding="utf-8")
+                waiting.append(module)
+    return [found[path], *(found[module] for module in sorted(set(found) - {path}))]
 
 
 def artifact_text(path: Path) -> str:

@@ -62,6 +62,11 @@ _meter_claims: HashMap[address, uint256]
 
 _recoveries: HashMap[uint256, Recovery]
 
+# @dev When a key was last replaced, unix seconds; 0 while it is an account's present one. A wallet and a meter key may be the
+#      same address, hence two.
+_wallet_retired: HashMap[address, uint256]
+_meter_retired: HashMap[address, uint256]
+
 
 event Admitted:
     index: indexed(uint256)
@@ -335,6 +340,39 @@ def index_of_meter(meter_key: address) -> uint256:
 
 @external
 @view
+def signed_for_wallet(index: uint256, key: address, at_s: uint256) -> bool:
+    """
+    @notice Whether what a key signed counts as a member's wallet's at a time: it is the present wallet, or was one and was
+            not replaced before. So nobody undoes a signature by changing the key afterwards.
+    @param index Any number.
+    @param key The address that signed.
+    @param at_s Unix seconds.
+    @return False for system accounts, whose wallets claim nothing.
+    """
+    if index < FIRST_MEMBER or self._wallet_claims[key] != index:
+        return False
+    retired_s: uint256 = self._wallet_retired[key]
+    return retired_s == 0 or retired_s >= at_s
+
+
+@external
+@view
+def signed_for_meter(index: uint256, key: address, at_s: uint256) -> bool:
+    """
+    @notice The same for a member's meter key.
+    @param index Any number.
+    @param key The address that signed.
+    @param at_s Unix seconds.
+    @return Whether it is the present meter key, or was one and was not replaced before.
+    """
+    if index < FIRST_MEMBER or self._meter_claims[key] != index:
+        return False
+    retired_s: uint256 = self._meter_retired[key]
+    return retired_s == 0 or retired_s >= at_s
+
+
+@external
+@view
 def meter_key_of(index: uint256) -> address:
     """
     @notice The address whose key signs the meter's packets.
@@ -525,6 +563,10 @@ def _claim_wallet(index: uint256, wallet: address):
         claim: uint256 = self._wallet_claims[wallet]
         assert claim == 0 or claim == index, "members: wallet taken"
         self._wallet_claims[wallet] = index
+        present: address = self._wallet_of(index)
+        if present != empty(address):
+            self._wallet_retired[present] = block.timestamp
+            self._wallet_retired[wallet] = 0
     self._records[index] = (convert(wallet, uint256) << 96) | (self._records[index] & (2**96 - 1))
 
 
@@ -537,6 +579,10 @@ def _claim_meter(index: uint256, meter_key: address):
     claim: uint256 = self._meter_claims[meter_key]
     assert claim == 0 or claim == index, "members: meter key taken"
     self._meter_claims[meter_key] = index
+    present: address = self._meter_keys[index]
+    if present != empty(address):
+        self._meter_retired[present] = block.timestamp
+        self._meter_retired[meter_key] = 0
     self._meter_keys[index] = meter_key
 
 

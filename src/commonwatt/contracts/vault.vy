@@ -22,9 +22,12 @@
         withdrawal of the supplier (nothing else lowers it), (1) gives
             (2)  sum over i > 0 of max(b(i), 0) + c(i) + p(i)  =  held - c(0) - p(0) - (b(0) - total_debt)  <=  held:
         what everybody but the supplier can ever claim is backed by tokens, whoever is in debt.
+        A lock of the operator's bond (`post`) moves b(7) to c(7), and `move` takes from one b what it gives to another, never
+        below zero and never from the supplier: neither touches (1) or lowers b(0) - total_debt.
 @custom:security The token is trusted to move what it says; a token that can freeze or tax a holder can freeze this
                  contract. Tokens sent here without `deposit` go to the rewards account (`sweep`).
-                 Which credits and debits are right is the market's business: see what is not protected there.
+                 Which credits and debits are right is the market's business: see what is not protected there. The claims
+                 contract moves free balances of whoever demanded, and of the bond, for which it asks the market.
 """
 
 
@@ -40,6 +43,7 @@ MAX_ACCOUNTS: constant(uint256) = 1024
 _SUPPLIER: constant(uint256) = 0
 _REWARDS: constant(uint256) = 3
 _POOL: constant(uint256) = 6
+_BOND: constant(uint256) = 7
 _MAX_DEPOSITS: constant(uint256) = 128
 _MAX_TOUCHES: constant(uint256) = 256
 _MASK_72: constant(uint256) = 2**72 - 1
@@ -66,6 +70,8 @@ _DEPLOYER: immutable(address)
 
 # @dev The only contract that may post; set once.
 market: public(address)
+# @dev The contract that keeps the demands and parks their bonds in the pool's account; set with the market.
+claims: public(address)
 # @dev What accounts other than the supplier owe, nano, as they were when last touched: never less than what they owe now.
 total_debt: public(uint256)
 # @dev Nano for which this contract took tokens in and has not paid them out; a multiple of `unit_nano`.
@@ -77,6 +83,13 @@ _announced: HashMap[uint256, uint256]
 
 event MarketSet:
     market: indexed(address)
+    claims: indexed(address)
+
+
+event Moved:
+    payer: indexed(uint256)
+    payee: indexed(uint256)
+    amount_nano: uint256
 
 
 event Deposited:
@@ -116,16 +129,18 @@ def __init__(token_: address, unit_nano_: uint256, members_: address, window_s_:
 
 
 @external
-def set_market(market_: address):
+def set_market(market_: address, claims_: address):
     """
-    @notice Names the market, once and for all. Only the deployer.
-    @param market_ The contract that may post.
+    @notice Names the market and the claims, once and for all. Only the deployer.
+    @param market_ The contract that may post and move.
+    @param claims_ The contract that may move.
     """
     assert msg.sender == _DEPLOYER, "vault: not the deployer"
     assert self.market == empty(address), "vault: market is set"
-    assert market_ != empty(address), "vault: no address"
+    assert market_ != empty(address) and claims_ != empty(address), "vault: no address"
     self.market = market_
-    log MarketSet(market=market_)
+    self.claims = claims_
+    log MarketSet(market=market_, claims=claims_)
 
 
 @external
@@ -235,7 +250,7 @@ def touch(indices: DynArray[uint256, _MAX_TOUCHES]):
 
 
 @external
-def post(nets: int256[MAX_ACCOUNTS], accounts: uint256, mode: uint256) -> int256:
+def post(nets: int256[MAX_ACCOUNTS], accounts: uint256, mode: uint256, lock_nano: uint256) -> int256:
     """
     @notice Applies the nets of a batch, or undoes them: debits at once, credits pending. An undo is the exact inverse
             in the epoch of the posting and in the next one, whatever was deposited, withdrawn or posted in between:
@@ -243,6 +258,8 @@ def post(nets: int256[MAX_ACCOUNTS], accounts: uint256, mode: uint256) -> int256
     @param nets Nano for each account, positive to the account.
     @param accounts Number of accounts that exist; what stands behind them is not looked at and so must be zero.
     @param mode 0 applies, 1 undoes what was posted in this epoch, 2 what was posted in the previous one.
+    @param lock_nano What the operator's bond locks while the batch can be voided: it is pending like a credit of this epoch
+           and comes free with it, or with the undo.
     @return The supplier's free balance less `total_debt` afterwards, nano.
     """
     assert msg.sender == self.market, "vault: not the market"
@@ -256,7 +273,29 @@ def post(nets: int256[MAX_ACCOUNTS], accounts: uint256, mode: uint256) -> int256
             self._post(index, net, epoch, mode)
     # (1) above: nothing is made and nothing is lost between accounts that exist.
     assert total == 0, "vault: sum"
+    if lock_nano != 0:
+        self._lock(lock_nano, epoch, mode)
     return self._surplus(epoch)
+
+
+@external
+def move(payer: uint256, payee: uint256, amount_nano: uint256):
+    """
+    @notice Moves free balance between accounts, at once: bonds of demands into the pool's account and out of it, and what a
+            voided batch costs the operator. Only the market and the claims.
+    @param payer Who pays, never the supplier; it must have it free.
+    @param payee Who receives.
+    @param amount_nano How much.
+    """
+    assert msg.sender == self.market or msg.sender == self.claims, "vault: not the market"
+    assert payer != _SUPPLIER and payer < MAX_ACCOUNTS and payee < MAX_ACCOUNTS, "vault: unknown account"
+    assert amount_nano < _AMOUNT_BOUND, "vault: amount"
+    epoch: uint256 = self._epoch()
+    amount: int256 = convert(amount_nano, int256)
+    assert self._balance_now(payer, epoch) >= amount, "vault: not free"
+    self._pay(payer, -amount, epoch)
+    self._pay(payee, amount, epoch)
+    log Moved(payer=payer, payee=payee, amount_nano=amount_nano)
 
 
 @external
@@ -434,6 +473,47 @@ def _post(index: uint256, net: int256, epoch: uint256, mode: uint256):
 
 
 @internal
+def _lock(lock_nano: uint256, epoch: uint256, mode: uint256):
+    """
+    @dev Moves the operator's bond between free and pending, in which it can neither be withdrawn nor locked twice.
+    """
+    word: uint256 = self._accounts[_BOND]
+    balance: int256 = 0
+    current: uint256 = 0
+    previous: uint256 = 0
+    balance, current, previous = self._rolled(word, epoch)
+    assert lock_nano < _AMOUNT_BOUND, "vault: amount"
+    amount: int256 = convert(lock_nano, int256)
+    if mode == _APPLY:
+        assert balance >= amount, "vault: bond"
+        balance -= amount
+        current += lock_nano
+    else:
+        balance += amount
+        if mode == _UNDO_CURRENT:
+            current -= lock_nano
+        else:
+            previous -= lock_nano
+    self._store(_BOND, word, balance, current, previous, epoch)
+
+
+@internal
+def _pay(index: uint256, amount: int256, epoch: uint256):
+    """
+    @dev Adds to a balance, or takes from it, at once.
+    """
+    word: uint256 = self._accounts[index]
+    balance: int256 = 0
+    current: uint256 = 0
+    previous: uint256 = 0
+    balance, current, previous = self._rolled(word, epoch)
+    balance += amount
+    if amount > 0:
+        self._check_room(balance, current, previous)
+    self._store(index, word, balance, current, previous, epoch)
+
+
+@internal
 def _credit(index: uint256, units: uint256, accounts: uint256):
     """
     @dev Credits whole units of the token to an account, free at once.
@@ -441,15 +521,7 @@ def _credit(index: uint256, units: uint256, accounts: uint256):
     assert index < accounts and index != _POOL, "vault: unknown account"
     assert units != 0 and units < _AMOUNT_BOUND // unit_nano, "vault: amount"
     amount_nano: uint256 = units * unit_nano
-    epoch: uint256 = self._epoch()
-    word: uint256 = self._accounts[index]
-    balance: int256 = 0
-    current: uint256 = 0
-    previous: uint256 = 0
-    balance, current, previous = self._rolled(word, epoch)
-    balance += convert(amount_nano, int256)
-    self._check_room(balance, current, previous)
-    self._store(index, word, balance, current, previous, epoch)
+    self._pay(index, convert(amount_nano, int256), self._epoch())
     self.held += amount_nano
     log Deposited(index=index, payer=msg.sender, amount_nano=amount_nano)
 
