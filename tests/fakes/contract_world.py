@@ -26,6 +26,14 @@ START_S = 500_000 * WINDOW_S  # the first second of an epoch
 FIRST_SLOT = START_S // SLOT_S - 200
 COMMUNITY = encoding.keccak256(b"test community")
 COIN = 10**9  # nano
+RULES = encoding.keccak256(b"rules")
+BOND_NANO = 10**8
+BOND_SHARE = 100  # thousandths
+DEMAND_BOND_NANO = 10**7
+ANSWER_S = 900
+CLOSE_AFTER_S = 30 * 86_400
+SUPPLY_MOST, SUPPLY_LEAST, FEE_MOST, PENALTY_MOST = 300_000, 80_000, 60_000, 10_000
+BOND_DEPOSIT = 100 * COIN
 
 EnergyLine = tuple[int, int, int, int]
 AmountLine = tuple[int, int, int]
@@ -180,7 +188,7 @@ class Batch:
 
 @dataclass
 class World:
-    """The four contracts, with `members` wallets 'member 8', 'member 9', ... and three signers of whom two are enough."""
+    """The five contracts, with `members` wallets 'member 8', 'member 9', ... and three signers of whom two are enough."""
 
     members_count: int = 4
     signer_names: tuple[str, ...] = ("signer a", "signer b", "signer c")
@@ -192,6 +200,7 @@ class World:
     members: Contract = field(init=False)
     vault: Contract = field(init=False)
     market: Contract = field(init=False)
+    claims: Contract = field(init=False)
 
     def __post_init__(self) -> None:
         self.env = boa.Env()
@@ -204,19 +213,26 @@ class World:
             self.env, "vault", self.token.address, self.unit_nano, self.members.address, WINDOW_S, sender=deployer
         )
         self.market = deploy_shipped(self.env, "market", *self.market_arguments(), sender=deployer)
-        self.vault.call("set_market", self.market.address, sender=deployer)
+        self.claims = deploy_shipped(self.env, "claims", *self.claims_arguments(), sender=deployer)
+        self.vault.call("set_market", self.market.address, self.claims.address, sender=deployer)
         for first in range(8, 8 + self.members_count, 50):
             last = min(first + 50, 8 + self.members_count)
             admissions = [self.admission(index) for index in range(first, last)]
             self.members.call("admit_many", admissions, sender=self.regulator)
         self.token.call("mint", self.operator, 2**90, sender=self.operator)
         self.token.call("approve", self.vault.address, 2**256 - 1, sender=self.operator)
+        self.deposit(encoding.BOND, BOND_DEPOSIT)
 
     def market_arguments(self) -> tuple[Any, ...]:
         """Return what the market is built with."""
         signers = [address_of(name) for name in self.signer_names]
-        terms = (self.quorum, SLOT_S, self.price_cap, FINAL_S)
+        terms = (self.quorum, SLOT_S, self.price_cap, FINAL_S, RULES, BOND_NANO, BOND_SHARE, CLOSE_AFTER_S)
         return (COMMUNITY, self.vault.address, self.operator, signers, *terms)
+
+    def claims_arguments(self) -> tuple[Any, ...]:
+        """Return what the claims are built with."""
+        bounds = (SUPPLY_MOST, SUPPLY_LEAST, FEE_MOST, PENALTY_MOST)
+        return (self.market.address, DEMAND_BOND_NANO, ANSWER_S, *bounds)
 
     operator = address_of("operator")
     regulator = address_of("regulator")

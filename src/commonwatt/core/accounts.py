@@ -51,6 +51,10 @@ class Kind(IntEnum):
     ROUNDING = 9
 
 
+PHYSICAL: Final = np.array([Kind.TRADE, Kind.SUPPLIER, Kind.IMBALANCE, Kind.CORRECTION], np.int64)
+"""Kinds whose energy changes hands; that of the others is what a charge is for."""
+
+
 def member_account(member: Ints) -> Ints:
     """The accounts of members by dense index."""
     return member + FIRST_MEMBER
@@ -68,7 +72,7 @@ def kind_names() -> list[str]:
 
 @dataclass(frozen=True)
 class Postings(Columns):
-    """Movements of money: `amount_nano` > 0 from `debit` to `credit` (0 only for energy that the pool passes on free of charge).
+    """Movements of money: `amount_nano` > 0 from `debit` to `credit` (0 only for energy that changes hands free of charge).
 
     Where the money is energy times a price, both are kept (amount = energy x |price|), so that a contract can compute it again; an
     amount that is not (a reward) has energy 0 and price 0.
@@ -91,12 +95,10 @@ def energy_postings(
 ) -> Postings:
     """Postings for energy at a price: `payer` pays `receiver` energy x price; a negative price turns it round.
 
-    Zero amounts vanish, except through the pool: the contract counts the pool's energy, free of charge or not. `kind` is one for all
-    rows or one a row.
+    Energy that changes hands stays, free of charge or not: whoever demands a member's position adds it up against the meter. Of
+    charges on energy (fees, taxes, penalties), and of wholesale, zero amounts vanish. `kind` is one for all rows or one a row.
     """
     amount = energy_wh * price_micro_per_kwh
-    pool = int(Account.POOL)
-    pooled = (receiver == pool) | (payer == pool)
     turned = amount < 0
     table = Postings(
         debit=np.where(turned, receiver, payer),
@@ -106,7 +108,8 @@ def energy_postings(
         energy_wh=energy_wh,
         price_micro_per_kwh=price_micro_per_kwh,
     )
-    moved = (amount != 0) | (pooled & (energy_wh != 0))
+    changes_hands = kind in PHYSICAL if isinstance(kind, Kind) else np.isin(kind, PHYSICAL)
+    moved = (amount != 0) | ((energy_wh != 0) & changes_hands)
     return table if moved.all() else table.take(moved)
 
 

@@ -33,6 +33,12 @@ class Rates:
     """At which the supplier's net energy is closed against the wholesale account."""
 
     @property
+    def energy_prices(self) -> tuple[int, ...]:
+        """Every price between a member and its supplier, fees and taxes apart."""
+        balancing = (self.imbalance_buy_micro_per_kwh, self.imbalance_sell_micro_per_kwh)
+        return self.retail_micro_per_kwh, self.feed_in_micro_per_kwh, *balancing
+
+    @property
     def charges_micro_per_kwh(self) -> int:
         """The most that fees and taxes come to on a kWh, whoever it comes from."""
         grid = self.grid_fee_micro_per_kwh + self.tax_micro_per_kwh

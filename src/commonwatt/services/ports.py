@@ -53,6 +53,28 @@ class LedgerTerms:
     supplier_deposit_nano: int
     members: tuple[LedgerMember, ...]
     """In order of dense index; member i has account FIRST_MEMBER + i."""
+    rules_hash: bytes = bytes(32)
+    """SHA-256 of the run's effective settings: the tariff and every rule, fixed at the foundation."""
+    operator_bond_nano: int = 10**12
+    """What the operator pays into the bond's account; every batch locks some of it while it can be voided."""
+    bond_nano: int = 10**8
+    """What a batch locks at least."""
+    bond_share: int = 100
+    """What it locks besides: thousandths of what it debits members."""
+    demand_bond_nano: int = 10**7
+    """What a demand costs its member when it is answered."""
+    answer_s: int = 300
+    """Seconds to answer a demand, less than half a window."""
+    close_after_s: int = 30 * 86_400
+    """Seconds without a batch after which anyone may close the market for good; at least two windows."""
+    supply_most_micro_per_kwh: int = 2**31 - 1
+    """The most a member pays its supplier for energy, at any hour."""
+    supply_least_micro_per_kwh: int = -(2**31) + 1
+    """The least it gets."""
+    fee_most_micro_per_kwh: int = 2**31 - 1
+    """Fees and taxes together, per kWh of a member's energy."""
+    penalty_most_micro_per_kwh: int = 2**31 - 1
+    """Penalties, per kWh it missed."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from commonwatt.services.ports import LedgerMember, LedgerTerms
 from commonwatt.services.public import PublicTables
 from commonwatt.services.schemas import PUBLIC, SCHEMAS
 from commonwatt.settings import Settings
+from commonwatt.wiring.bonds import with_bonds
 
 _INPUT_KEYS = ["data_sha256", "end_slot", "first_slot", "seed", "versions"]
 
@@ -52,6 +53,7 @@ def claimed_of(audited: Audited, settings: Settings, public: Path) -> Claimed:
             for index, row in enumerate(members)
         ),
     )
+    terms = with_bonds(terms, settings)
     return Claimed(audited, terms, range(inputs["first_slot"], inputs["end_slot"]), _may_fail(settings))
 
 

@@ -10,6 +10,7 @@ from commonwatt.services.ports import Feed, Ledger, LedgerMember, LedgerTerms
 from commonwatt.services.rules import Rules
 from commonwatt.settings import Settings
 from commonwatt.settings.rooms import ROOMS
+from commonwatt.wiring.bonds import with_bonds
 from commonwatt.wiring.timing import Stopwatch
 
 STEPS = {
@@ -67,7 +68,7 @@ def terms_of(settings: Settings, keys: KeyFile, deposits_nano: tuple[int, ...]) 
         )
         for index, (member, deposit) in enumerate(zip(settings.members, deposits_nano, strict=True))
     )
-    return LedgerTerms(
+    founded = LedgerTerms(
         community=settings.community.name,
         slot_s=settings.community.slot_s,
         window_slots=settings.ledger.window_slots,
@@ -75,6 +76,7 @@ def terms_of(settings: Settings, keys: KeyFile, deposits_nano: tuple[int, ...]) 
         supplier_deposit_nano=settings.supplier_deposit_nano,
         members=members,
     )
+    return with_bonds(founded, settings)
 
 
 def market_of(

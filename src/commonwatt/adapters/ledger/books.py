@@ -12,8 +12,9 @@ import numpy as np
 
 from commonwatt.adapters.ledger.calls import content_hash
 from commonwatt.adapters.ledger.foundation import FINAL_S, community_hash
+from commonwatt.contracts.encoding import BOND
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings, balances_nano
-from commonwatt.core.units import SECONDS_PER_HOUR, Ints
+from commonwatt.core.units import SECONDS_PER_HOUR, Ints, exact_sum
 from commonwatt.services.ports import (
     AnchorCall,
     Balances,
@@ -29,6 +30,7 @@ MATURE_EPOCHS: Final = 2
 """A credit of epoch e is free from e + 2 on."""
 
 MAX_PARTS: Final = 256
+MAX_REVISIONS: Final = 256
 _NO_PRIOR: Final = bytes(32)
 _HASH_KEPT_BYTES: Final = 24
 """How much of a content hash the market keeps, and so compares."""
@@ -71,6 +73,13 @@ class _Money:
             self.credits.append((epoch, net_nano))
         self.debt_nano = max(-self.balance_nano, 0)
 
+    def lock(self, nano: int, epoch: int) -> None:
+        """Move from the balance to what is pending."""
+        if nano:
+            self._roll(epoch)
+            self.balance_nano -= nano
+            self.credits.append((epoch, nano))
+
     def _roll(self, epoch: int) -> None:
         self.balance_nano = self.free_nano(epoch)
         self.credits = [(posted, nano) for posted, nano in self.credits if posted + MATURE_EPOCHS > epoch]
@@ -93,6 +102,7 @@ class Books:
         self.community = community_hash(terms.community)
         self.deposits_nano = [0] * (FIRST_MEMBER + len(terms.members))
         self.deposits_nano[Account.SUPPLIER] = terms.supplier_deposit_nano
+        self.deposits_nano[BOND] = terms.operator_bond_nano
         self.deposits_nano[FIRST_MEMBER:] = [member.deposit_nano for member in terms.members]
         self._money = [_Money(balance_nano=nano) for nano in self.deposits_nano]
         self._opened: dict[int, bytes] = {}
@@ -141,9 +151,12 @@ class Books:
         _require(0 <= call.part < call.parts <= MAX_PARTS and group.parts == call.parts, "market: parts")
         nets = self._nets(call.postings)
         self._check_caps(nets)
+        lock_nano = self._lock_nano(nets)
+        _require(self._money[BOND].free_nano(epoch) >= lock_nano, "vault: bond")
         _require(self._surplus_after(nets, epoch) >= 0, "market: supplier short")
         for account in np.flatnonzero(nets).tolist():
             self._money[account].move(int(nets[account]), epoch)
+        self._money[BOND].lock(lock_nano, epoch)
         group.content[call.part] = content
         group.last_epoch = epoch
         self._groups[call.slot, call.revision] = group
@@ -162,6 +175,7 @@ class Books:
         _require(time_s - end_s <= FINAL_S, "market: slot too old")
 
     def _check_base(self, call: SettleCall, epoch: int) -> None:
+        _require(call.revision < MAX_REVISIONS, "market: revision")
         if call.revision == 0:
             _require(call.prior == _NO_PRIOR, "market: prior")
             return
@@ -170,16 +184,22 @@ class Books:
         _require(is_final, "market: base open")
         first = base.content[0] if base else b""
         _require(first[:_HASH_KEPT_BYTES] == call.prior[:_HASH_KEPT_BYTES], "market: prior")
-        sides = np.minimum(call.postings.debit, call.postings.credit)
-        _require(bool(np.all(sides < FIRST_MEMBER)), "market: members on both sides")
+        debit, credit = call.postings.debit, call.postings.credit
+        is_system = (np.minimum(debit, credit) < FIRST_MEMBER) & (debit != Account.POOL) & (credit != Account.POOL)
+        _require(bool(np.all(is_system)), "market: members on both sides")
 
     def _nets(self, postings: Postings) -> Ints:
         # Lines are read in order, those with energy first: the first bad one gives the reason.
         lines = Postings.joined([postings.take(postings.energy_wh != 0), postings.take(postings.energy_wh == 0)])
         is_unknown = np.maximum(lines.debit, lines.credit) >= len(self._money)
-        bad = np.flatnonzero(is_unknown | (lines.debit == lines.credit))
+        is_self = lines.debit == lines.credit
+        low, high = np.minimum(lines.debit, lines.credit), np.maximum(lines.debit, lines.credit)
+        passes = (low >= FIRST_MEMBER) | ((low == Account.POOL) & (high >= FIRST_MEMBER))
+        bad = np.flatnonzero(is_unknown | is_self | (passes & (lines.energy_wh == 0)))
         if len(bad):
-            raise RevertedError("market: unknown account" if is_unknown[bad[0]] else "market: self trade")
+            first = bad[0]
+            kinds = {"market: unknown account": is_unknown[first], "market: self trade": is_self[first]}
+            raise RevertedError(next((r for r, holds in kinds.items() if holds), "market: amount between members"))
         nets = balances_nano(postings, len(self._money))
         # With a negative price the side that gave the energy pays for it, and so is the debit.
         seller = np.where(postings.price_micro_per_kwh < 0, postings.debit, postings.credit)
@@ -187,7 +207,13 @@ class Books:
         into_pool = int(postings.energy_wh[buyer == Account.POOL].sum())
         out_of_pool = int(postings.energy_wh[seller == Account.POOL].sum())
         _require(into_pool == out_of_pool and nets[Account.POOL] == 0, "market: pool")
+        _require(nets[BOND] == 0, "market: bond account")
         return nets
+
+    def _lock_nano(self, nets: Ints) -> int:
+        """What the operator's bond locks for a batch: a fixed sum, and a share of what members are debited."""
+        debits_nano = -exact_sum(np.minimum(nets[FIRST_MEMBER:], 0))
+        return self.terms.bond_nano + debits_nano * self.terms.bond_share // 1000
 
     def _check_caps(self, nets: Ints) -> None:
         factor = self.terms.slot_s * self.terms.price_cap_micro_per_kwh

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.transactions import created_address, sign_transaction
 from commonwatt.contracts import artifact
+from commonwatt.contracts.encoding import BOND
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.errors import LedgerError
 from commonwatt.core.records import FINAL_DAYS
@@ -20,7 +21,7 @@ from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import address_of_secret
 from commonwatt.services.ports import LedgerTerms
 
-CONTRACTS: Final = ("token", "members", "vault", "market")
+CONTRACTS: Final = ("token", "members", "vault", "market", "claims")
 """In the order of their creation: each names those before it."""
 
 FINAL_S: Final = FINAL_DAYS * SECONDS_PER_DAY
@@ -96,10 +97,26 @@ class Genesis:
             terms.slot_s,
             terms.price_cap_micro_per_kwh,
             FINAL_S,
+            terms.rules_hash,
+            terms.bond_nano,
+            terms.bond_share,
+            terms.close_after_s,
+        )
+        yield _creation(
+            "claims",
+            address["market"],
+            terms.demand_bond_nano,
+            terms.answer_s,
+            terms.supply_most_micro_per_kwh,
+            terms.supply_least_micro_per_kwh,
+            terms.fee_most_micro_per_kwh,
+            terms.penalty_most_micro_per_kwh,
         )
 
     def _calls(self) -> Iterator[tuple[str, bytes]]:
-        yield "vault", _call("vault", "set_market(address)", self.addresses["market"])
+        yield "vault", _call(
+            "vault", "set_market(address,address)", self.addresses["market"], self.addresses["claims"]
+        )
         admissions = [
             (m.wallet, role_number(m.role), m.meter_key, keccak256(m.pseudonym.encode()), m.connection_w)
             for m in self.terms.members
@@ -107,7 +124,7 @@ class Genesis:
         signature = "admit_many((address,uint8,address,bytes32,uint256)[])"
         for chunk in _chunks(admissions, _ADMISSIONS):
             yield "members", _call("members", signature, list(chunk))
-        deposits = [(Account.SUPPLIER.value, self.terms.supplier_deposit_nano)]
+        deposits = [(Account.SUPPLIER.value, self.terms.supplier_deposit_nano), (BOND, self.terms.operator_bond_nano)]
         deposits += [(FIRST_MEMBER + i, m.deposit_nano) for i, m in enumerate(self.terms.members)]
         paid = [(account, nano) for account, nano in deposits if nano]
         total = sum(nano for _, nano in paid)
