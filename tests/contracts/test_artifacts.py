@@ -56,7 +56,7 @@ def test_fitting_again_gives_the_shipped_gas_model(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_unknown_name_lists_the_choices() -> None:
-    with pytest.raises(KeyError, match="expected one of market, members, token, vault, was 'valut'"):
+    with pytest.raises(KeyError, match="expected one of claims, market, members, token, vault, was 'valut'"):
         artifact("valut")
 
 

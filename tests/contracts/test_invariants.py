@@ -16,7 +16,19 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.fakes.contract_world import CAP_NANO, COIN, FIRST_SLOT, WINDOW_S, Batch, RevertedError, World, reverts
+from tests.fakes.contract_world import (
+    BOND_DEPOSIT,
+    BOND_NANO,
+    BOND_SHARE,
+    CAP_NANO,
+    COIN,
+    FIRST_SLOT,
+    WINDOW_S,
+    Batch,
+    RevertedError,
+    World,
+    reverts,
+)
 from tests.fakes.vault_model import VaultModel
 
 from commonwatt.contracts import encoding
@@ -35,7 +47,8 @@ def batches(draw: st.DrawFn) -> tuple[list[tuple[int, int, int, int]], list[tupl
     energy = [(*pair, wh, price) for pair, wh, price in draw(st.lists(trades, max_size=5))]
     for pair, wh, price in draw(st.lists(trades, max_size=1)):
         energy += [(pair[0], encoding.POOL, wh, price), (encoding.POOL, pair[1], wh, price)]
-    transfers = st.tuples(pairs, st.integers(-COIN, COIN))
+    with_system = pairs.filter(lambda pair: min(pair) < encoding.FIRST_MEMBER)
+    transfers = st.tuples(with_system, st.integers(-COIN, COIN))
     amounts = [(*pair, nano) for pair, nano in draw(st.lists(transfers, max_size=3))]
     return energy, amounts
 
@@ -62,6 +75,11 @@ class Posted:
     attempt: int = 1
     stands: bool = True
 
+    @property
+    def lock(self) -> int:
+        """What the bond locks for it."""
+        return encoding.lock_nano([self.nets[index] for index in range(8, ACCOUNTS)], BOND_NANO, BOND_SHARE)
+
 
 class Life(RuleBasedStateMachine):
     """Deposits, batches, voids, withdrawals and time in any order, next to the model."""
@@ -82,6 +100,7 @@ class Life(RuleBasedStateMachine):
         self.model = VaultModel(ACCOUNTS, self.world.env.timestamp // WINDOW_S)
         self.world.deposit(0, deposit)
         self.model.deposit(0, deposit)
+        self.model.deposit(encoding.BOND, BOND_DEPOSIT)
 
     def teardown(self) -> None:
         try:
@@ -130,7 +149,7 @@ class Life(RuleBasedStateMachine):
             nets[index] for index in range(ACCOUNTS)
         )
         after = dataclasses.replace(self.model, balances=dict(self.model.balances), credits=list(self.model.credits))
-        after.apply(nets)
+        after.apply(nets, Posted(batch, nets, 0).lock)
         if any(abs(nets[index]) > CAP_NANO for index in range(8, ACCOUNTS)):
             with reverts("market: cap"):
                 self.world.post(batch, attempt)
@@ -161,7 +180,7 @@ class Life(RuleBasedStateMachine):
                 self.world.void(entry.batch, entry.attempt)
         else:
             self.world.void(entry.batch, entry.attempt)
-            self.model.undo(entry.nets, entry.epoch)
+            self.model.undo(entry.nets, entry.epoch, entry.lock)
             entry.stands = False
 
     @rule(index=FUNDED, nano=st.integers(1, 2 * COIN))

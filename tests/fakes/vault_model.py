@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+BOND = 7
+
 
 @dataclass
 class VaultModel:
@@ -43,16 +45,22 @@ class VaultModel:
         """Debit what leaves."""
         self.deposit(index, -amount)
 
-    def apply(self, nets: dict[int, int]) -> None:
-        """Debit at once, credit later."""
+    def apply(self, nets: dict[int, int], lock: int = 0) -> None:
+        """Debit at once, credit later; the bond's lock is its own credit."""
+        if lock:
+            self.balances[BOND] = self.balances.get(BOND, 0) - lock
+            self.credits.append((BOND, self.epoch, lock))
         for index, net in nets.items():
             if net < 0:
                 self.balances[index] = self.balances.get(index, 0) + net
             elif net > 0:
                 self.credits.append((index, self.epoch, net))
 
-    def undo(self, nets: dict[int, int], posted: int) -> None:
+    def undo(self, nets: dict[int, int], posted: int, lock: int = 0) -> None:
         """Take back what was applied in an epoch."""
+        if lock:
+            self.balances[BOND] += lock
+            self.credits.remove((BOND, posted, lock))
         for index, net in nets.items():
             if net < 0:
                 self.balances[index] -= net

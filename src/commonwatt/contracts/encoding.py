@@ -10,6 +10,8 @@ import numpy as np
 from Crypto.Hash import keccak
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 LINE_BYTES: Final = 12
@@ -18,7 +20,8 @@ MAX_LINES: Final = 1000
 MAX_ACCOUNTS: Final = 1024
 FIRST_MEMBER: Final = 8
 SUPPLIER, GRID, STATE, REWARDS, OPERATOR, UNACCOUNTED, POOL, BOND = range(FIRST_MEMBER)
-SETTLEMENT, IMBALANCE, SUPPLIED = range(3)
+SETTLEMENT, IMBALANCE, SUPPLIED, TRADES = range(4)
+PATH_NET, PATH_TRADES = range(2)
 
 # `who` receives energy_wh * price_micro_per_kwh nano from `other`, who receives the energy.
 ENERGY_LINE: Final = np.dtype(
@@ -122,6 +125,11 @@ def cap_nano(connection_w: int, slot_s: int, price_cap_micro_per_kwh: int) -> in
     return connection_w * slot_s * price_cap_micro_per_kwh // 3600
 
 
+def lock_nano(member_nets_nano: "Sequence[int]", bond_nano: int, bond_share: int) -> int:
+    """Return what a batch locks of the operator's bond: `bond_nano`, and `bond_share` thousandths of what members are debited."""
+    return bond_nano + -sum(min(net, 0) for net in member_nets_nano) * bond_share // 1000
+
+
 def keccak256(data: bytes) -> bytes:
     """Return Keccak-256, the hash of the EVM (not SHA3-256): 32 bytes."""
     return keccak.new(digest_bits=256, data=data).digest()
@@ -195,6 +203,24 @@ ORDER_TYPE: Final = (
 )
 
 
+def order_hash(
+    *,
+    member: int,
+    is_sell: bool,
+    energy_wh: int,
+    limit_micro_per_kwh: int,
+    first_slot: int,
+    last_slot: int,
+    path: int,
+    salt: bytes,
+) -> bytes:
+    """Return the EIP-712 hash of an order, by which the market knows its cancellation; fields as in `order_digest`."""
+    limit = limit_micro_per_kwh % 2**256
+    return _hash_words(
+        keccak256(ORDER_TYPE), member, int(is_sell), energy_wh, limit, first_slot, last_slot, path, salt
+    )
+
+
 def order_digest(
     domain: bytes,
     *,
@@ -212,6 +238,25 @@ def order_digest(
     `member` is the account index, `energy_wh` the greatest energy in any one slot of first..last, `path` 0 for `settle_net` and 1 for
     `settle_trades`, `salt` 32 bytes that tell one order from the next.
     """
-    limit = limit_micro_per_kwh % 2**256
-    numbers = (member, int(is_sell), energy_wh, limit, first_slot, last_slot, path, salt)
-    return keccak256(b"\x19\x01" + _word(domain) + _hash_words(keccak256(ORDER_TYPE), *numbers))
+    hashed = order_hash(
+        member=member,
+        is_sell=is_sell,
+        energy_wh=energy_wh,
+        limit_micro_per_kwh=limit_micro_per_kwh,
+        first_slot=first_slot,
+        last_slot=last_slot,
+        path=path,
+        salt=salt,
+    )
+    return keccak256(b"\x19\x01" + _word(domain) + hashed)
+
+
+def silent_digest(domain: bytes, slot: int, member: int, import_wh: int, export_wh: int) -> bytes:
+    """Return what signers sign of a meter that was silent (EIP-712): the registers put in its place, by account index."""
+    silent = keccak256(b"Silent(uint256 slot,uint256 member,uint256 importWh,uint256 exportWh)")
+    return keccak256(b"\x19\x01" + _word(domain) + _hash_words(silent, slot, member, import_wh, export_wh))
+
+
+def demand_id(key: bytes, attempt: int, generation: int, line: int, side: int) -> bytes:
+    """Return the id of a demand on one side (0: `who`, 1: the other) of a line of the batch under a key."""
+    return _hash_words(key, attempt, generation, line, side)

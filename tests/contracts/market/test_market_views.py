@@ -27,7 +27,7 @@ def test_a_batch_is_found_under_its_key(world: World) -> None:
     assert world.market.call("batch_of", batch.key) == (bytes(24), 0, 0, 0)
     world.post(batch)
     assert world.market.call("batch_of", batch.key) == (batch.content[:24], START_S // WINDOW_S, 1, 1)
-    assert world.market.call("group_of", FIRST_SLOT, 0, 0) == (1, 1, 0, START_S // WINDOW_S)
+    assert world.market.call("group_of", FIRST_SLOT, 0, 0) == (1, 1, 0, START_S // WINDOW_S, 0)
 
 
 def test_it_takes_members_and_window_from_the_vault(world: World) -> None:
@@ -37,7 +37,7 @@ def test_it_takes_members_and_window_from_the_vault(world: World) -> None:
 
 
 def test_the_code_on_the_chain_is_the_shipped_one(world: World) -> None:
-    for name in ("token", "members", "vault", "market"):
+    for name in ("token", "members", "vault", "market", "claims"):
         code = world.env.get_code("0x" + getattr(world, name).address.hex())
         assert artifact(name).is_code(code)
         assert not artifact(name).is_code(code[:-1])
@@ -58,6 +58,9 @@ def test_the_code_on_the_chain_is_the_shipped_one(world: World) -> None:
         (5, 1000, "market: slot length"),
         (6, 0, "market: price cap"),
         (6, 2**31, "market: price cap"),
+        (9, 2**64, "market: bond terms"),
+        (10, 1001, "market: bond terms"),
+        (11, 2 * WINDOW_S - 1, "market: close after"),
     ],
 )
 def test_a_wrong_construction_reverts(world: World, place: int, value: object, reason: str) -> None:

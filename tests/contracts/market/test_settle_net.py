@@ -50,8 +50,8 @@ def test_what_a_member_cannot_pay_is_debt_fronted_from_the_suppliers_deposit(wor
 
 
 def test_one_net_an_account_whatever_the_number_of_lines(world: World) -> None:
-    world.post(Batch(FIRST_SLOT, energy=[(8, 9, 10, 7), (9, 8, 10, 5), (8, 10, 1, 1)], amounts=[(9, 8, 1)]))
-    assert world.account(8) == (0, 20, 0)
+    world.post(Batch(FIRST_SLOT, energy=[(8, 9, 10, 7), (9, 8, 10, 5), (8, 10, 1, 1)], amounts=[(9, 0, 1)]))
+    assert world.account(8) == (0, 21, 0)
     assert world.account(9) == (-19, 0, 0)
     assert world.account(10) == (-1, 0, 0)
 
@@ -145,7 +145,7 @@ def test_fills_through_the_pool_settle_when_it_ends_at_zero(world: World) -> Non
 @pytest.mark.parametrize(
     ("energy", "amounts"),
     [
-        ([(8, POOL, 10, 5)], [(POOL, 9, 50)]),  # money closes, energy does not
+        ([(8, POOL, 10, 5)], [(POOL, 4, 50)]),  # money closes, energy does not
         ([(8, POOL, 10, 5), (POOL, 9, 10, 6)], []),  # energy closes, money does not
         ([(8, POOL, 10, 0)], []),
     ],

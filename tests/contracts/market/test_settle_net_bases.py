@@ -66,7 +66,7 @@ def test_a_base_voided_once_is_open_and_voided_twice_is_void(world: World, batch
     world.post(second, attempt=2)
     world.void(second, attempt=2)
     world.pass_epochs(3)
-    with reverts("market: base void"):
+    with reverts("market: base void" if batch is IMBALANCE else "market: base open"):
         world.post(batch)
 
 

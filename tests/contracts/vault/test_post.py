@@ -6,6 +6,7 @@ import pytest
 from tests.fakes.contract_world import NO_ADDRESS, WINDOW_S, World, address_of, deploy_shipped, reverts
 
 MARKET = address_of("stand-in market")
+CLAIMS = address_of("stand-in claims")
 
 
 @pytest.fixture
@@ -15,16 +16,16 @@ def standing(world: World) -> Iterator[World]:
     deployer = address_of("deployer")
     arguments = (world.token.address, 1, world.members.address, WINDOW_S)
     world.vault = deploy_shipped(world.env, "vault", *arguments, sender=deployer)
-    world.vault.call("set_market", MARKET, sender=deployer)
+    world.vault.call("set_market", MARKET, CLAIMS, sender=deployer)
     world.token.call("approve", world.vault.address, 2**256 - 1, sender=world.operator)
     world.deposit(0, 1000)
     yield world
     world.vault = vault
 
 
-def post(world: World, nets: dict[int, int], mode: int = 0, accounts: int = 12, sender: bytes = MARKET) -> int:
+def post(world: World, nets: dict[int, int], mode: int = 0, accounts: int = 12, sender: bytes = MARKET, lock_nano: int = 0) -> int:
     words = [nets.get(index, 0) for index in range(1024)]
-    return int(world.vault.call("post", words, accounts, mode, sender=sender))
+    return int(world.vault.call("post", words, accounts, mode, lock_nano, sender=sender))
 
 
 def test_it_returns_what_the_supplier_has_left_to_front(standing: World) -> None:

@@ -40,12 +40,14 @@ def test_the_market_is_named_once_by_the_deployer(world: World) -> None:
     arguments = (world.token.address, 1, world.members.address, WINDOW_S)
     vault = deploy_shipped(world.env, "vault", *arguments, sender=DEPLOYER)
     with reverts("vault: not the deployer"):
-        vault.call("set_market", world.market.address, sender=world.operator)
+        vault.call("set_market", world.market.address, world.claims.address, sender=world.operator)
     with reverts("vault: no address"):
-        vault.call("set_market", NO_ADDRESS, sender=DEPLOYER)
-    vault.call("set_market", world.market.address, sender=DEPLOYER)
+        vault.call("set_market", NO_ADDRESS, world.claims.address, sender=DEPLOYER)
+    with reverts("vault: no address"):
+        vault.call("set_market", world.market.address, NO_ADDRESS, sender=DEPLOYER)
+    vault.call("set_market", world.market.address, world.claims.address, sender=DEPLOYER)
     with reverts("vault: market is set"):
-        vault.call("set_market", world.operator, sender=DEPLOYER)
+        vault.call("set_market", world.operator, world.operator, sender=DEPLOYER)
 
 
 @pytest.fixture(scope="module")

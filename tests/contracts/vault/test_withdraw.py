@@ -1,6 +1,6 @@
 """`vault.announce` and `withdraw`: money out, when every slot that was open has been settled."""
 
-from tests.fakes.contract_world import COIN, FIRST_SLOT, WINDOW_S, Batch, World, reverts
+from tests.fakes.contract_world import BOND_DEPOSIT, COIN, FIRST_SLOT, WINDOW_S, Batch, World, reverts
 
 
 def announce(world: World, index: int, nano: int) -> None:
@@ -82,7 +82,7 @@ def test_what_is_announced_covers_no_order_but_can_be_debited(world: World) -> N
 
 
 def test_pending_credits_and_debts_cover_no_order(world: World) -> None:
-    world.post(Batch(FIRST_SLOT, amounts=[(8, 9, 100)]))
+    world.post(Batch(FIRST_SLOT, energy=[(8, 9, 100, 1)]))
     assert world.vault.call("free_for_orders", 8) == 0
     assert world.vault.call("free_for_orders", 9) == 0
     world.pass_epochs(2)
@@ -115,7 +115,7 @@ def test_the_supplier_leaves_what_others_owe(world: World) -> None:
     announce(world, 1, 100)
     world.pass_epochs(2)
     assert withdraw(world, 1) == 100
-    assert world.vault.call("held") == 0
+    assert world.vault.call("held") == BOND_DEPOSIT
 
 
 def test_only_the_wallet_may(world: World) -> None:
@@ -152,7 +152,7 @@ def test_with_a_coarser_token_dust_stays_credited() -> None:
     world.pass_epochs(2)
     assert withdraw(world, 8) == 4
     assert world.account(8)[0] == 999
-    assert world.vault.call("held") == 11_000
+    assert world.vault.call("held") == BOND_DEPOSIT + 11_000
     assert world.token.call("balanceOf", world.vault.address) == 11
     announce(world, 1, 1)
     world.pass_epochs(2)
@@ -164,12 +164,12 @@ def test_members_who_owe_nothing_get_out_when_the_supplier_is_used_up(world: Wor
     world.deposit(10, COIN)
     for index in (8, 9):
         world.members.call("set_connection", index, 2**32 - 1, sender=world.regulator)
-    world.post(Batch(FIRST_SLOT, amounts=[(8, 9, world.account(0)[0])]))
+    world.post(Batch(FIRST_SLOT, amounts=[(8, 1, world.account(0)[0])]))
     with reverts("market: supplier short"):
-        world.post(Batch(FIRST_SLOT + 1, amounts=[(8, 9, 1)]))
+        world.post(Batch(FIRST_SLOT + 1, amounts=[(8, 1, 1)]))
     for index in (8, 10):
         announce(world, index, 2**78)
     world.pass_epochs(2)
     assert withdraw(world, 10) == COIN
     assert withdraw(world, 8) == 1000 * COIN
-    assert world.vault.call("held") == 0
+    assert world.vault.call("held") == BOND_DEPOSIT
