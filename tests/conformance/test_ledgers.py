@@ -103,7 +103,7 @@ def test_nothing_is_paid_into_the_pool_or_nobody_and_not_nothing(ledger: Ledger,
 
 
 def test_the_foundation_pays_in_every_deposit(ledger: Ledger) -> None:
-    expected = [SUPPLIER_DEPOSIT_NANO] + [0] * (FIRST_MEMBER - 1) + [DEPOSIT_NANO] * MEMBERS
+    expected = [SUPPLIER_DEPOSIT_NANO] + [0] * (BOND - 1) + [BOND_DEPOSIT_NANO] + [DEPOSIT_NANO] * MEMBERS
     assert free(ledger, FIRST_SLOT * SLOT_S) == expected
     assert ledger.deposits().tolist() == expected
     assert pending(ledger, FIRST_SLOT * SLOT_S) == [0] * len(expected)
@@ -137,7 +137,7 @@ def test_a_settlement_moves_debits_at_once_and_credits_after_the_window(ledger: 
     start = ledger.deposits()
     net = {ANN: 105_000_000, BOB: -105_012_345, CLEO: 42_000_000, DAN: -312_000_000}
     net |= {Account.SUPPLIER: 270_000_000, Account.GRID: 12_345}
-    for account in range(FIRST_MEMBER + MEMBERS):
+    for account in set(range(FIRST_MEMBER + MEMBERS)) - {BOND}:
         moved = net.get(account, 0)
         assert free(ledger, end_s)[account] == start[account] + min(moved, 0)
         assert pending(ledger, end_s)[account] == max(moved, 0)
@@ -145,8 +145,17 @@ def test_a_settlement_moves_debits_at_once_and_credits_after_the_window(ledger: 
         assert pending(ledger, end_s + 2 * WINDOW_S)[account] == 0
 
 
+def test_a_batch_locks_some_of_the_bond_while_it_can_be_voided(ledger: Ledger) -> None:
+    settle_slot(ledger, some_settlement(FIRST_SLOT))
+    end_s = slot_end_s(FIRST_SLOT)
+    lock_nano = terms().bond_nano + (105_012_345 + 312_000_000) // 10
+    assert free(ledger, end_s)[BOND] == BOND_DEPOSIT_NANO - lock_nano
+    assert pending(ledger, end_s)[BOND] == lock_nano
+    assert free(ledger, end_s + 2 * WINDOW_S)[BOND] == BOND_DEPOSIT_NANO
+
+
 def test_credits_become_free_when_the_second_window_ends_and_not_before(ledger: Ledger) -> None:
-    settle_slot(ledger, settle(FIRST_SLOT, payment(BOB, ANN, 1000)))
+    settle_slot(ledger, settle(FIRST_SLOT, trade(ANN, BOB, 100, 10)))
     opens_s = (slot_end_s(FIRST_SLOT) // WINDOW_S + 2) * WINDOW_S
     assert pending(ledger, opens_s - 1)[ANN] == 1000
     assert free(ledger, opens_s)[ANN] == DEPOSIT_NANO + 1000
@@ -225,7 +234,10 @@ def test_a_transaction_out_of_turn_is_refused(ledger: Ledger) -> None:
         ([payment(ANN, ANN, 5)], "market: self trade"),
         ([trade(ANN, Account.POOL, 5, 7)], "market: pool"),
         ([trade(ANN, Account.POOL, 5, 7), trade(Account.POOL, BOB, 5, 8)], "market: pool"),
-        ([payment(ANN, BOB, CONNECTION_CAP := 10_000 * PRICE_CAP + 1)], "market: cap"),
+        ([payment(ANN, Account.GRID, CONNECTION_CAP := 10_000 * PRICE_CAP + 1)], "market: cap"),
+        ([payment(ANN, BOB, 5)], "market: amount between members"),
+        ([payment(Account.POOL, BOB, 5)], "market: amount between members"),
+        ([payment(BOND, Account.GRID, 5)], "market: bond account"),
         ([payment(Account.SUPPLIER, Account.GRID, SUPPLIER_DEPOSIT_NANO + 1)], "market: supplier short"),
     ],
 )
@@ -286,9 +298,9 @@ def test_a_debt_is_fronted_by_the_supplier(ledger: Ledger) -> None:
 
 def test_parts_post_one_by_one_under_the_number_fixed_by_the_first(ledger: Ledger) -> None:
     end_s = slot_end_s(FIRST_SLOT)
-    first, second = (settle(FIRST_SLOT, payment(ANN, BOB, 5 + i), part=i, parts=2) for i in range(2))
-    more = settle(FIRST_SLOT, payment(ANN, BOB, 9), part=1, parts=3)
-    outside = settle(FIRST_SLOT, payment(ANN, BOB, 9), part=2, parts=2)
+    first, second = (settle(FIRST_SLOT, trade(BOB, ANN, 5 + i, 1), part=i, parts=2) for i in range(2))
+    more = settle(FIRST_SLOT, trade(BOB, ANN, 9, 1), part=1, parts=3)
+    outside = settle(FIRST_SLOT, trade(BOB, ANN, 9, 1), part=2, parts=2)
     given = reasons(ledger, end_s, opened(FIRST_SLOT), cleared(FIRST_SLOT), first, more, outside, second)
     assert given == ["", "", "", "market: parts", "market: parts", ""]
     assert pending(ledger, end_s)[BOB] == 11

@@ -180,6 +180,11 @@ class Batch:
         return encoding.content_hash(self.key, self.parts, self.prior, len(self.energy), self.lines)
 
     @property
+    def place(self) -> tuple[Any, ...]:
+        """Where it stands, as the claims are told."""
+        return (self.slot, self.kind, self.revision, self.part, self.parts, self.prior, len(self.energy))
+
+    @property
     def arguments(self) -> tuple[Any, ...]:
         """The arguments before the signatures."""
         place = (self.slot, self.kind, self.revision, self.part, self.parts, self.prior)
@@ -201,6 +206,8 @@ class World:
     vault: Contract = field(init=False)
     market: Contract = field(init=False)
     claims: Contract = field(init=False)
+    books: dict[int, tuple[bytes, int]] = field(default_factory=dict)
+    """Root and number of orders by slot, where a test has its own book."""
 
     def __post_init__(self) -> None:
         self.env = boa.Env()
@@ -253,6 +260,7 @@ class World:
         """Undo on exit whatever happened inside."""
         with self.env.anchor():
             yield
+        self.books.clear()
 
     def pass_s(self, seconds: int) -> None:
         """Let time pass."""
@@ -268,7 +276,8 @@ class World:
 
     def clear_slot(self, slot: int) -> None:
         """Open and clear a slot, if it is not."""
-        self.market.call("open", slot, encoding.keccak256(b"book"), 3, sender=self.operator)
+        book = self.books.get(slot, (encoding.keccak256(b"book"), 3))
+        self.market.call("open", slot, *book, sender=self.operator)
         roots = encoding.keccak256(b"orders"), encoding.keccak256(b"clearing")
         self.market.call("clear", slot, *roots, sender=self.operator)
 

@@ -21,6 +21,8 @@ CONNECTION_W: Final = 10_000
 PRICE_CAP: Final = 2_000_000
 DEPOSIT_NANO: Final = 3 * 10**9
 SUPPLIER_DEPOSIT_NANO: Final = 50 * 10**9
+BOND: Final = 7
+BOND_DEPOSIT_NANO: Final = 2 * 10**9
 NO_PRIOR: Final = bytes(32)
 
 
@@ -42,7 +44,15 @@ def terms(community: str = "test street", deposit_nano: int = DEPOSIT_NANO) -> L
         )
         for i in range(MEMBERS)
     )
-    return LedgerTerms(community, SLOT_S, WINDOW_SLOTS, PRICE_CAP, SUPPLIER_DEPOSIT_NANO, members)
+    return LedgerTerms(
+        community,
+        SLOT_S,
+        WINDOW_SLOTS,
+        PRICE_CAP,
+        SUPPLIER_DEPOSIT_NANO,
+        members,
+        operator_bond_nano=BOND_DEPOSIT_NANO,
+    )
 
 
 def slot_end_s(slot: int) -> int:

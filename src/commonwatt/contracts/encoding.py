@@ -216,9 +216,7 @@ def order_hash(
 ) -> bytes:
     """Return the EIP-712 hash of an order, by which the market knows its cancellation; fields as in `order_digest`."""
     limit = limit_micro_per_kwh % 2**256
-    return _hash_words(
-        keccak256(ORDER_TYPE), member, int(is_sell), energy_wh, limit, first_slot, last_slot, path, salt
-    )
+    return _hash_words(keccak256(ORDER_TYPE), member, int(is_sell), energy_wh, limit, first_slot, last_slot, path, salt)
 
 
 def order_digest(

@@ -276,7 +276,8 @@ class Ledger(Section):
         description="No member pays or gets more than this per kWh of its connection; 0: twice the highest all-in price.",
     )
     operator_bond_nano: Amount = Field(
-        0, description="What the operator pays in as its bond, nano-currency; 0: the most that can ever be locked at once."
+        0,
+        description="What the operator pays in as its bond, nano-currency; 0: the most that can ever be locked at once.",
     )
     bond_nano: Amount = Field(
         100_000_000,
@@ -289,7 +290,10 @@ class Ledger(Section):
         description="What a member parks to demand what stands behind a line, nano-currency; lost when it is answered.",
     )
     answer_s: int = Field(
-        0, ge=0, lt=2**31, description="Time to answer a demand, s, below half a window; 0: a slot, or a quarter of the window."
+        0,
+        ge=0,
+        lt=2**31,
+        description="Time to answer a demand, s, below half a window; 0: a slot, or a quarter of the window.",
     )
 
 

@@ -39,9 +39,7 @@ def with_bonds(terms: LedgerTerms, settings: Settings) -> LedgerTerms:
         supply_least_micro_per_kwh=min(min(r.energy_prices) for r in rates),
         fee_most_micro_per_kwh=max(0, *(r.charges_micro_per_kwh for r in rates)),
         # An answer from outside the package may charge for something else; then only the price cap bounds it.
-        penalty_most_micro_per_kwh=getattr(
-            settlement, "penalty_gamma_micro_per_kwh", settings.price_cap_micro_per_kwh
-        ),
+        penalty_most_micro_per_kwh=getattr(settlement, "penalty_gamma_micro_per_kwh", settings.price_cap_micro_per_kwh),
     )
     return replace(founded, operator_bond_nano=ledger.operator_bond_nano or most_locked_nano(founded))
 

@@ -23,7 +23,9 @@ def standing(world: World) -> Iterator[World]:
     world.vault = vault
 
 
-def post(world: World, nets: dict[int, int], mode: int = 0, accounts: int = 12, sender: bytes = MARKET, lock_nano: int = 0) -> int:
+def post(
+    world: World, nets: dict[int, int], mode: int = 0, accounts: int = 12, sender: bytes = MARKET, lock_nano: int = 0
+) -> int:
     words = [nets.get(index, 0) for index in range(1024)]
     return int(world.vault.call("post", words, accounts, mode, lock_nano, sender=sender))
 

@@ -20,9 +20,9 @@ from commonwatt.core.accounts import (
 def test_the_payer_is_debited_and_a_negative_price_turns_it_round() -> None:
     receiver, payer = np.array([8, 8, 8]), np.array([9, 9, 9])
     table = energy_postings(receiver, payer, np.array([5, 5, 5]), np.array([3, -2, 0]), Kind.TRADE)
-    assert table.debit.tolist() == [9, 8]
-    assert table.credit.tolist() == [8, 9]
-    assert table.amount_nano.tolist() == [15, 10]
+    assert table.debit.tolist() == [9, 8, 9]
+    assert table.credit.tolist() == [8, 9, 8]
+    assert table.amount_nano.tolist() == [15, 10, 0]
     assert (table.energy_wh * np.abs(table.price_micro_per_kwh) == table.amount_nano).all()
 
 

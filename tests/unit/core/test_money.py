@@ -22,10 +22,11 @@ def test_energy_at_a_price_goes_from_payer_to_receiver_and_turns_with_the_sign(
     assert int(posting.price_micro_per_kwh[0]) == price
 
 
-def test_free_energy_leaves_a_posting_only_where_the_pool_passes_it_on() -> None:
+def test_free_energy_leaves_a_posting_and_a_free_charge_none() -> None:
     pool = one(Account.POOL)
 
-    assert len(energy_postings(one(8), one(9), one(10), one(0), Kind.TRADE)) == 0
+    assert len(energy_postings(one(8), one(9), one(10), one(0), Kind.TRADE)) == 1
+    assert len(energy_postings(one(8), one(9), one(10), one(0), Kind.FEE)) == 0
     assert len(energy_postings(one(8), pool, one(10), one(0), Kind.TRADE)) == 1
     assert len(energy_postings(pool, one(8), one(10), one(0), Kind.TRADE)) == 1
     assert len(energy_postings(pool, one(8), one(0), one(7), Kind.TRADE)) == 0

@@ -114,9 +114,7 @@ class Genesis:
         )
 
     def _calls(self) -> Iterator[tuple[str, bytes]]:
-        yield "vault", _call(
-            "vault", "set_market(address,address)", self.addresses["market"], self.addresses["claims"]
-        )
+        yield "vault", _call("vault", "set_market(address,address)", self.addresses["market"], self.addresses["claims"])
         admissions = [
             (m.wallet, role_number(m.role), m.meter_key, keccak256(m.pseudonym.encode()), m.connection_w)
             for m in self.terms.members

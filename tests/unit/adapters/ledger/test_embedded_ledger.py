@@ -181,7 +181,7 @@ def test_the_reference_replay_has_the_gas_of_every_transaction(ledger: EmbeddedL
 
 def test_the_gas_of_plain_postings_is_exact_and_of_settlements_a_model_close_to_it(ledger: EmbeddedLedger) -> None:
     for i in range(6):
-        lines = [payment(8 + k % 3, 9 + k % 3, 5) for k in range(3 * i)]
+        lines = [payment(8 + k % 3, Account.GRID, 5) for k in range(3 * i)]
         settle_slot(ledger, settle(FIRST_SLOT + i, trade(8, 9, 7, 11), *lines))
     settle_slot(ledger, some_settlement(FIRST_SLOT + 6))
     exact = ledger.verify(reference=True).gas_by_transaction

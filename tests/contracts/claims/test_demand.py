@@ -1,0 +1,124 @@
+"""`claims.demand`: who may ask, about what, until when, and what it costs."""
+
+import dataclasses
+
+import pytest
+from tests.fakes.contract_world import (
+    ANSWER_S,
+    BOND_DEPOSIT,
+    BOND_NANO,
+    COIN,
+    DEMAND_BOND_NANO,
+    FIRST_SLOT,
+    NO_ADDRESS,
+    WINDOW_S,
+    Batch,
+    World,
+    deploy_shipped,
+    reverts,
+)
+from tests.fakes.demanding import Asker
+
+from commonwatt.contracts import encoding
+
+TRADE = Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000), (0, 10, 500, 300_000)], amounts=[(1, 10, 500)])
+
+
+@pytest.fixture
+def asker(world: World) -> Asker:
+    world.post(TRADE)
+    return Asker(world)
+
+
+def test_a_member_asks_and_parks_its_bond_in_the_pool(world: World, asker: Asker) -> None:
+    world.deposit(11, COIN)
+    demand = asker.demand(TRADE, 0, 1)
+    assert demand == encoding.demand_id(TRADE.key, 1, 0, 0, 1)
+    [(name, values)] = world.claims.logs()
+    assert (name, values["member"], values["demander"]) == ("Demanded", 9, 11)
+    assert values["deadline_s"] == world.env.timestamp + ANSWER_S
+    assert world.claims.call("demand_of", demand) == (1, 11, 9, world.env.timestamp + ANSWER_S, False)
+    assert world.account(11)[0] == COIN - DEMAND_BOND_NANO
+    assert world.account(encoding.POOL)[0] == DEMAND_BOND_NANO
+
+
+def test_a_line_is_asked_about_once_a_side(asker: Asker) -> None:
+    asker.demand(TRADE, 0, 0)
+    asker.demand(TRADE, 0, 1)
+    for who in (10, 11):
+        with reverts("claims: demanded before"):
+            asker.demand(TRADE, 0, 0, who=who)
+
+
+def test_only_a_members_wallet_asks(world: World, asker: Asker) -> None:
+    with reverts("claims: not the wallet"):
+        asker.demand(TRADE, 0, 0, sender=world.operator)
+    with reverts("claims: not a member"):
+        asker.demand(TRADE, 0, 0, who=4)
+
+
+def test_whoever_has_nothing_free_cannot_ask(world: World, asker: Asker) -> None:
+    with reverts("vault: not free"):
+        world.claims.call("demand", TRADE.place, TRADE.lines, 0, 0, 11, sender=world.wallet(11))
+
+
+def test_only_a_members_side_of_a_line_that_exists_is_asked_about(asker: Asker) -> None:
+    with reverts("claims: not a member's side"):
+        asker.demand(TRADE, 1, 0)
+    for line, side in ((3, 0), (0, 2), (2**200, 0)):
+        with reverts("claims: no such line"):
+            asker.demand(TRADE, line, side)
+
+
+def test_only_what_stands_is_asked_about(world: World, asker: Asker) -> None:
+    other = dataclasses.replace(TRADE, amounts=[(1, 10, 501)])
+    with reverts("claims: no such batch"):
+        asker.demand(other, 0, 0)
+    world.void(TRADE)
+    with reverts("claims: no such batch"):
+        asker.demand(TRADE, 0, 0)
+
+
+def test_trades_whose_orders_the_market_checked_are_not_asked_about(asker: Asker) -> None:
+    with reverts("claims: orders were checked"):
+        asker.demand(dataclasses.replace(TRADE, kind=encoding.TRADES), 0, 0)
+
+
+def test_there_is_always_time_to_answer_and_then_to_void(world: World, asker: Asker) -> None:
+    last_s = (world.env.timestamp // WINDOW_S + 2) * WINDOW_S - 2 * ANSWER_S - 1
+    world.env.timestamp = last_s + 1
+    with reverts("claims: too late"):
+        asker.demand(TRADE, 0, 0)
+    world.env.timestamp = last_s
+    demand = asker.demand(TRADE, 0, 0)
+    world.pass_s(ANSWER_S + 1)
+    asker.expire(demand, TRADE)
+    assert asker.state(demand) == 3
+
+
+def test_asking_at_random_costs_the_asker_and_pays_the_operator(world: World, asker: Asker) -> None:
+    """Griefing: every demand that is answered gives its bond to the operator's; without money nobody asks."""
+    before = world.account(encoding.BOND)
+    assert before == (BOND_DEPOSIT - BOND_NANO - 35_000_050, BOND_NANO + 35_000_050, 0)
+    asker.demand(TRADE, 1, 1)
+    assert world.account(encoding.BOND) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        (0, NO_ADDRESS, "claims: no address"),
+        (1, 0, "claims: demand bond"),
+        (1, 2**64, "claims: demand bond"),
+        (2, 0, "claims: time to answer"),
+        (2, WINDOW_S // 2, "claims: time to answer"),
+        (4, 300_001, "claims: bounds"),
+        (5, 2**31, "claims: bounds"),
+        (6, 2**31, "claims: bounds"),
+    ],
+)
+def test_a_wrong_construction_reverts(world: World, place: int, value: object, reason: str) -> None:
+    arguments = list(world.claims_arguments())
+    arguments[place] = value
+    with reverts(reason):
+        deploy_shipped(world.env, "claims", *arguments, sender=world.operator)
