@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.fakes.ledgers import (
+    BOND,
+    BOND_DEPOSIT_NANO,
     DEPOSIT_NANO,
     FIRST_SLOT,
     MEMBERS,

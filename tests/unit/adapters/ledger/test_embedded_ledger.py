@@ -35,7 +35,7 @@ from commonwatt.adapters.ledger import open_export
 from commonwatt.adapters.ledger.embedded import EmbeddedLedger
 from commonwatt.adapters.ledger.foundation import CONTRACTS, Foundation, chain_id_of, community_hash
 from commonwatt.contracts import artifact
-from commonwatt.core.accounts import FIRST_MEMBER
+from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.errors import LedgerError
 from commonwatt.crypto.secp256k1 import address_of_secret, checksum_address
 
