@@ -92,7 +92,8 @@ def measured(members: int) -> Iterator[tuple[str, int, SettleWork | None]]:
             transaction = decode_transaction(raw, ledger.chain.chain_id, receipt.sender)
             place = calldata.read_place(transaction.data)
             assert place is not None
-            yield place.kind, (receipt.gas_used or 0) - intrinsic_gas(transaction.data), use.work_of(transaction.data)
+            work = use.work_of(transaction.data, (slot + 1) // WINDOW_SLOTS)
+            yield place.kind, (receipt.gas_used or 0) - intrinsic_gas(transaction.data), work
     ledger.close()
 
 

@@ -28,10 +28,12 @@ class SettleWork:
     """Of these, the system accounts that no settlement moved before: storage that was empty costs more."""
     accounts: int
     """Accounts of the community, the eight system accounts included."""
+    first_of_epoch: int
+    """1 for the first settlement of a window, which notes that the market is alive."""
 
     def row(self) -> tuple[int, ...]:
         """The regressors in order of `GasModel.settle_gas`, a constant first."""
-        return 1, self.energy_lines, self.amount_lines, self.moved, self.filled, self.accounts
+        return 1, self.energy_lines, self.amount_lines, self.moved, self.filled, self.accounts, self.first_of_epoch
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,15 @@ from commonwatt.core.units import Flags
 
 
 class GasUse:
-    """Counts what each settlement of a community does; remembers which system accounts were moved before."""
+    """Counts what each settlement of a community does; remembers the system accounts that were moved, and the last epoch."""
 
     def __init__(self, accounts: int) -> None:
         self._accounts = accounts
         self._filled: Flags = np.arange(FIRST_MEMBER) == Account.SUPPLIER  # its deposit is in
+        self._epoch = -1
 
-    def work_of(self, data: bytes) -> SettleWork | None:
-        """What a `settle_net` does, in the order of the chain; None for any other call."""
+    def work_of(self, data: bytes, epoch: int) -> SettleWork | None:
+        """What a `settle_net` of an epoch does, in the order of the chain; None for any other call."""
         batch = calldata.read_batch(data)
         if batch is None:
             return None
@@ -30,17 +31,18 @@ class GasUse:
         system = moved[moved < FIRST_MEMBER]
         filled = int((~self._filled[system]).sum())
         self._filled[system] = True
-        return SettleWork(len(energy), len(amounts), len(moved), filled, self._accounts)
+        is_first, self._epoch = int(epoch != self._epoch), epoch
+        return SettleWork(len(energy), len(amounts), len(moved), filled, self._accounts, is_first)
 
 
-def gas_of(transactions: Iterable[Transaction], accounts: int) -> tuple[dict[str, int], str]:
-    """Gas by transaction hash of all postings, and where it comes from: `model`, or `none` where no model fits the contracts."""
+def gas_of(transactions: Iterable[tuple[Transaction, int]], accounts: int) -> tuple[dict[str, int], str]:
+    """Gas by hash of all transactions (each with its epoch), and where it comes from: `model`, or `none` where no model fits the contracts."""
     model, use = gas_model(), GasUse(accounts)
     if model is None:
         return {}, "none"
     gas = {}
-    for transaction in transactions:
+    for transaction, epoch in transactions:
         place = calldata.read_place(transaction.data) if transaction.to is not None else None
         if place is not None:
-            gas["0x" + transaction.hash.hex()] = model.gas(place.kind, transaction.data, use.work_of(transaction.data))
+            gas["0x" + transaction.hash.hex()] = model.gas(place.kind, transaction.data, use.work_of(transaction.data, epoch))
     return gas, "model"

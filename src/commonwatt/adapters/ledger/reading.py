@@ -193,7 +193,12 @@ class ContractReader:
 
     def gas(self) -> tuple[dict[str, int], str]:
         """Gas of every posting by transaction hash, by the model that ships with the contracts."""
-        transactions = (decode_transaction(raw, self.chain.chain_id, r.sender) for raw, r in self.chain.transactions())
+        window_s = self.deployment.window_s
+        transactions = (
+            (decode_transaction(raw, self.chain.chain_id, receipt.sender), block.time_s // window_s)
+            for raws, block in self.chain.raw_blocks()
+            for raw, receipt in zip(raws, block.receipts, strict=True)
+        )
         return gas_of(transactions, self._account_count())
 
     def receipt_of(self, transaction: Transaction, receipt: ChainReceipt) -> Receipt:
