@@ -507,7 +507,20 @@ def _another_cap(cheat: Cheat, slot: int) -> None:
 
 
 def _another_window(cheat: Cheat, slot: int) -> None:
-    cheat.terms = replace(cheat.terms, window_slots=1)
+    cheat.terms = replace(cheat.terms, window_slots=1, answer_s=60)
+
+
+def _other_rules(cheat: Cheat, slot: int) -> None:
+    """A tariff of the operator's own behind the hash that members rely on."""
+    cheat.terms = replace(cheat.terms, rules_hash=bytes(32))
+
+
+def _small_bond(cheat: Cheat, slot: int) -> None:
+    cheat.terms = replace(cheat.terms, bond_nano=0, bond_share=0)
+
+
+def _dear_demands(cheat: Cheat, slot: int) -> None:
+    cheat.terms = replace(cheat.terms, demand_bond_nano=2**62)
 
 
 def _small_supplier(cheat: Cheat, slot: int) -> None:
@@ -572,6 +585,9 @@ CHAIN_CHEATS = [
 FOUNDATION_CHEATS = [
     (_another_cap, FOUNDATION),
     (_another_window, FOUNDATION),
+    (_other_rules, FOUNDATION),
+    (_small_bond, FOUNDATION),
+    (_dear_demands, FOUNDATION),
     (_small_supplier, FOUNDATION),
     (_extra_member, FOUNDATION),
     (_stolen_wallet, FOUNDATION),
