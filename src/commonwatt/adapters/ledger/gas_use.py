@@ -44,5 +44,7 @@ def gas_of(transactions: Iterable[tuple[Transaction, int]], accounts: int) -> tu
     for transaction, epoch in transactions:
         place = calldata.read_place(transaction.data) if transaction.to is not None else None
         if place is not None:
-            gas["0x" + transaction.hash.hex()] = model.gas(place.kind, transaction.data, use.work_of(transaction.data, epoch))
+            gas["0x" + transaction.hash.hex()] = model.gas(
+                place.kind, transaction.data, use.work_of(transaction.data, epoch)
+            )
     return gas, "model"
