@@ -16,6 +16,8 @@ CHOICES = {
     "bidding.strategy": ROOMS["bidding"].names(),
     "forecasting.model": ROOMS["forecasting"].names(),
     "assets.storage": [name for name in ROOMS["assets"].names() if name not in ALWAYS],
+    "market.clearing": ROOMS["clearing"].names(),
+    "settlement.rule": ROOMS["settlement"].names(),
     "pricing.policy": ROOMS["pricing"].names(),
     "grid.model": ROOMS["grid"].names(),
 }

@@ -44,6 +44,12 @@ class Rates:
         grid = self.grid_fee_micro_per_kwh + self.tax_micro_per_kwh
         return max(grid, self.local_fee_micro_per_kwh + self.local_tax_micro_per_kwh)
 
+    @property
+    def neighbour_ceiling_micro_per_kwh(self) -> int:
+        """The price at which a neighbour's kWh, with local charges, costs a buyer as much as the grid's."""
+        local = self.local_fee_micro_per_kwh + self.local_tax_micro_per_kwh
+        return self.retail_micro_per_kwh + self.grid_fee_micro_per_kwh + self.tax_micro_per_kwh - local
+
     def to_line(self) -> tuple[int, ...]:
         """The rates in declared order, for storage."""
         return tuple(int(getattr(self, f.name)) for f in fields(self))

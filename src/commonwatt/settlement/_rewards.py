@@ -14,7 +14,7 @@ from commonwatt.core.units import Flags, Ints, exact_sum, parts_per_million
 from commonwatt.settlement._legs import Line, Rewarded
 from commonwatt.settlement._trades import energy_by_member
 
-REFUSED = (Reason.BALANCE, Reason.GATE_SHUT, Reason.INSTRUCTION, Reason.SLOT_FAILED)
+REFUSED = (Reason.BALANCE, Reason.GATE_SHUT, Reason.INSTRUCTION, Reason.SLOT_FAILED, Reason.NO_MARKET)
 """An order with such a reason was never taken: it is no schedule."""
 
 

@@ -123,6 +123,6 @@ def random_book(orders: int) -> OrderBook:
 
 
 def context() -> ClearingContext:
-    """The midpoint and the rates of a plain tariff."""
+    """The midpoint, the rates of a plain tariff, and a stream for mechanisms that draw."""
     rates = Rates(300_000, 80_000, 300_000, 80_000, 40_000, 15_000, 20_000, 5_000, 80_000)
-    return ClearingContext(slot=0, rates=rates, pricing=PRICINGS.make("midpoint"))
+    return ClearingContext(slot=0, rates=rates, pricing=PRICINGS.make("midpoint"), rng=stream(SEED, "bench", "draw"))

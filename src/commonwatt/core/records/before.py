@@ -99,6 +99,8 @@ class Reason(IntEnum):
     """Below the trust or proof that the market asks for."""
     INSTRUCTION = 10
     """It lies outside what its member signed."""
+    NO_MARKET = 11
+    """Neighbours do not trade in this design."""
 
 
 @dataclass(frozen=True)
