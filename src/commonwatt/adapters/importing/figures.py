@@ -14,6 +14,7 @@ NOTHING: Final = ("", "-", "--", "na", "n/a", "nan", "null", "none", "nil")
 """What stands in a cell without a value, in lower case."""
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _LARGEST: Final = 2.0**62
+_BLANK_IN_NUMBER: Final = "(\\d)[ '\u2019\u00a0\u202f](\\d{3})"
 
 
 def figures(array: Any, decimal: str) -> tuple[Floats, Flags]:
@@ -38,7 +39,10 @@ def _from_text(array: Any, decimal: str) -> tuple[Floats, Flags]:
                 return values, np.zeros(len(values), np.bool_)
     except pa.ArrowInvalid:
         pass
-    text = pc.replace_substring(pc.replace_substring(array, "'", ""), "\u00a0", "")
+    text = array
+    for _ in range(2):  # of 1 234 567 the first pass takes every other blank
+        text = pc.replace_substring_regex(text, _BLANK_IN_NUMBER, r"\1\2")
+    text = _ungrouped(text, decimal)
     if decimal == ",":
         text = pc.replace_substring(text, ",", ".")
     is_number = pc.match_substring_regex(text, _NUMBER)
@@ -49,6 +53,17 @@ def _from_text(array: Any, decimal: str) -> tuple[Floats, Flags]:
     large = known & ~(np.abs(np.where(known, values, 0)) <= _LARGEST)
     values[large] = np.nan
     return values, large | ~(known | _flags(nothing))
+
+
+def _ungrouped(text: Any, decimal: str) -> Any:
+    """Without the marks between thousands (`1.234,5`), in a column where at least one cell can mean nothing else."""
+    mark, point = (r"\.", ",") if decimal == "," else (",", r"\.")
+    group = rf"^[+-]?[1-9]\d{{0,2}}({mark}\d{{3}})"
+    sure = rf"({group}+{point}\d+$)|({group}{{2,}}$)"
+    if not _flags(pc.match_substring_regex(text, sure)).any():
+        return text
+    is_grouped = pc.match_substring_regex(text, rf"{group}+({point}\d*)?$")
+    return pc.if_else(is_grouped, pc.replace_substring_regex(text, mark, ""), text)
 
 
 def _flags(array: Any) -> Flags:

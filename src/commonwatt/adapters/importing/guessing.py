@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 
+from commonwatt.adapters.importing.figures import figures
 from commonwatt.adapters.importing.layout import ENERGIES, HOME, Layout, columns_of
 from commonwatt.adapters.importing.reading import stem, wide_columns
 from commonwatt.adapters.importing.source import Source
@@ -23,6 +25,7 @@ from commonwatt.adapters.importing.words import (
     energy_of,
     rank,
     tokens,
+    unit_end,
     unit_of,
 )
 from commonwatt.core.units import Floats
@@ -30,6 +33,8 @@ from commonwatt.core.units import Floats
 _SOME: Final = 40
 _MOSTLY: Final = 0.9
 _END_OF_DAY: Final = re.compile(r"(^|[ T,])24:00")
+_COMMA: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+),\d+")
+_POINT: Final = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)\.\d+")
 _NEW_METERS: Final = 0.03
 _SMALL_STEP: Final = 0.1
 _DAY_US: Final = 86_400_000_000
@@ -122,8 +127,8 @@ def _guess_decimal(source: Source, guess: Guess) -> None:
     if guess.layout.decimal:
         return
     texts = [text for name in source.header for text in source.head[name][:_SOME]]
-    commas = sum(1 for text in texts if text.count(",") == 1 and text.replace(",", "", 1).lstrip("+-").isdecimal())
-    points = sum(1 for text in texts if text.count(".") == 1 and text.replace(".", "", 1).lstrip("+-").isdecimal())
+    # With marks between thousands, too: 1.234,5 and 1,234.5.
+    commas, points = (sum(1 for text in texts if re.fullmatch(form, text)) for form in (_COMMA, _POINT))
     if source.is_text and commas > points:
         guess.say("decimal", ",", "as the numbers are written")
     else:
@@ -137,7 +142,7 @@ def _guess_columns(source: Source, guess: Guess) -> None:
             _guess_member(source, guess, _numeric(source, guess.layout))
         return
     numeric = _numeric(source, layout)
-    member = layout.member or _member(source, numeric)
+    member = layout.member or _member(source, numeric, _times_of(source, layout))
     numeric = [name for name in numeric if name != member]
     kinds = {name: energy_of(name) for name in numeric}
     by_kind = {energy: [name for name in numeric if kinds[name] == energy] for energy in ENERGIES}
@@ -166,7 +171,7 @@ def _guess_columns(source: Source, guess: Guess) -> None:
 
 
 def _guess_member(source: Source, guess: Guess, numeric: Sequence[str]) -> None:
-    member = _member(source, numeric)
+    member = _member(source, numeric, _times_of(source, guess.layout))
     if member:
         guess.say("member", member, "its name or its repeated cells say so")
     else:
@@ -188,7 +193,7 @@ def _guess_wide(source: Source, guess: Guess, numeric: list[str], by_kind: dict[
         return False
     totals = [name for name in numeric if set(tokens(name)) & set(TOTALS)]
     energy = "pv" if set(tokens(stem(source))) & set(PV_FILES) else "load"
-    guess.say(energy, HOME, f"{len(numeric) - len(totals)} columns of numbers, one a home")
+    guess.say(energy, f"{HOME}{unit_end(numeric)}", f"{len(numeric) - len(totals)} columns of numbers, one a home")
     if totals:
         guess.why.append(f"column {totals[0]!r} would be a home too: remove it from the file if it is a sum")
     return True
@@ -288,7 +293,10 @@ def _guess_zone(source: Source, guess: Guess, community_zone: str) -> None:
     layout = guess.layout
     texts = time_texts(source, layout)[:_SOME]
     offsets = times(texts, layout.dates or ORDERS[0]).offset_s
-    if layout.zone or (len(offsets) and (offsets != NO_OFFSET).all()):
+    named = source.zones.get(layout.time, "")
+    if not layout.zone and "/" in named:
+        guess.say("zone", named, "the column's type says so")
+    if guess.layout.zone or (len(offsets) and (offsets != NO_OFFSET).all()):
         return
     words = {word for name in columns_of(layout.time, source.header) or [] for word in tokens(name)}
     if words & {"utc", "gmt"}:
@@ -300,14 +308,17 @@ def _guess_zone(source: Source, guess: Guess, community_zone: str) -> None:
         guess.open.append(Question("zone", text))
 
 
-def _member(source: Source, numeric: Sequence[str]) -> str:
+def _member(source: Source, numeric: Sequence[str], times_: Sequence[str]) -> str:
     """The column that names homes: by its own name, else a column of words that repeat."""
     rows = len(next(iter(source.head.values())))
     named = [n for n in source.header if rank(n, MEMBER) < len(MEMBER) and not energy_of_numeric(n, numeric) and _time_share(source.head[n][:_SOME]) < _MOSTLY]  # fmt: skip
     named = [n for n in named if len(set(source.head[n])) < max(rows, 2) or rows < 3]
+    # `home_1, home_2`: columns of numbers that differ in a number only are homes, and none of them names one.
+    alike = [re.sub(r"\d+", "#", name) for name in numeric]
+    named = [n for n in named if n not in numeric or alike.count(re.sub(r"\d+", "#", n)) == 1]
     if named:
         return min(named, key=lambda name: (rank(name, MEMBER), source.header.index(name)))
-    words = [n for n in source.header if n not in numeric and 1 < len(set(source.head[n])) < rows and _time_share(source.head[n][:_SOME]) < _MOSTLY]  # fmt: skip
+    words = [n for n in source.header if n not in (*numeric, *times_) and 1 < len(set(source.head[n])) < rows and _time_share(source.head[n][:_SOME]) < _MOSTLY]  # fmt: skip
     return words[0] if len(words) == 1 else ""
 
 
@@ -323,19 +334,16 @@ def _numeric(source: Source, layout: Layout) -> list[str]:
 
 
 def _is_numeric(texts: Sequence[str], layout: Layout) -> bool:
-    numbers = [_number(text, layout) for text in texts if text.strip()]
-    return bool(numbers) and float(np.isfinite(numbers).mean()) >= _MOSTLY
+    filled = [text for text in texts if text.strip()]
+    return bool(filled) and float(np.isfinite(_figures(filled, layout)).mean()) >= _MOSTLY
 
 
-def _number(text: str, layout: Layout) -> float:
-    try:
-        return float(text.replace(",", ".") if layout.decimal == "," else text)
-    except ValueError:
-        return float("nan")
+def _figures(texts: Sequence[str], layout: Layout) -> Floats:
+    return figures(pa.array(texts, pa.string()), layout.decimal or ".")[0]
 
 
 def _column(source: Source, name: str, layout: Layout) -> Floats:
-    return np.array([_number(text, layout) for text in source.head[name]], np.float64)
+    return _figures(source.head[name], layout)
 
 
 def _values(source: Source, names: Sequence[str], layout: Layout) -> Floats:

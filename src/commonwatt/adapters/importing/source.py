@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from commonwatt.core.units import Ints
 SEPARATORS: Final = {",": ",", ";": ";", "tab": "\t", "|": "|"}
 _SAMPLE_BYTES: Final = 1 << 16
 _SAMPLE_ROWS: Final = 400
+_HEADER_LINES: Final = 3
+_VALUE: Final = re.compile(r"[+-]?[.,]?\d")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Source:
     """By its name in a layout."""
     header_line: int = 1
     encoding: str = "utf-8"
+    zones: dict[str, str] = field(default_factory=dict)
+    """Time zones of columns whose type names one (Parquet)."""
 
     def place(self, line: int, column: str) -> str:
         """`meters.csv:14 load`, `meters.parquet row 14 load`."""
@@ -108,7 +113,7 @@ def _opened_text(name: str, data: bytes, layout: Layout) -> tuple[Source | None,
     at = int(layout.header) - 1 if layout.header else _header_at(lines, SEPARATORS[separator])
     if at >= len(lines):
         return None, [Finding(f"{name}:{at + 1}", "a header with column names", f"a file of {len(lines)} lines")]
-    header = _named(_cells(lines[at], SEPARATORS[separator]))
+    header, at = _header(lines, at, SEPARATORS[separator])
     twice = sorted({column for column in header if header.count(column) > 1})
     if twice:
         return None, [Finding(f"{name}:{at + 1} {column}", "a column once", "the name twice") for column in twice]
@@ -136,7 +141,8 @@ def _opened_parquet(name: str, data: bytes) -> tuple[Source | None, list[Finding
     if not rows:
         return None, [Finding(name, "at least one row", "none")]
     head = {column: [row[column] for row in rows] for column in header}
-    return Source(name, data, False, header, head, {}), []
+    zones = {f.name: f.type.tz for f in file.schema_arrow if pa.types.is_timestamp(f.type) and f.type.tz}
+    return Source(name, data, False, header, head, {}, zones=zones), []
 
 
 def _text_columns(source: Source, names: Sequence[str]) -> tuple[Columns | None, list[Finding]]:
@@ -206,6 +212,32 @@ def _header_at(lines: Sequence[str], separator: str) -> int:
     widths = [len(_cells(line, separator)) if line.strip() else 0 for line in lines[:200]]
     common = max(set(widths), key=lambda n: (widths.count(n) if n else 0, n))
     return widths.index(common)
+
+
+def _header(lines: Sequence[str], at: int, separator: str) -> tuple[tuple[str, ...], int]:
+    """The names of the columns and the last line they stand on: below them may be their units, above them the home they belong to."""
+    rows = [_cells(line, separator) for line in lines[at : at + _HEADER_LINES + 1]]
+    more = 1
+    while more < len(rows) - 1 and len(rows[more]) == len(rows[0]) and _are_words(rows[more]):
+        more += 1
+    if more > 1 and len(rows[more]) == len(rows[0]) and not _are_words(rows[more]):
+        names = _joined([*map(_spread, rows[: more - 1]), rows[more - 1]])
+        return _named(names if len({*names}) == len(names) else _joined(rows[:more])), at + more - 1
+    return _named(rows[0]), at
+
+
+def _are_words(cells: Sequence[str]) -> bool:
+    """Whether nothing in a row begins as numbers and times do."""
+    return any(cells) and not any(_VALUE.match(cell) for cell in cells)
+
+
+def _joined(rows: Sequence[Sequence[str]]) -> list[str]:
+    return [" ".join(part for part in parts if part) for parts in zip(*rows, strict=True)]
+
+
+def _spread(cells: Sequence[str]) -> list[str]:
+    """A cell that was merged over several columns, in each of them."""
+    return [next((cell for cell in reversed(cells[: at + 1]) if cell), "") for at in range(len(cells))]
 
 
 def _cells(line: str, separator: str) -> list[str]:

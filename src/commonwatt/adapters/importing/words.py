@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 TIME: Final = (
@@ -31,6 +31,9 @@ ENERGY_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 TOTALS: Final = ("total", "sum", "summe", "gesamt", "all", "community", "totaux", "totale")
 PV_FILES: Final = ("pv", "solar", "generation", "production", "produktion", "erzeugung")
 _UNITS: Final = {"kwh": "kWh", "wh": "Wh", "kw": "kW", "w": "W", "watt": "W", "watts": "W", "kilowatt": "kW"}
+_UNIT_END: Final = re.compile(r"[ _.-]*[ _.\[(-](kWh|Wh|kW|W)[\])]?$")
+_OBIS: Final = re.compile(r"(?<![\d.])(?:\d+-\d+:)?([12])\.(?:8|9|29)\.\d+(?![\d.])")
+"""What meters call active energy taken and given (IEC 62056-61): `1-1:1.8.0`, `2.29.0`."""
 _SHORT: Final = 4
 """Words shorter than this must stand alone: `use` is not in `house`."""
 
@@ -47,8 +50,17 @@ def unit_of(name: str) -> str:
     return _UNITS[words[0]] if words else ""
 
 
+def unit_end(names: Sequence[str]) -> str:
+    """` [W]` where all names end so: it is no part of a home's name."""
+    ends = {(found[0] if (found := _UNIT_END.search(name)) and found.start() else "") for name in names}
+    return ends.pop() if len(ends) == 1 else ""
+
+
 def energy_of(name: str) -> str:
     """Which of the energies a column's name speaks of, or nothing."""
+    code = _OBIS.search(name)
+    if code:
+        return "import" if code[1] == "1" else "export"
     words = [word for word in tokens(name) if word not in _UNITS]
     joined = "".join(words)
     for energy, known in ENERGY_WORDS.items():
