@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from scripts.generate import ROOT
 from scripts.reference.commands import all_commands
+from tests.fakes.kill_table import read_rows, summary
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CODE = re.compile(r"^```\w*\n(.*?)^```|(?<!`)`([^`\n]+)`", re.MULTILINE | re.DOTALL)
@@ -85,3 +86,12 @@ def test_every_test_that_an_explanation_names_exists() -> None:
     named = {line for page in PAGES for line in code_of(page) if re.fullmatch(r"test_\w+", line)}
     assert len(named) > 30
     assert named - tests == set()
+
+
+def test_the_table_of_kills_is_made_from_its_file_and_nothing_differed() -> None:
+    rows = read_rows(ROOT / "docs" / "explain" / "kills.csv")
+    page = (ROOT / "docs" / "explain" / "faults.md").read_text(encoding="utf-8")
+    assert summary(rows) in page
+    assert f"## Killed {sum(int(row['kills']) for row in rows)} times" in page
+    assert [row for row in rows if row["differences"]] == []
+    assert sum(int(row["kills"]) for row in rows) >= 200
