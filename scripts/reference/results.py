@@ -31,6 +31,7 @@ FILES: Final = {
     "private/journal.sqlite": "The operator's: every finished half slot, from which a run is resumed.",
     "private/journal.lock": "The operator's: keeps a second process out.",
     "private/chain.sqlite": "The operator's: the chain while the run goes on.",
+    "private/settings.toml": "The operator's: the effective settings, by which a member can watch the run before it is finished.",
     "private/pseudonyms.json": "The operator's: which member has which pseudonym.",
     "private/origins.json": "The operator's: where each member's profile comes from (measured, doubtful, resampled, simulated), for the bills.",
 }

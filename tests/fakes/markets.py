@@ -26,9 +26,10 @@ from commonwatt.grid import GRIDS
 from commonwatt.metering import GATEWAY, METER, METERINGS
 from commonwatt.pricing import PRICINGS
 from commonwatt.services.audit import Audited
+from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.halves import Half
 from commonwatt.services.market import Market
-from commonwatt.services.ports import LateReading, Ledger, LedgerMember, LedgerTerms, Metered
+from commonwatt.services.ports import LateReading, LedgerMember, LedgerTerms, Metered
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import EX_POST, STANDING, Rules
 from commonwatt.services.run import final_s, halves, trade_days
@@ -100,7 +101,7 @@ class FakeFeed:
 
 @dataclass
 class FakeJournal:
-    """A journal in a list; promises of `services.ports.Journal` but for durability."""
+    """A journal in a list; promises of `services.journal.Journal` but for durability."""
 
     written: list[tuple[int, str, bytes]] = field(default_factory=list)
 
@@ -163,7 +164,7 @@ def terms(
     return LedgerTerms(COMMUNITY, 3600, window_slots, PRICE_CAP, supplier_nano, founding)
 
 
-def ledger(chain: str = "memory") -> Ledger:
+def ledger(chain: str = "memory") -> ClaimsLedger:
     """An empty ledger of the street's operator."""
     return open_ledger(chain, None, COMMUNITY, keys().operator_key())
 

@@ -75,6 +75,10 @@ class KeyFile:
         """The signature of a member's wallet over a 32-byte digest: 65 bytes r, s, v."""
         return self._wallet(member_id).sign(digest)
 
+    def wallet_key(self, member_id: str) -> bytes:
+        """A member's own 32-byte private key, for what its wallet sends to a chain itself."""
+        return self._signing_key(b"wallet", member_id.encode())
+
     def meter_address(self, member: int) -> bytes:
         """The 20-byte address of the meter key of a member index."""
         return self._meter(member).address

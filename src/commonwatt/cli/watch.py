@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commonwatt.cli.endings import VERIFICATION_FAILED, example
+from commonwatt.cli.endings import VERIFICATION_FAILED, example, program_name
 
 EXAMPLE = example("commonwatt watch out/demo")
 
@@ -22,15 +22,28 @@ def watch(
         typer.Option(metavar="NAME", help="Watch for one member, by pseudonym or, where private/ is there, by id."),
     ] = None,
     slot: Annotated[int | None, typer.Option(metavar="SLOT", help="Look at one slot only, by its number.")] = None,
+    send: Annotated[
+        bool,
+        typer.Option(
+            "--send",
+            help="On a run that was stopped before its end: have --member demand what stands behind such a line, or do what is due after that.",
+        ),
+    ] = False,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --send: the community's key file (or its folder), for the member's wallet."
+        ),
+    ] = None,
 ) -> None:
     """Hold every line that was settled against what its member knows: the order it gave, its own meter, the tariff.
 
     These are the rules by which the contracts take an answer, so each line that is listed is one whose batch falls when somebody
-    demands what stands behind it.
+    demands what stands behind it. A run that was stopped before its end is watched as far as it came; there, --send has a member demand it.
     """
     from commonwatt.wiring.watching import WatchRequest, watch_run
 
-    result = watch_run(WatchRequest(directory, member, slot))
+    result = watch_run(WatchRequest(directory, member, slot, send, keys, program_name()))
     for line in result.lines:
         typer.echo(line)
     if result.doubts:

@@ -22,6 +22,9 @@ GATE = "gate"
 DELIVERY = "delivery"
 END = "end"
 TOP_UP = "top_up"
+HEARD = "heard"
+ANSWERS = "answers"
+AGAIN = "again"
 
 
 @dataclass(frozen=True)
@@ -111,4 +114,38 @@ class EndHalf:
     """The end of a run: the anchor of its public files."""
 
     manifest_root: bytes
+    calls: tuple[Signed, ...]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What others sent to the claims on the ledger, one block of it."""
+
+    slot: int
+    time_s: int
+    calls: tuple[Signed, ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the operator sent to the claims: answers to demands, or the bonds of unanswered ones given back."""
+
+    slot: int
+    time_s: int
+    demands: tuple[bytes, ...]
+    """Ids of the demands that it answers."""
+    calls: tuple[Signed, ...]
+
+
+@dataclass(frozen=True)
+class Again:
+    """A settlement that was voided, settled again: its statement stands in place of the one before."""
+
+    slot: int
+    """The slot that was voided."""
+    revision: int
+    time_s: int
+    statement: Statement
+    void: str
+    """Why the trades of the slot no longer stand; empty where they do."""
     calls: tuple[Signed, ...]

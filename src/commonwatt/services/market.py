@@ -13,9 +13,10 @@ from commonwatt.core.units import Ints
 from commonwatt.forecasting import Forecasting
 from commonwatt.grid import Grid
 from commonwatt.metering import GATEWAY, enrolment_digest
+from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.enrolment import Enrolment, packet_signers
 from commonwatt.services.keyring import Keyring
-from commonwatt.services.ports import Feed, Ledger, LedgerTerms
+from commonwatt.services.ports import Feed, LedgerTerms
 from commonwatt.services.rules import Rules
 from commonwatt.trust import Trust
 from commonwatt.validators import Validators
@@ -40,7 +41,7 @@ class Market:
 
     feed: Feed
     keys: Keyring
-    ledger: Ledger
+    ledger: ClaimsLedger
 
     @cached_property
     def fleet(self) -> Fleet:

@@ -1,4 +1,4 @@
-"""Ports: what services ask of the outside world (ledger, journal, feed; keys in `keyring`). Adapters fulfil them; tests use fakes."""
+"""Ports: what services ask of the outside world (ledger and feed; `journal`, `keyring` and `claims` go on). Adapters fulfil them; tests use fakes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -106,6 +106,10 @@ class SettleCall:
     prior: bytes
     """Content hash of the revision before (32 bytes), zeros for revision 0."""
     postings: Postings
+    kind: int = 0
+    """0 settlement; 2 what goes to the supplier after its part was voided twice (`market.vy`)."""
+    attempt: int = 1
+    """2 after a void; its content then ends with a line of nothing, so that it is never that of the first."""
 
 
 @dataclass(frozen=True)
@@ -191,11 +195,13 @@ class Entry:
     time_s: int
     """Time of its block."""
     call: str
-    """`open`, `clear`, `settle`, `anchor` or `deposit`; of anything else what it calls, such as `vault.withdraw`."""
+    """`open`, `clear`, `settle`, `anchor` or `deposit`; of anything else what it calls, such as `claims.demand`."""
     by_operator: bool
     """Whether the account that founded the ledger sent it."""
     paid_nano: tuple[tuple[int, int], ...] = ()
     """(account, nano) of what it paid in."""
+    moved_nano: tuple[tuple[int, int, int], ...] = ()
+    """(payer, payee, nano) of what it moved between accounts at once: bonds of demands, and of the operator."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +236,9 @@ class Batch:
     lines: BatchLines
     packed: bytes
     """The lines as the contract reads them."""
+    attempt: int = 1
+    voided_s: int = 0
+    """Time of the block that voided it; 0 while it stands."""
 
 
 class LedgerReader(Protocol):
@@ -334,30 +343,6 @@ class Ledger(LedgerReader, Protocol):
 
     def export(self, path: Path) -> None:
         """Write the chain canonically, readable by the adapter's reader: the same chain gives the same bytes."""
-        ...
-
-
-# --- journal
-
-
-class Journal(Protocol):
-    """The operator's append-only journal of finished half slots. Promises: what `append` returned from is durable and hash-chained."""
-
-    def append(self, slot: int, half: str, payload: bytes) -> None:
-        """Record a finished half slot."""
-        ...
-
-    def rows(self) -> Iterator[tuple[int, str, bytes]]:
-        """Everything recorded, in order: slot, half, payload.
-
-        Raises:
-            JournalError: the chain of hashes is broken.
-
-        """
-        ...
-
-    def close(self) -> None:
-        """Release files and locks."""
         ...
 
 

@@ -11,8 +11,8 @@ from commonwatt.core.units import Ints, exact_sum
 from commonwatt.services.halves import Trading
 from commonwatt.services.ports import Call, ClearCall, Ledger, OpenCall, SettleCall, Signed
 
-LINES_PER_PART = 1000
-"""What one batch holds (`market.settle_net`)."""
+LINES_PER_PART = 999
+"""What one batch holds (`market.settle_net`), less the line that tells a second attempt from the first."""
 
 NO_PRIOR = bytes(32)
 

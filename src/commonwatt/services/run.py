@@ -1,17 +1,35 @@
 """The run: which half of which slot is due, journalled before anything that follows is visible, posted exactly once, resumable."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from commonwatt.core.encoding import decode, encode
 from commonwatt.core.errors import DepositShort, JournalError
+from commonwatt.services.attending import attend, fold_again, fold_answers, fold_heard, give_back, listen
 from commonwatt.services.covering import top_up
 from commonwatt.services.delivering import delivered_s
-from commonwatt.services.halves import DELIVERY, END, GATE, TOP_UP, DeliveryHalf, EndHalf, GateHalf, Half, TopUp
+from commonwatt.services.halves import (
+    AGAIN,
+    ANSWERS,
+    DELIVERY,
+    END,
+    GATE,
+    HEARD,
+    TOP_UP,
+    Again,
+    Answers,
+    DeliveryHalf,
+    EndHalf,
+    GateHalf,
+    Half,
+    Heard,
+    TopUp,
+)
+from commonwatt.services.journal import Journal, JournalReader
 from commonwatt.services.market import Market
 from commonwatt.services.planning import gate_s
-from commonwatt.services.ports import AnchorCall, Journal, LateReading
+from commonwatt.services.ports import AnchorCall, LateReading, Signed
 from commonwatt.services.posting import send
 from commonwatt.services.rules import EX_ANTE, Rules
 from commonwatt.services.state import State
@@ -76,8 +94,12 @@ def trade_days(
     progress = Progress(total=len(due))
     market.ledger.found(market.terms, market.rules.slots.start_s(slots.start) - market.rules.slots.slot_s)
     state = State.first(market, slots)
-    _fold_journal(market, journal, state, due, progress)
+    is_closed = _fold_journal(market, journal, state, due, progress)
+    if not is_closed:
+        listen(market, journal, state, slots.start)
     progress.mended = market.ledger.caught_up()
+    if not is_closed:
+        attend(market, journal, state, lambda: halves(journal))
     tick(progress)
     for slot, half in due[progress.resumed :]:
         if half == GATE:
@@ -88,20 +110,26 @@ def trade_days(
         fold(market, state, record)
         progress.executed += 1
         tick(progress)
+        listen(market, journal, state, slot)
+        attend(market, journal, state, lambda: halves(journal))
+    if not is_closed:
+        give_back(market, journal, state, slots.stop, final_s(market.rules, slots))
     progress.waiting = tuple(state.late)
     return progress
 
 
 def _fold_journal(
     market: Market, journal: Journal, state: State, due: list[tuple[int, str]], progress: Progress
-) -> None:
+) -> bool:
+    """Fold everything journalled; whether the run is closed."""
     for number, (slot, half, payload) in enumerate(journal.rows()):
         if half == END:
             final = final_s(market.rules, range(due[0][0], due[-1][0] + 1))
             send(market.ledger, _restored(EndHalf, payload).calls, final)
-            break
-        if half == TOP_UP:
-            _pay_in(market, _restored(TopUp, payload))
+            return True
+        if half in _BESIDE:
+            kind, folded = _BESIDE[half]
+            folded(market, state, _restored(kind, payload))
             continue
         if progress.resumed >= len(due) or due[progress.resumed] != (slot, half):
             raise JournalError(
@@ -109,6 +137,7 @@ def _fold_journal(
             )
         fold(market, state, _decoded(half, payload))
         progress.resumed += 1
+    return False
 
 
 def _delivered(
@@ -122,13 +151,22 @@ def _delivered(
             raise
     paid = top_up(market, slot, top_up_nano, delivered_s(market, slot))
     journal.append(slot, TOP_UP, encode(paid))
-    _pay_in(market, paid)
+    _pay_in(market, state, paid)
     progress.paid_in_nano += top_up_nano
     return deliver(market, state, slot)
 
 
-def _pay_in(market: Market, paid: TopUp) -> None:
+def _pay_in(market: Market, state: State, paid: TopUp) -> None:  # noqa: ARG001 - as all rows beside the halves are folded
     send(market.ledger, paid.calls, paid.time_s)
+
+
+_BESIDE: dict[str, tuple[type[Any], Callable[[Market, State, Any], None]]] = {
+    TOP_UP: (TopUp, _pay_in),
+    HEARD: (Heard, fold_heard),
+    ANSWERS: (Answers, fold_answers),
+    AGAIN: (Again, fold_again),
+}
+"""Rows of the journal that are no half of a slot, and how each is folded."""
 
 
 def fold(market: Market, state: State, record: Half) -> None:
@@ -142,11 +180,39 @@ def fold(market: Market, state: State, record: Half) -> None:
         state.after_delivery(record, time_s, market.feed.arrived(record.slot))
 
 
-def halves(journal: Journal) -> Iterator[Half]:
-    """Every journalled half, in order."""
+def halves(journal: JournalReader) -> Iterator[Half]:
+    """Every journalled half, in order, with the statements that stand: what was void and settled again is as it was then."""
+    agains = [_restored(Again, payload) for _, half, payload in journal.rows() if half == AGAIN]
+    again = {(a.slot, a.revision): a for a in agains}
     for _, half, payload in journal.rows():
         if half in (GATE, DELIVERY):
-            yield _decoded(half, payload)
+            record = _decoded(half, payload)
+            yield _standing(record, again) if again and isinstance(record, DeliveryHalf) else record
+
+
+def newest_calls(journal: JournalReader) -> tuple[Signed, ...]:
+    """What the newest journalled row sends; a chain that lacks any of it is a step behind its journal."""
+    kinds: dict[str, type[Any]] = {GATE: GateHalf, DELIVERY: DeliveryHalf, END: EndHalf}
+    kinds |= {half: kind for half, (kind, _) in _BESIDE.items()}
+    rows = list(journal.rows())
+    if not rows:
+        return ()
+    _, half, payload = rows[-1]
+    calls: tuple[Signed, ...] = _restored(kinds[half], payload).calls
+    return calls
+
+
+def _standing(half: DeliveryHalf, again: dict[tuple[int, int], Again]) -> DeliveryHalf:
+    first = again.get((half.slot, 0))
+    if first is not None:
+        half = replace(half, statement=first.statement, failed=half.failed or first.void)
+    corrections = tuple(
+        replace(c, statement=again[c.statement.slot, c.statement.revision].statement)
+        if (c.statement.slot, c.statement.revision) in again
+        else c
+        for c in half.corrections
+    )
+    return replace(half, corrections=corrections)
 
 
 def _decoded(half: str, payload: bytes) -> Half:

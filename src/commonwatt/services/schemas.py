@@ -144,7 +144,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "account": (_TEXT, "Account, as in postings."),
         "free_nano": (_WHOLE, "Balance on the ledger at the end of the run; a debt is negative."),
         "pending_nano": (_WHOLE, "Credits that could still be voided."),
-        "deposit_nano": (_WHOLE, "What was paid in."),
+        "deposit_nano": (_WHOLE, "What was paid in, and what bonds of demands moved in or out."),
     },
 }
 

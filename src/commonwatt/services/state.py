@@ -8,7 +8,7 @@ from commonwatt.core.accounts import Account
 from commonwatt.core.orders import Instructions
 from commonwatt.core.records import FINAL_DAYS, AssetState, History, PriceHistory, Scores, Statement
 from commonwatt.core.units import SECONDS_PER_DAY, Ints, exact_sum
-from commonwatt.services.halves import Correction, DeliveryHalf, GateHalf, Trading
+from commonwatt.services.halves import Again, Correction, DeliveryHalf, GateHalf, Trading
 from commonwatt.services.instructing import standing_instructions
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading, Signed
@@ -61,6 +61,13 @@ class State:
 
     unanchored: list[bytes] = field(default_factory=list)
     """Content hashes posted since the last anchor of a period."""
+
+    heard_s: int = 0
+    """Time of the last block of claims that others sent; 0 before the first."""
+    is_attended: bool = True
+    """Whether everything that was heard has been attended to."""
+    answered: set[bytes] = field(default_factory=set)
+    """Ids of the demands that were answered, or tried to."""
 
     @classmethod
     def first(cls, market: Market, slots: range) -> "State":
@@ -132,6 +139,20 @@ class State:
                 first = half.statement if call.slot == half.slot else self.settled[call.slot].first
                 self.settled[call.slot] = Settled(call.revision, call.content_hash, posted_s, first)
         self.settled.pop(half.slot - self.final_slots, None)
+
+    def after_again(self, again: Again) -> None:
+        """Fold a settlement that was void and was posted again."""
+        settled = self.settled[again.slot]
+        if not again.revision:
+            self.rewards_nano += rewards_change_nano(again.statement) - rewards_change_nano(settled.first)
+        first = settled.first if again.revision else again.statement
+        hashes = [call.content_hash for call in again.calls if call.part == 0]
+        content_hash = hashes[0] if hashes else settled.content_hash
+        self.settled[again.slot] = Settled(again.revision, content_hash, again.time_s, first)
+        if again.void:
+            row = again.slot - self.first_slot
+            self.traded_wh[row] = self.price_micro_per_kwh[row] = 0
+        self._fold_anchors(again.calls)
 
     def _fold_prices(self, row: int, trading: Trading) -> None:
         trades = trading.agreement.trades

@@ -1,7 +1,7 @@
 """Watching: which lines of a settlement its operator could not answer for, from what a member knows: orders, meter, tariff."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class Doubt:
     """`GIVER` or `TAKER`: where the member stands."""
     expected: str
     found: str
+    together: tuple[tuple[Batch, int, int], ...] = ()
+    """Batch, line and side of the lines of the member that must be demanded with it, because only their sum is wrong."""
 
     def __str__(self) -> str:
         place = f"slot {self.batch.slot} revision {self.batch.revision} part {self.batch.part}"
@@ -109,6 +111,7 @@ class _Mine:
 
 def _peer_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
     wish, rates, used_wh = evidence.wish, evidence.rates, 0
+    filled: list[tuple[Batch, int, int]] = []
     fees = rates.local_fee_micro_per_kwh + rates.local_tax_micro_per_kwh
     for own in mine:
         for row in np.flatnonzero(own.kind == PEER).tolist():
@@ -122,7 +125,9 @@ def _peer_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
                 yield own.doubt(row, f"{bound} {wish.limit_micro_per_kwh} micro/kWh, fees included", str(price))
             used_wh += int(own.energy_wh[row])
             if used_wh > wish.energy_wh:
-                yield own.doubt(row, f"at most {wish.energy_wh} Wh filled", f"{used_wh} Wh")
+                over = own.doubt(row, f"at most {wish.energy_wh} Wh filled", f"{used_wh} Wh")
+                yield replace(over, together=tuple(filled))
+            filled.append((own.batch, int(own.rows[row]), GIVER if own.gives[row] else TAKER))
 
 
 def _price_doubts(mine: Sequence[_Mine], rates: Rates) -> Iterator[Doubt]:

@@ -1,6 +1,7 @@
 """Audit in words: what each check found, and the rows somebody asked to see."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -57,7 +58,7 @@ def member_lines(audited: Audited, member: str, directory: Path) -> list[str]:
         InvalidInput: no such member.
 
     """
-    pseudonym = pseudonym_of(audited.public, member, directory)
+    pseudonym = pseudonym_of(audited.public.pseudonyms, member, directory)
     rows = _rows(audited.public, "statements", "member", pseudonym)
     number = FIRST_MEMBER + audited.public.pseudonyms.index(pseudonym)
     balances, deposits = audited.ledger.balances(audited.final_s), audited.ledger.deposits()
@@ -75,16 +76,16 @@ def member_lines(audited: Audited, member: str, directory: Path) -> list[str]:
     return lines
 
 
-def pseudonym_of(tables: PublicTables, member: str, directory: Path) -> str:
+def pseudonym_of(pseudonyms: Sequence[str], member: str, directory: Path) -> str:
     """The pseudonym of a member that is named by it or, where the run's private/ is there, by id; InvalidInput for nobody."""
-    if member in tables.pseudonyms:
+    if member in pseudonyms:
         return member
     known: dict[str, str] = {}
     path = directory / "private" / "pseudonyms.json"
     if path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
     if member not in known:
-        require([Finding("--member", one_of(member, known or tables.pseudonyms), member)])
+        require([Finding("--member", one_of(member, known or pseudonyms), member)])
     return known[member]
 
 

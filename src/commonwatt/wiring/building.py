@@ -5,8 +5,9 @@ from typing import Any
 from commonwatt.adapters.keys import KeyFile
 from commonwatt.assets import ALWAYS, ASSETS
 from commonwatt.bidding import BIDDINGS
+from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.market import Market
-from commonwatt.services.ports import Feed, Ledger, LedgerMember, LedgerTerms
+from commonwatt.services.ports import Feed, LedgerMember, LedgerTerms
 from commonwatt.services.rules import Rules
 from commonwatt.settings import Settings
 from commonwatt.settings.rooms import ROOMS
@@ -80,7 +81,7 @@ def terms_of(settings: Settings, keys: KeyFile, deposits_nano: tuple[int, ...]) 
 
 
 def market_of(
-    settings: Settings, terms: LedgerTerms, feed: Feed, keys: KeyFile, ledger: Ledger, watch: Stopwatch
+    settings: Settings, terms: LedgerTerms, feed: Feed, keys: KeyFile, ledger: ClaimsLedger, watch: Stopwatch
 ) -> Market:
     """The market of a community: one choice from each room and the adapters it runs on."""
     answers = answers_of(settings, watch)

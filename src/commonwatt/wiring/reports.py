@@ -1,6 +1,7 @@
 """Reports: what a run leaves for people: summary.json, report.html, each member's folder, and the last lines on the terminal."""
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,9 +13,11 @@ from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading
 from commonwatt.services.reporting import RunFacts
 from commonwatt.services.reporting.bills import Bills
+from commonwatt.services.reporting.claims import claims_told
 from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.page import page
 from commonwatt.services.reporting.summary import Results, results, summary_json
+from commonwatt.services.reporting.words import day
 from commonwatt.settings.checking import OpenCommunity
 
 PSEUDONYMS = "pseudonyms.json"
@@ -60,6 +63,7 @@ def facts_of(
         notices=(
             *community.feed.notices(),
             *waiting_notices(waiting),
+            *_claims_told(market, settings.zone),
             *((market.ledger.note,) if market.ledger.note else ()),
         ),
         not_built=settings.not_built,
@@ -71,6 +75,18 @@ def facts_of(
     )
 
 
+def _claims_told(market: Market, zone: ZoneInfo) -> list[str]:
+    """What was demanded of the operator and what was void, by the chain; nothing when nothing was."""
+    if not any(entry.call.startswith("claims.") for entry in market.ledger.entries()):
+        return []
+
+    def named(slot: int) -> str:
+        begins = market.rules.slots.local_start(slot, zone)
+        return f"{day(begins.date())}, {begins:%H:%M},"
+
+    return claims_told(list(market.ledger.demands()), list(market.ledger.batches()), named)
+
+
 def _anchors(market: Market, slots: range) -> tuple[tuple[int, str], ...]:
     """Every anchor with the last slot of its period."""
     rules = market.rules
@@ -79,10 +95,14 @@ def _anchors(market: Market, slots: range) -> tuple[tuple[int, str], ...]:
     return tuple((min(slot, slots[-1]), transaction) for slot, transaction in ends)
 
 
+def names_of(market: Market) -> dict[str, str]:
+    """The operator's map from members' names to pseudonyms."""
+    return {member.id: market.keys.pseudonym(member.id) for member in market.members}
+
+
 def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str, pa.Table]) -> None:
-    """Each member's own instructions, orders and readings, and the operator's map from names to pseudonyms."""
-    names = {member.id: market.keys.pseudonym(member.id) for member in market.members}
-    write_json(folder.private / PSEUDONYMS, names)
+    """Each member's own instructions, orders and readings, and what the bills say of their profiles."""
+    names = names_of(market)
     write_json(folder.private / ORIGINS, {member.id: member.origin for member in market.members})
     for table in ("instructions", "orders", "readings"):
         rows = tables[table]

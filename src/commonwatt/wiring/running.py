@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from commonwatt.adapters.keys import KeyFile
 from commonwatt.adapters.ledger import open_ledger
-from commonwatt.adapters.store.files import write_json
+from commonwatt.adapters.store.files import write_json, write_text
 from commonwatt.adapters.store.run_folder import CHAIN, INPUTS, SETTINGS, RunFolder
 from commonwatt.adapters.store.run_lock import RunLock
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
 from commonwatt.core.errors import DepositShort, InvalidInput
+from commonwatt.services.claims import moved_nano
 from commonwatt.services.market import Market
 from commonwatt.services.reporting.summary import Results, Summary
 from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
@@ -24,7 +25,7 @@ from commonwatt.settings.designs import Design
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.building import market_of, terms_of
 from commonwatt.wiring.inputs import folder_name, input_hash, inputs_json, run_identity, slots_of
-from commonwatt.wiring.reports import facts_of, write_member_folders, write_reports
+from commonwatt.wiring.reports import facts_of, names_of, write_member_folders, write_reports
 from commonwatt.wiring.timing import Stopwatch
 from commonwatt.wiring.top_up import top_up_nano, waiting
 
@@ -146,6 +147,8 @@ def open_run(begun: BegunRun, watch: Stopwatch) -> Iterator[OpenRun]:
         chain, executor = settings.ledger.chain, settings.ledger.executor
         with closing(open_ledger(chain, folder.live_chain, terms.community, key, executor, mends=True)) as ledger:
             market = market_of(settings, terms, community.feed, keys, ledger, watch)
+            write_text(folder.settings, settings.effective_toml())
+            write_json(folder.pseudonyms, names_of(market))
             yield OpenRun(community, slots, folder, market, journal)
 
 
@@ -228,7 +231,9 @@ def close_books(run: OpenRun, csv: bool = False) -> dict[str, pa.Table]:
     for half in halves(run.journal):
         builder.add(half)
     balances = market.ledger.balances(final_s(market.rules, run.slots))
-    tables = builder.finish(market.ledger.receipts(), balances, market.ledger.deposits())
+    deposits = market.ledger.deposits()
+    paid_in = deposits + moved_nano(market.ledger.entries(), len(deposits))
+    tables = builder.finish(market.ledger.receipts(), balances, paid_in)
     texts = {SETTINGS: run.community.settings.effective_toml(), INPUTS: inputs_json(run.community, run.slots)}
     root = folder.write_public(tables, texts, csv)
     anchor_run(market, run.journal, run.slots, root)

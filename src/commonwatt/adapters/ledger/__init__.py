@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 from commonwatt.core.errors import LedgerError
 
 if TYPE_CHECKING:
-    from commonwatt.services.ports import Ledger, LedgerReader
+    from commonwatt.adapters.ledger.embedded import EmbeddedLedger
+    from commonwatt.services.claims import ClaimsLedger, ClaimsReader
 
 LEDGERS: Final = ("embedded", "memory")
 """Choices of `ledger.chain` in a community file."""
@@ -14,7 +15,7 @@ LEDGERS: Final = ("embedded", "memory")
 
 def open_ledger(
     name: str, path: Path | None, community: str, operator_key: bytes, executor: str = "auto", mends: bool = False
-) -> "Ledger":
+) -> "ClaimsLedger":
     """Open the ledger `ledger.chain = name` of a community, in the file at `path` (None: in memory only).
 
     Args: `operator_key` is the 32-byte private key that signs what is posted; `executor` is auto, pyrevm or py-evm.
@@ -34,7 +35,7 @@ def open_ledger(
     raise LedgerError(f"expected a ledger of {', '.join(LEDGERS)}, was {name!r}")
 
 
-def open_export(path: Path) -> "LedgerReader":
+def open_export(path: Path) -> "ClaimsReader":
     """Open what a ledger's `export` wrote, whichever ledger it was. Errors: LedgerError when it is no export."""
     if not path.is_file():
         raise LedgerError(f"{path}: expected a ledger's export, was none")
@@ -47,3 +48,18 @@ def open_export(path: Path) -> "LedgerReader":
     from commonwatt.adapters.ledger.memory import MemoryLedger
 
     return MemoryLedger.read(path)
+
+
+def open_live(path: Path, community: str, key: bytes) -> "EmbeddedLedger":
+    """Open the chain of a stopped run as one of its members: `key` signs what it sends. Whoever does holds the folder's lock.
+
+    Raises:
+        LedgerError: no chain of this community there, or a damaged one.
+
+    """
+    from commonwatt.adapters.ledger.embedded import EmbeddedLedger
+    from commonwatt.adapters.ledger.foundation import chain_id_of
+
+    if not path.is_file():
+        raise LedgerError(f"{path}: expected a run's chain, was none (a run on the memory ledger keeps no chain)")
+    return EmbeddedLedger.open(path, chain_id_of(community), key)

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from commonwatt.adapters.chain.blocks import Block
+from commonwatt.adapters.chain.blocks import Block, Log
 from commonwatt.adapters.chain.blocks import Receipt as ChainReceipt
 from commonwatt.adapters.chain.transactions import Transaction
 from commonwatt.adapters.ledger import calldata
@@ -18,21 +18,26 @@ VOIDED: Final = keccak256(b"Voided(uint256,bytes32,bytes32,uint256)")
 CONTENT_TOPIC: Final = 3
 """Where both events name the content hash."""
 
+_ATTEMPT_WORD: Final = 4
+"""Where `Settled` says which attempt it is."""
+
 
 def posted_batches(blocks: Iterable[tuple[list[Transaction], Block]], market: bytes) -> Iterator[Batch]:
     """The batches that the market at this 20-byte address accepted, in order; a repetition without effect is none."""
-    found: list[tuple[bytes, Transaction, int]] = []
-    void: set[bytes] = set()
+    found: list[tuple[bytes, Transaction, int, int]] = []
+    void: dict[bytes, int] = {}
     for transactions, block in blocks:
         for transaction, receipt in zip(transactions, block.receipts, strict=True):
-            void.update(_contents(receipt, market, VOIDED))
-            found += [(content, transaction, block.time_s) for content in _contents(receipt, market, SETTLED)]
-    for content, transaction, time_s in found:
-        yield batch_of(calldata.read_posted(transaction.data), content, time_s, is_void=content in void)
+            void |= dict.fromkeys((log.topics[CONTENT_TOPIC] for log in _logs(receipt, market, VOIDED)), block.time_s)
+            for log in _logs(receipt, market, SETTLED):
+                attempt = calldata.word(log.data, _ATTEMPT_WORD)
+                found.append((log.topics[CONTENT_TOPIC], transaction, block.time_s, attempt))
+    for content, transaction, time_s, attempt in found:
+        yield batch_of(calldata.read_posted(transaction.data), content, time_s, attempt, void.get(content, 0))
 
 
-def batch_of(posted: calldata.Posted, content: bytes, time_s: int, *, is_void: bool = False) -> Batch:
-    """A posting as a batch; `content` is its hash, `time_s` the time of its block."""
+def batch_of(posted: calldata.Posted, content: bytes, time_s: int, attempt: int = 1, voided_s: int = 0) -> Batch:
+    """A posting as a batch; `content` is its hash, `time_s` the time of its block, `voided_s` that of its void (0: it stands)."""
     return Batch(
         slot=posted.slot,
         kind=posted.kind,
@@ -42,10 +47,12 @@ def batch_of(posted: calldata.Posted, content: bytes, time_s: int, *, is_void: b
         prior=posted.prior,
         content_hash=content,
         posted_s=time_s,
-        is_void=is_void,
+        is_void=voided_s > 0,
         energy_lines=posted.energy_count,
         lines=lines_of(posted.packed, posted.energy_count),
         packed=posted.packed,
+        attempt=attempt,
+        voided_s=voided_s,
     )
 
 
@@ -69,5 +76,5 @@ def lines_of(packed: bytes, energy_count: int) -> BatchLines:
     )
 
 
-def _contents(receipt: ChainReceipt, market: bytes, event: bytes) -> Iterator[bytes]:
-    return (log.topics[CONTENT_TOPIC] for log in receipt.logs if log.address == market and log.topics[0] == event)
+def _logs(receipt: ChainReceipt, market: bytes, event: bytes) -> Iterator[Log]:
+    return (log for log in receipt.logs if log.address == market and log.topics[0] == event)

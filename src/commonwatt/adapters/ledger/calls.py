@@ -6,7 +6,7 @@ import numpy as np
 
 from commonwatt.adapters.ledger.calldata import ANCHOR, CLEAR, OPEN, SETTLE, SETTLE_HEAD_WORDS, WORD, Place, selector
 from commonwatt.contracts import encoding as lines
-from commonwatt.core.accounts import Postings
+from commonwatt.core.accounts import Account, Postings
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.services.ports import AnchorCall, Call, ClearCall, DepositCall, OpenCall, SettleCall
 
@@ -38,8 +38,8 @@ def content_hash(community: bytes, call: Call) -> bytes:
     if isinstance(call, DepositCall):
         # The contracts keep no hash of it: it is a sum, and may come again.
         return keccak256(_words(call.slot, call.account, call.amount_nano))
-    energy_count, packed = pack(call.postings)
-    key = lines.batch_key(community, call.slot, lines.SETTLEMENT, call.revision, call.part)
+    energy_count, packed = packed_lines(call)
+    key = lines.batch_key(community, call.slot, call.kind, call.revision, call.part)
     return lines.content_hash(key, call.parts, call.prior, energy_count, packed)
 
 
@@ -67,6 +67,18 @@ def pack(postings: Postings) -> tuple[int, bytes]:
     return len(energy), lines.pack_lines(energy, amounts)
 
 
+def packed_lines(call: SettleCall) -> tuple[int, bytes]:
+    """How many of a settlement's lines are energy lines, and the packed lines; a second attempt ends with a line of nothing."""
+    energy_count, packed = pack(call.postings)
+    if call.attempt == 1:
+        return energy_count, packed
+    nothing = lines.amount_lines([Account.SUPPLIER], [Account.OPERATOR], [0]).tobytes()
+    body = packed[: -lines.PADDING_BYTES] + nothing
+    if len(body) > lines.MAX_LINES * lines.LINE_BYTES:
+        raise ValueError(f"expected a line to spare for the second attempt, was {lines.MAX_LINES} lines")
+    return energy_count, body + bytes(lines.PADDING_BYTES)
+
+
 def open_data(call: OpenCall) -> bytes:
     """Calldata of `open`."""
     return selector(OPEN) + _words(call.slot, call.book_root, call.orders)
@@ -84,12 +96,12 @@ def anchor_data(call: AnchorCall) -> bytes:
 
 def settle_data(call: SettleCall, signatures: Sequence[Signature]) -> bytes:
     """Calldata of `settle_net`; `signatures` of the content hash ascend by address."""
-    energy_count, packed = pack(call.postings)
+    energy_count, packed = packed_lines(call)
     padded = packed + bytes(-len(packed) % WORD)
     first_dynamic = SETTLE_HEAD_WORDS * WORD
     head = _words(
         call.slot,
-        lines.SETTLEMENT,
+        call.kind,
         call.revision,
         call.part,
         call.parts,

@@ -9,12 +9,13 @@ from typing import Self
 
 from commonwatt.adapters.chain.blocks import Receipt as ChainReceipt
 from commonwatt.adapters.chain.embedded import EmbeddedChain
-from commonwatt.adapters.chain.errors import ChainError, CorruptChainError
+from commonwatt.adapters.chain.errors import ChainError, CorruptChainError, ViewRevertedError
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.exported import ExportedChain
 from commonwatt.adapters.chain.transactions import sign_transaction
 from commonwatt.adapters.ledger import calls
 from commonwatt.adapters.ledger.calldata import Place
+from commonwatt.adapters.ledger.claiming import CONTRACT, claim_data
 from commonwatt.adapters.ledger.foundation import Foundation, deposit_calls
 from commonwatt.adapters.ledger.reading import ContractReader
 from commonwatt.adapters.ledger.verifying import check_export
@@ -24,6 +25,7 @@ from commonwatt.core.errors import LedgerError
 from commonwatt.core.records import Receipt
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import address_of_secret, sign
+from commonwatt.services.claims import ClaimCall, ForeignBlock
 from commonwatt.services.ports import (
     AnchorCall,
     Call,
@@ -34,8 +36,6 @@ from commonwatt.services.ports import (
     OpenCall,
     Signed,
 )
-
-_FIRST_ATTEMPT = 1
 
 
 class ExportedLedger(ContractReader):
@@ -133,6 +133,39 @@ class EmbeddedLedger(ContractReader):
         first = self.chain.next_nonce(self._operator)
         planned = [transaction for call in calls_ for transaction in self._planned(call)]
         return tuple(self._signed(*transaction, first + i) for i, transaction in enumerate(planned))
+
+    def sign_claims(self, calls_: Sequence[ClaimCall]) -> tuple[Signed, ...]:
+        """Sign calls of the claims as this key's next transactions, in order, without sending them."""
+        first = self.chain.next_nonce(self._operator)
+        sent = []
+        for part, call in enumerate(calls_):
+            place = Place("claim", 0, part=part, parts=len(calls_))
+            data = claim_data(call, self._domain, self._secret)
+            sent.append(self._signed(place, keccak256(data), CONTRACT, data, first + part))
+        return tuple(sent)
+
+    def refusal(self, call: ClaimCall) -> str:
+        """Why the contract would refuse this call of this key now; empty when it would not."""
+        data = claim_data(call, self._domain, self._secret)
+        try:
+            self.chain.call(self.deployment.addresses[CONTRACT], data, self._operator)
+        except ViewRevertedError as error:
+            return error.reason
+        return ""
+
+    def foreign(self) -> tuple[ForeignBlock, ...]:
+        """Blocks of claims that others sent behind what was posted last; from now on they count as posted."""
+        if self.chain.head.number < self._next_block:
+            return ()
+        found, claims = [], self.deployment.addresses[CONTRACT]
+        for raws, block in self.chain.raw_blocks(self._next_block):
+            if not block.receipts or not all(r.to == claims and r.sender != self._operator for r in block.receipts):
+                break
+            found.append(
+                ForeignBlock(block.time_s, tuple(_foreign(r, raw) for raw, r in zip(raws, block.receipts, strict=True)))
+            )
+            self._next_block += 1
+        return tuple(found)
 
     def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:
         """Send transactions as one block, or recognise that they were sent before.
@@ -239,12 +272,18 @@ class EmbeddedLedger(ContractReader):
         if isinstance(call, AnchorCall):
             return calls.anchor_data(call)
         assert not isinstance(call, DepositCall), "a deposit is no call of the market"
-        recovery_id, r, s = sign(encoding.batch_digest(self._domain, content, _FIRST_ATTEMPT), self._secret)
+        recovery_id, r, s = sign(encoding.batch_digest(self._domain, content, call.attempt), self._secret)
         return calls.settle_data(call, [(27 + recovery_id, r, s)])
 
     @cached_property
     def _domain(self) -> bytes:
         return self.order_domain()
+
+
+def _foreign(receipt: ChainReceipt, raw: bytes) -> Signed:
+    place = Place("claim", 0, part=receipt.position)
+    digest = receipt.transaction_hash
+    return Signed(place.kind, place.slot, place.revision, place.part, place.parts, digest, digest, raw)
 
 
 def _record(call: Signed, found: ChainReceipt | None) -> Receipt:

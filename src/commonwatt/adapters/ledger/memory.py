@@ -23,6 +23,7 @@ from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import address_of_secret, checksum_address
+from commonwatt.services.claims import ClaimCall, ClaimTerms, Demand, ForeignBlock
 from commonwatt.services.ports import (
     AnchorCall,
     Balances,
@@ -41,6 +42,7 @@ from commonwatt.services.ports import (
 )
 
 FORMAT: Final = "commonwatt memory ledger 1"
+_NO_CLAIMS: Final = "expected a chain that takes demands, was the memory ledger"
 _CALLS: Final[dict[str, Any]] = {
     "open": OpenCall,
     "clear": ClearCall,
@@ -106,6 +108,36 @@ class MemoryLedger:
     def sign(self, calls: Sequence[Call]) -> tuple[Signed, ...]:
         """Number calls as the next transactions, in order, without sending them."""
         return tuple(self._numbered(call, len(self._receipts) + i) for i, call in enumerate(calls))
+
+    def sign_claims(self, calls: Sequence[ClaimCall]) -> tuple[Signed, ...]:
+        """Refuse: nothing stands behind lines of plain books, so nobody demands it.
+
+        Raises:
+            LedgerError: always.
+
+        """
+        raise LedgerError(f"{_NO_CLAIMS} ({len(calls)} calls)")
+
+    def refusal(self, call: ClaimCall) -> str:
+        """Every call would be."""
+        return f"{_NO_CLAIMS} ({type(call).__name__})"
+
+    def claim_terms(self) -> ClaimTerms:
+        """There are none.
+
+        Raises:
+            LedgerError: always.
+
+        """
+        raise LedgerError(_NO_CLAIMS)
+
+    def foreign(self) -> tuple[ForeignBlock, ...]:
+        """Nobody else ever posts here."""
+        return ()
+
+    def demands(self) -> Iterator[Demand]:
+        """There are none."""
+        return iter(())
 
     def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:
         """Do the calls as one block, or recognise that they were done before; LedgerError when it may not be."""

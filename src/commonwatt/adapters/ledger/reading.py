@@ -13,6 +13,7 @@ from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
 from commonwatt.adapters.ledger import calldata, calls, founded
 from commonwatt.adapters.ledger.batches import CONTENT_TOPIC, SETTLED, posted_batches
+from commonwatt.adapters.ledger.claiming import demands
 from commonwatt.adapters.ledger.foundation import CONTRACTS, ROLES
 from commonwatt.adapters.ledger.gas_use import gas_of
 from commonwatt.contracts import artifact
@@ -24,13 +25,16 @@ from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import checksum_address
+from commonwatt.services.claims import ClaimTerms, Demand
 from commonwatt.services.ports import Balances, Batch, Call, Entry, Head, LedgerTerms, Registered
 
 _DEPOSITED: Final = keccak256(b"Deposited(uint256,address,uint256)")
+_MOVED: Final = keccak256(b"Moved(uint256,uint256,uint256)")
 _MARKET_CALLS: Final = {
     "market.open": "open",
     "market.clear": "clear",
     "market.settle_net": "settle",
+    "market.settle_net of kind 2": "supplied",
     "market.anchor": "anchor",
 }
 
@@ -113,6 +117,18 @@ class ContractReader:
         """Every batch that was accepted, in order, voided ones included, from transactions and the market's events."""
         return posted_batches(founded.later_blocks(self.chain), self.deployment.addresses["market"])
 
+    def claim_terms(self) -> ClaimTerms:
+        """What a demand costs and how long it may take, from the claims contract."""
+        bond, answer_s = (self._claims_number(name) for name in ("demand_bond_nano()", "answer_s()"))
+        return ClaimTerms(bond, answer_s, self.deployment.window_s)
+
+    def _claims_number(self, signature: str) -> int:
+        return int.from_bytes(self._view(self.deployment.addresses["claims"], "claims", signature), "big")
+
+    def demands(self) -> Iterator[Demand]:
+        """Every demand that was accepted, in order, as it stands at the newest block."""
+        return demands(founded.later_blocks(self.chain), self.deployment.addresses["claims"])
+
     def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
         """Where the genesis differs from the one that follows from these terms and the operator's address."""
         return founded.foundation_findings(self.chain, terms, founded_s)
@@ -180,7 +196,10 @@ class ContractReader:
                     continue
                 name = "deposit" if is_deposit else founded.call_name(transaction, addresses)
                 by_operator = receipt.sender == operator
-                entries.append(Entry(record, block.time_s, _MARKET_CALLS.get(name, name), by_operator, paid_nano))
+                moved = self._moved_nano(receipt)
+                entries.append(
+                    Entry(record, block.time_s, _MARKET_CALLS.get(name, name), by_operator, paid_nano, moved)
+                )
         return _Posted(self.chain.height, tuple(founding), tuple(paid), tuple(entries))
 
     def _paid_nano(self, receipt: ChainReceipt) -> tuple[tuple[int, int], ...]:
@@ -189,6 +208,18 @@ class ContractReader:
             (int.from_bytes(log.topics[1], "big"), int.from_bytes(log.data, "big"))
             for log in receipt.logs
             if log.address == vault and log.topics[0] == _DEPOSITED
+        )
+
+    def _moved_nano(self, receipt: ChainReceipt) -> tuple[tuple[int, int, int], ...]:
+        vault = self.deployment.addresses["vault"]
+        return tuple(
+            (
+                int.from_bytes(log.topics[1], "big"),
+                int.from_bytes(log.topics[2], "big"),
+                int.from_bytes(log.data, "big"),
+            )
+            for log in receipt.logs
+            if log.address == vault and log.topics[0] == _MOVED
         )
 
     def gas(self) -> tuple[dict[str, int], str]:

@@ -70,6 +70,16 @@ class RunFolder:
         return self.private / CHAIN
 
     @property
+    def settings(self) -> Path:
+        """The effective settings, so that a member can watch a run that is not finished."""
+        return self.private / SETTINGS
+
+    @property
+    def pseudonyms(self) -> Path:
+        """The operator's map from members' names to pseudonyms."""
+        return self.private / "pseudonyms.json"
+
+    @property
     def is_begun(self) -> bool:
         """Whether a run was begun here; its key file was made before its journal."""
         return self.journal.exists()

@@ -19,7 +19,7 @@ _Row: TypeAlias = tuple[int, int, str, bytes, bytes]
 
 
 class SqliteJournal:
-    """`services.ports.Journal` in one file. `identity` names the input it belongs to, part by part; another input is refused."""
+    """`services.journal.Journal` in one file. `identity` names the input it belongs to, part by part; another input is refused."""
 
     def __init__(self, path: Path, identity: Mapping[str, str], may_be_new: bool = True) -> None:
         """Open the journal, or create it where there is none; whoever opens it holds the folder's lock.
@@ -132,6 +132,35 @@ class SqliteJournal:
         """Release the file."""
         if hasattr(self, "_db"):
             self._db.close()
+
+
+class ReadJournal:
+    """The rows of a journal as they are, whoever's input it belongs to; for whoever holds the folder's lock and changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        """Read all of it.
+
+        Raises:
+            JournalError: no journal, or one that does not hang together (a resumed run mends it).
+
+        """
+        self._rows: list[tuple[int, str, bytes]] = []
+        before = b""
+        try:
+            with closing(sqlite3.connect(path)) as db:
+                for number, row in enumerate(db.execute("SELECT * FROM halves ORDER BY row")):
+                    if not _continues(row, number, before):
+                        raise JournalError(
+                            f"{path}: expected row {number} to continue the chain of hashes, it does not"
+                        )
+                    before = row[4]
+                    self._rows.append((row[1], row[2], row[3]))
+        except sqlite3.Error as error:
+            raise JournalError(f"{path}: expected a readable journal, {error}") from error
+
+    def rows(self) -> Iterator[tuple[int, str, bytes]]:
+        """Everything recorded, in order: slot, half, payload."""
+        return iter(self._rows)
 
 
 class _transaction:  # noqa: N801 - reads as a word in a `with`

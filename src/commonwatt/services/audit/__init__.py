@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from commonwatt.services.audit.base import SHOWN, Audited, Check
 from commonwatt.services.audit.chain import check_balances, check_members, check_receipts, check_roots
+from commonwatt.services.audit.claims import check_claims
 from commonwatt.services.audit.enrolments import check_enrolments
 from commonwatt.services.audit.entries import Claimed, check_coverage, check_entries, check_foundation
 from commonwatt.services.audit.excuses import check_failures, check_refusals
@@ -25,6 +26,7 @@ CHECKS: tuple[Callable[[Audited], Check], ...] = (
     check_statements,
     check_balances,
     check_receipts,
+    check_claims,
 )
 """Checks of well-formed public tables (`check_form` comes before), in order."""
 

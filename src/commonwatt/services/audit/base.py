@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from commonwatt.contracts.encoding import TRADES
 from commonwatt.core.columns import Columns
 from commonwatt.core.findings import Finding
+from commonwatt.services.claims import ClaimsReader, Demand
 from commonwatt.services.enrolment import is_enrolled, packet_signers
 from commonwatt.services.failing import ROOM_FAILURES
-from commonwatt.services.ports import LedgerReader
+from commonwatt.services.ports import Batch
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import Rules
 
 T = TypeVar("T")
+
+VOID_CALL, EXPIRE_CALL = "market.void", "claims.expire"
 
 SHOWN = 8
 """Findings of one check that are spelled out; the rest are counted."""
@@ -45,7 +49,7 @@ class Audited:
 
     rules: Rules
     public: PublicTables
-    ledger: LedgerReader
+    ledger: ClaimsReader
     final_s: int
     """When the run's last batch was final: balances are read at this instant."""
     only: frozenset[int] | None = None
@@ -56,6 +60,31 @@ class Audited:
         """By member index the addresses that may sign its packets: its meter's, then that of a gateway which the meter's signature enrolled."""
         keys, community = self.public.meter_addresses, self.rules.community
         return packet_signers(keys, [e for e in self.public.enrolments if is_enrolled(e, keys, community)])
+
+    @cached_property
+    def has_claims(self) -> bool:
+        """Whether anybody ever asked the claims for anything, or a batch was voided."""
+        return any(e.call.startswith("claims.") or e.call == VOID_CALL for e in self.ledger.entries())
+
+    @cached_property
+    def demands(self) -> tuple[Demand, ...]:
+        """Every demand on the chain, in order."""
+        return tuple(self.ledger.demands()) if self.has_claims else ()
+
+    @cached_property
+    def claimed_batches(self) -> tuple[Batch, ...]:
+        """Every batch of the chain in order, voided ones included; none where nobody ever claimed anything: then each stands as it was posted."""
+        return tuple(self.ledger.batches()) if self.has_claims else ()
+
+    @cached_property
+    def standing_batches(self) -> dict[tuple[int, int, int], Batch]:
+        """By slot, revision and part the settlement that stands, where anybody claimed anything."""
+        return {(b.slot, b.revision, b.part): b for b in self.claimed_batches if not b.is_void and b.kind != TRADES}
+
+    @cached_property
+    def void_contents(self) -> frozenset[str]:
+        """Content hashes (`0x...`) of the batches that were voided."""
+        return frozenset("0x" + batch.content_hash.hex() for batch in self.claimed_batches if batch.is_void)
 
     @property
     def slots(self) -> list[int]:

@@ -7,6 +7,8 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.records import Receipt, Statement
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.services.audit.base import Audited, Check, recomputed
+from commonwatt.services.audit.claims import standing
+from commonwatt.services.claims import moved_nano
 from commonwatt.services.ports import Call, ClearCall, OpenCall, SettleCall
 from commonwatt.services.posting import NO_PRIOR, settle_calls
 from commonwatt.venues import book_root, clearing_root, commitments, order_root
@@ -41,6 +43,7 @@ def check_roots(audited: Audited) -> Check:
         (r.kind, r.slot, r.revision, r.part): r.content_hash.removeprefix("0x")
         for r in audited.ledger.receipts()
         if r.status == 1 and r.kind in ("open", "clear", "settle") and (audited.only is None or r.slot in audited.only)
+        if r.content_hash not in audited.void_contents
     }
     expected = 0
     for slot in audited.slots:
@@ -78,7 +81,7 @@ def _calls(audited: Audited, slot: int) -> list[Call]:
         statement = Statement(
             slot, revision, public.legs(slot, revision), public.postings(slot, revision), np.zeros(0, np.int64)
         )
-        parts = settle_calls(statement, prior)
+        parts = tuple(standing(audited, call) for call in settle_calls(statement, prior))
         prior = audited.ledger.content_hash(parts[0])
         calls += parts
     return calls
@@ -94,7 +97,7 @@ def check_balances(audited: Audited) -> Check:
     """Statements, postings and the contracts' own storage agree account by account."""
     public, ledger, found = audited.public, audited.ledger, []
     balances, deposits = ledger.balances(audited.final_s), ledger.deposits()
-    stored = balances.free_nano + balances.pending_nano - deposits
+    stored = balances.free_nano + balances.pending_nano - deposits - moved_nano(ledger.entries(), len(deposits))
     posted = np.zeros(FIRST_MEMBER + len(public.pseudonyms), np.int64)
     for postings in public.posting_parts():
         posted += balances_nano(postings.take(postings.kind != Kind.WHOLESALE), len(posted))

@@ -13,13 +13,17 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.records import Quality
 from commonwatt.core.units import NANO_PER_UNIT
 from commonwatt.services.anchoring import PERIOD_ANCHOR
-from commonwatt.services.audit.base import Audited, Check
+from commonwatt.services.audit.base import VOID_CALL, Audited, Check
 from commonwatt.services.ports import Entry, LedgerTerms
 from commonwatt.services.rules import EX_ANTE
 from commonwatt.services.run import RUN_ANCHOR
 
 Place = tuple[str, int, int, int]
 """Kind, slot, revision, part of a posting."""
+
+
+OTHER = "genesis"
+"""Kind of the receipt of a transaction that posts nothing: of the foundation, a deposit, a claim."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,10 @@ def check_entries(claimed: Claimed) -> Check:
         if entry.call == "deposit":
             found += _deposit_findings(entry, where)
             continue
-        if entry.call not in ("open", "clear", "settle", "anchor"):
+        if entry.call.startswith("claims.") or (entry.call == VOID_CALL and receipt.status == 1):
+            # Anybody may ask, and be refused; a void needs the quorum. What they did is in the balances, and in `check_claims`.
+            continue
+        if entry.call not in ("open", "clear", "settle", "supplied", "anchor"):
             found.append(Finding(where, "a posting of a slot or an anchor", entry.call))
             continue
         if not entry.by_operator:
@@ -72,7 +79,14 @@ def check_entries(claimed: Claimed) -> Check:
         if receipt.kind != "anchor" and (receipt.kind, receipt.slot, receipt.revision) not in allowed:
             found.append(Finding(where, "a posting of the tables", _named(place)))
         found += _time_findings(claimed, entry, where)
-    found += [Finding(f"chain {_named(place)}", "posted once", f"{n} times") for place, n in seen.items() if n > 1]
+    void = Counter(("settle", b.slot, b.revision, b.part) for b in claimed.audited.claimed_batches if b.is_void)
+    found += [
+        Finding(
+            f"chain {_named(place)}", f"posted {1 + void[place]} times" if void[place] else "posted once", f"{n} times"
+        )
+        for place, n in seen.items()
+        if n > 1 + void[place]
+    ]
     found += _anchor_findings(claimed, entries)
     name = "the chain holds nothing else, each thing once, in its time"
     return Check(name, len(entries), "transactions", tuple(found), note=_top_ups(claimed, entries))
@@ -136,7 +150,7 @@ def _anchor_findings(claimed: Claimed, entries: list[Entry]) -> list[Finding]:
     anchors = []
     for entry in entries:
         receipt = entry.receipt
-        if entry.call == "deposit":
+        if receipt.kind == OTHER:
             continue
         if receipt.kind != "anchor":
             leaves.append(bytes.fromhex(receipt.content_hash[2:]))

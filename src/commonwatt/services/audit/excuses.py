@@ -8,11 +8,11 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.records import Agreement, Reason, Statement, Trades
 from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Ints
-from commonwatt.services.audit.base import Check
+from commonwatt.services.audit.base import EXPIRE_CALL, VOID_CALL, Check
 from commonwatt.services.audit.entries import Claimed
 from commonwatt.services.audit.instructions import signed_orders
 from commonwatt.services.failing import ROOM_FAILURES
-from commonwatt.services.ports import Entry
+from commonwatt.services.ports import Batch, Entry
 from commonwatt.services.posting import settle_calls
 from commonwatt.services.rules import EX_ANTE
 
@@ -45,6 +45,7 @@ def _cleared(claimed: Claimed, slot: int) -> Agreement:
 
 def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Finding]:
     rules, public = claimed.audited.rules, claimed.audited.public
+    was_void = any((b.slot, b.revision) == (slot, 0) and b.is_void for b in claimed.audited.claimed_batches)
     where = f"orders slot {slot} reason"
     published = public.agreement(slot)[0].trades
     try:
@@ -53,7 +54,7 @@ def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Fi
         return [Finding(where, "no trades of a clearing that fails", f"{len(published)}")] if len(published) else []
     if len(published) and not _within(published, again.trades):
         return [Finding(f"trades slot {slot}", "the trades that were void", "others")]
-    if claimed.may_fail:
+    if claimed.may_fail or was_void:
         return []
     try:
         book = public.orders(slot)[0]
@@ -98,6 +99,7 @@ class Money:
         self._epoch = 0
         self.free_nano = deposits_nano.copy()
         self._current, self._previous = np.zeros_like(deposits_nano), np.zeros_like(deposits_nano)
+        self._undone: set[str] = set()
 
     @property
     def pending_nano(self) -> Ints:
@@ -119,11 +121,38 @@ class Money:
             free[account] += nano
         self.free_nano = free
 
+    def claim(self, entry: Entry, void: dict[str, Batch]) -> None:
+        """Move bonds now; where the entry voided a batch of these (by content hash), undo it: the exact inverse."""
+        free = self.free_nano.copy()
+        for payer, payee, nano in entry.moved_nano:
+            free[payer] -= nano
+            free[payee] += nano
+        for content, batch in void.items():
+            is_now = entry.call in (VOID_CALL, EXPIRE_CALL) and batch.voided_s == entry.time_s
+            if not is_now or content in self._undone:
+                continue
+            nets, is_new = _nets(batch, len(free)), batch.posted_s // self._window_s == self._epoch
+            free -= np.minimum(nets, 0)
+            self._current = self._current - np.maximum(nets, 0) * is_new
+            self._previous = self._previous - np.maximum(nets, 0) * (not is_new)
+            self._undone.add(content)
+        self.free_nano = free
+
     def post(self, postings: Postings) -> None:
         """Post a batch now."""
-        nets = balances_nano(postings, len(self.free_nano))
+        self.post_nets(balances_nano(postings, len(self.free_nano)))
+
+    def post_nets(self, nets: Ints) -> None:
+        """Post a batch now, by what it moves into every account."""
         self.free_nano = self.free_nano + np.minimum(nets, 0)
         self._current = self._current + np.maximum(nets, 0)
+
+
+def _nets(batch: Batch, accounts: int) -> Ints:
+    nets = np.zeros(accounts, np.int64)
+    np.add.at(nets, batch.lines.who, batch.lines.amount_nano)
+    np.subtract.at(nets, batch.lines.other, batch.lines.amount_nano)
+    return nets
 
 
 def check_refusals(claimed: Claimed) -> Check:
@@ -132,8 +161,13 @@ def check_refusals(claimed: Claimed) -> Check:
     entries = list(claimed.audited.ledger.entries())
     money = Money(_founding_nano(claimed, entries), claimed.audited.rules.window_s)
     open_gates: list[int] = []
+    void = {"0x" + b.content_hash.hex(): b for b in claimed.audited.claimed_batches if b.is_void}
     for entry in entries:
         receipt, slot = entry.receipt, entry.receipt.slot
+        if entry.moved_nano or entry.call == VOID_CALL:
+            money.pass_to(entry.time_s)
+            money.claim(entry, void)
+            continue
         if entry.paid_nano:
             money.pass_to(entry.time_s)
             money.pay_in(entry.paid_nano)
@@ -147,7 +181,9 @@ def check_refusals(claimed: Claimed) -> Check:
                 refused += len(book) - accepted
                 found += _refusal_findings(claimed, slot, money, open_gates)
             open_gates.append(slot)
-        elif entry.call == "settle":
+        elif receipt.content_hash in void:
+            money.post_nets(_nets(void[receipt.content_hash], len(money.free_nano)))
+        elif entry.call in ("settle", "supplied"):
             statement = Statement(
                 slot,
                 receipt.revision,
