@@ -147,8 +147,8 @@ def unnoticed(texts: BillTexts, most: int) -> set[str]:
     }
 
 
-NAMES = {"member name", "member profile"}
-"""The operator's word: whoever writes all three files anew can call a member and its profile what it likes."""
+NAMES = {"member name"}
+"""The operator's word: whoever writes all three files anew can call a member what it likes (and its profile by another of its five words)."""
 
 
 def test_every_kind_of_value_that_is_changed_is_found(one_day: BillTexts) -> None:
@@ -278,7 +278,7 @@ def test_a_run_whose_files_were_changed_gives_no_bill(p2pet_run: Path, tmp_path:
         (("--member", "roof1"), "--member: expected one of barn, flat-1, flat-2, roof-1, roof-2 (did you mean roof-1?), found roof1"),
         ((), "--member: expected a member (repeatable), or --all, found neither"),
         (("--all", "--from", "May"), "--from: expected a date, YYYY-MM-DD, found 'May'"),
-        (("--all", "--to", "2024-07-01"), "--to: expected a day of the run, 2024-05-07 to 2024-05-09 (--to is not included), found 2024-07-01"),
+        (("--all", "--to", "2024-07-01"), "--to: expected the day after one of the run, 2024-05-08 to 2024-05-09, found 2024-07-01"),
         (("--all", "--from", "2024-05-08", "--to", "2024-05-08"), "--to: expected a day after --from"),
     ],
 )  # fmt: skip

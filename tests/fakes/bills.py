@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import copy
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from commonwatt.adapters.chain.blocks import genesis_parent, header_hash, leaf_hash, root_of_leaf_hashes
+from commonwatt.adapters.ledger.foundation import chain_id_of
+from commonwatt.services.billing.terms import terms_of
 
 Place = tuple[str | int, ...]
 
@@ -78,3 +83,24 @@ def forged(old: Any) -> Any:
         at = len(old) // 2
         return old[:at] + ("A" if old[at] != "A" else "B") + old[at + 1 :]
     return old + "x"
+
+
+def chained_again(bill: Any) -> Any:
+    """A copy whose headers and head are made anew over the transactions and receipts it carries, as a forger of the whole chain has them."""
+    bill = copy.deepcopy(bill)
+    chain = bill["chain"]
+    headers = [bytearray(b64decode(text)) for text in chain["headers"]]
+    for block in chain["blocks"]:
+        for items, place in ((block["transactions"], 8), (block["receipts"], 40)):
+            headers[block["number"]][place : place + 32] = root_of_leaf_hashes([_leaf(text) for text in items])
+    parent = genesis_parent(chain_id_of(terms_of(bill["settings"]).community), chain["fork"])
+    for number, raw in enumerate(headers):
+        time_s, roots = int.from_bytes(raw[:8], "big"), bytes(raw[8:72])
+        parent = header_hash(number, time_s, parent, roots[:32], roots[32:], bool(raw[-1]))
+    chain["headers"] = [b64encode(bytes(raw)).decode() for raw in headers]
+    chain["head_hash"] = parent.hex()
+    return bill
+
+
+def _leaf(text: str) -> bytes:
+    return bytes.fromhex(text[1:]) if text.startswith("#") else leaf_hash(b64decode(text))

@@ -28,6 +28,19 @@ def write_morning(folder: Path, hours: int = HOURS) -> Path:
     return folder
 
 
+def write_morning_with_a_late_reading(folder: Path, hours: int = HOURS) -> Path:
+    """The same, in which roof-1's meter is silent in the third hour and tells it two hours later."""
+    path = write_morning(folder, hours) / "profiles.csv"
+    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    late = [line for line in lines if line.split(",")[1] == "roof-1"][2]
+    received = sorted({line.partition(",")[0] for line in lines})[4]
+    path.write_text("\n".join([header, *(line for line in lines if line != late)]) + "\n", encoding="utf-8")
+    (folder / "late.csv").write_text(f"{header},received\n{late},{received}\n", encoding="utf-8")
+    toml = folder / "community.toml"
+    toml.write_text(toml.read_text(encoding="utf-8") + 'corrections = "late.csv"\n', encoding="utf-8")
+    return folder
+
+
 class Telling:
     """A watcher that calls back after every finished half slot."""
 

@@ -10,7 +10,7 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.tariff import Rates
 from commonwatt.crypto.signatures import signer_address
 from commonwatt.metering import enrolment_digest, packet_hash, packets_digest
-from commonwatt.services.billing.bill import Bill, Entry, Line, OrderProof, TradeProof, TreePath
+from commonwatt.services.billing.bill import LEGS, Bill, Entry, Line, OrderProof, TradeProof, TreePath, in_order
 from commonwatt.services.billing.leaves import climbed, holds, order_leaf, packet_leaf, sealed_leaf, trade_leaf, unhex
 from commonwatt.services.billing.legs import EX_POST, correction_lines, slot_lines
 from commonwatt.services.billing.table import line_name, place, row_numbers
@@ -58,6 +58,9 @@ def reading_findings(seen: Evidence, meter_key: bytes) -> list[Finding]:
     """Every reading is as its meter or its gateway signed it, and no packet is used twice; one without a packet says so."""
     signers = [meter_key]
     found: list[Finding] = []
+    addresses = [gateway.address for gateway in seen.bill.member.gateways]
+    if addresses != sorted(set(addresses)):
+        found.append(Finding("member gateways", "each once, in order of address", "otherwise"))
     for gateway in seen.bill.member.gateways:
         address = unhex(gateway.address, 20)
         signer = signer_address(enrolment_digest(seen.terms.community, address), unhex(gateway.signature, 65))
@@ -128,8 +131,9 @@ def trading_findings(seen: Evidence) -> list[Finding]:
 
 def _order_findings(seen: Evidence, entry: Entry, opened: Booked, cleared: Booked) -> list[Finding]:
     found, member = [], seen.bill.member.index
-    if len({order.sequence for order in entry.orders}) != len(entry.orders):
-        found.append(Finding(f"{seen.where(entry)} orders", "each once", "one twice"))
+    sequences = [order.sequence for order in entry.orders]
+    if sequences != sorted(set(sequences)):
+        found.append(Finding(f"{seen.where(entry)} orders", "each once, in order of sequence", "otherwise"))
     for order in entry.orders:
         where = f"{seen.where(entry)} order {entry.slot}-o{order.sequence}"
         if not holds(_root(cleared, 1), order_leaf(order, entry.slot, member), order.revealed):
@@ -146,8 +150,8 @@ def _trade_findings(seen: Evidence, entry: Entry, cleared: Booked) -> list[Findi
     found, rates = [], seen.terms.rates(entry.slot)
     orders = {order.sequence: order for order in entry.orders}
     left = {order.sequence: order.energy_wh for order in entry.orders}
-    if len({trade.path for trade in entry.trades}) != len(entry.trades):
-        found.append(Finding(f"{seen.where(entry)} trades", "each once", "one twice"))
+    if len({trade.path for trade in entry.trades}) != len(entry.trades) or list(entry.trades) != in_order(entry.trades):
+        found.append(Finding(f"{seen.where(entry)} trades", "each once, in order of their orders", "otherwise"))
     for trade in entry.trades:
         where = f"{seen.where(entry)} trade of {trade.energy_wh} Wh"
         if not holds(_root(cleared, 2), trade_leaf(trade, entry.slot), trade.path):
@@ -233,7 +237,9 @@ def _differences(seen: Evidence, entry: Entry, lines: Sequence[Line], reward: Li
             name = line_name(entry, at, line, seen.rows, seen.terms)
             found.append(Finding(name, "no such line" if near is None else _said(near), _said(line)))
     found += [Finding(f"{seen.where(entry)} {line.leg}", _said(line), "no such line") for line in left]
-    if [line.leg for line in entry.lines if line.leg != "reward"] != [line.leg for line in lines] and not found:
+    legs = [LEGS.index(line.leg) for line in entry.lines if not found]
+    others = [line.leg for line in entry.lines if line.leg != "reward"]
+    if not found and (legs != sorted(legs) or others != [line.leg for line in lines]):
         found.append(Finding(seen.where(entry), "its lines in order", "in another"))
     return found
 

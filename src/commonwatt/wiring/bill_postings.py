@@ -16,7 +16,8 @@ def posting_findings(seen: Evidence) -> list[Finding]:
     for entry in seen.bill.entries:
         where, parts = seen.where(entry), seen.posted("settle", entry.slot, entry.revision)
         numbers = sorted(posted.place.part for posted in parts)
-        if not parts or numbers != list(range(parts[0].place.parts)):
+        # Numbered from 0, and as many as they say: of any size on a forged chain.
+        if not parts or len(parts) != parts[0].place.parts or numbers != list(range(len(parts))):
             found.append(Finding(where, "its settlement on the chain, all parts", f"parts {numbers}"))
             continue
         due_s = (entry.slot + 1) * seen.terms.slot_s

@@ -5,6 +5,7 @@ trusted but what its chain says up to one head; whether that head is the communi
 """
 
 import argparse
+import os
 import struct
 import sys
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from commonwatt.core.errors import CommonwattError
 from commonwatt.core.findings import Finding
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.services.billing.bill import FORMAT, Bill
-from commonwatt.services.billing.page import bill_page, headline
+from commonwatt.services.billing.page import PROFILES, bill_page, headline
 from commonwatt.services.billing.table import bill_csv
 from commonwatt.services.billing.terms import Terms, terms_of
 from commonwatt.services.billing.text import bill_text, read_bill
@@ -26,7 +27,7 @@ from commonwatt.services.billing.totals import totals_of
 from commonwatt.wiring.bill_checks import Evidence, evidence, line_findings, reading_findings, trading_findings
 from commonwatt.wiring.bill_postings import period_findings, posting_findings
 
-PASSED, FAILED, NO_BILL = 0, 1, 2
+PASSED, FAILED, NO_BILL, STOPPED = 0, 1, 2, 130
 MOST_FINDINGS = 8
 MOST_BYTES = 2**28
 RUN_ANCHOR = 1
@@ -128,6 +129,10 @@ def _unfit(where: str, error: Exception) -> Finding:
 
 def _form_findings(bill: Bill, text: str) -> list[Finding]:
     found = [] if bill.format == FORMAT else [Finding("bill.json format", FORMAT, bill.format)]
+    if bill.member.profile not in ("", *PROFILES):
+        found.append(
+            Finding("bill.json member profile", f"one of {', '.join(PROFILES)}, or nothing", bill.member.profile)
+        )
     return found + text_findings("bill.json", text, bill_text(bill))
 
 
@@ -265,9 +270,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("folder", nargs="?", type=Path, default=Path(sys.argv[0]).parent, help="folder of the bill")
     parser.add_argument("--head", default="", help="newest block hash of the chain, as somebody else knows it")
     asked = parser.parse_args(arguments)
-    code, lines = verify_folder(asked.folder, asked.head)
-    for line in lines:
-        print(line.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8"))  # noqa: T201
+    try:
+        code, lines = verify_folder(asked.folder, asked.head)
+    except KeyboardInterrupt:
+        return STOPPED
+    coding = sys.stdout.encoding or "utf-8"
+    try:
+        for line in lines:
+            print(line.encode(coding, "backslashreplace").decode(coding))  # noqa: T201
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads only the first lines (`| head`) has what it wanted; nothing is left for Python to write at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 

@@ -13,26 +13,37 @@ from commonwatt.adapters.chain.errors import ChainError
 from commonwatt.adapters.ledger.calldata import read_lines
 from commonwatt.adapters.ledger.evidence import Located, chain_part, located, proven
 from commonwatt.adapters.store.files import write_bytes, write_text
-from commonwatt.adapters.store.run_folder import CHAIN, SETTINGS, UNDER_NO_ROOT, file_hashes, read_manifest, read_public
+from commonwatt.adapters.store.run_folder import (
+    CHAIN,
+    INPUTS,
+    SETTINGS,
+    UNDER_NO_ROOT,
+    file_hashes,
+    read_manifest,
+    read_public,
+)
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import InvalidInput, VerificationFailed, require
 from commonwatt.core.findings import Finding, one_of
+from commonwatt.services.audit import check_tables
 from commonwatt.services.billing.bill import FORMAT, Bill, Entry, FileHash, Gateway, Member, Totals
 from commonwatt.services.billing.making import SlotEntries
-from commonwatt.services.billing.page import bill_page
+from commonwatt.services.billing.page import bill_page, headline
 from commonwatt.services.billing.table import bill_csv
 from commonwatt.services.billing.terms import Terms, terms_of
 from commonwatt.services.billing.text import bill_text
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.public import PublicTables
+from commonwatt.services.reporting.words import several
 from commonwatt.settings import Settings, load
 from commonwatt.wiring.audit_claims import read_inputs
 from commonwatt.wiring.auditing import check_files, public_folder
 from commonwatt.wiring.bill_checks import evidence
-from commonwatt.wiring.bill_verifier import blocks_of, verdict_lines, verdict_on, with_totals
+from commonwatt.wiring.bill_verifier import MOST_FINDINGS, blocks_of, verdict_lines, verdict_on, with_totals
 from commonwatt.wiring.reports import ORIGINS, PSEUDONYMS
 
 VERIFIER = "verify_bill.py"
+PYTHON = "python3"
 NO_TOTALS = Totals(0, 0, 0, 0, 0, 0)
 
 
@@ -84,7 +95,12 @@ def make_bills(request: BillRequest) -> BillResult:
     broken = check_files(public, read_manifest(public))
     if not broken.passed:
         return BillResult([str(finding) for finding in broken.findings] + ["The run's files do not verify."], False)
-    run = _open_run(request.directory, public)
+    tables = read_public(public)
+    misshapen = check_tables(tables)
+    if not misshapen.passed:
+        shown = [str(finding) for finding in misshapen.findings[:MOST_FINDINGS]]
+        return BillResult([*shown, "The run's public tables are not well-formed (see commonwatt audit)."], False)
+    run = _open_run(request.directory, public, PublicTables(tables))
     members = _asked_members(request, run)
     slots = _asked_slots(request, run)
     lines: list[str] = []
@@ -101,10 +117,12 @@ def make_bills(request: BillRequest) -> BillResult:
         written, holds = _written(folder, bill, run.terms)
         lines += written
         passed &= holds
+    if passed:
+        lines.append(f"Whoever gets a bill's folder checks it there: {PYTHON} {VERIFIER}")
     return BillResult(lines, passed)
 
 
-def _open_run(directory: Path, public: Path) -> OpenRun:
+def _open_run(directory: Path, public: Path, tables: PublicTables) -> OpenRun:
     settings = load(public / SETTINGS, with_members=False)
     where = "settings.toml"
     found = []
@@ -125,13 +143,21 @@ def _open_run(directory: Path, public: Path) -> OpenRun:
     text = (public / SETTINGS).read_bytes().decode("utf-8")
     hashes = tuple(FileHash(n, h) for n, h in file_hashes(public).items() if n not in UNDER_NO_ROOT)
     slots = range(inputs["first_slot"], inputs["end_slot"])
-    tables = PublicTables(read_public(public))
+    # By their ends and number: a forged period may be of any length.
+    named = tables.slots
+    if not named or (named[0], named[-1] + 1, len(named)) != (slots.start, slots.stop, slots.stop - slots.start):
+        raise VerificationFailed(
+            f"{public / INPUTS}: expected the slots of the tables, was {slots.start}..{slots.stop}"
+        )
     return OpenRun(directory, settings, tables, blocks, fork, postings, hashes, terms_of(text), text, slots)
 
 
 def _asked_members(request: BillRequest, run: OpenRun) -> dict[str, str]:
     """Name -> pseudonym; where the operator's names are not in the folder, pseudonyms are the names."""
-    known = _json(run.directory / "private" / PSEUDONYMS) or {name: name for name in run.public.pseudonyms}
+    path = run.directory / "private" / PSEUDONYMS
+    known = _json(path) or {name: name for name in run.public.pseudonyms}
+    # A name becomes a folder's.
+    require([Finding(str(path), "names of members", repr(name)) for name in known if Path(name).name != name])
     if request.everyone:
         return known
     by_pseudonym = {pseudonym: name for name, pseudonym in known.items()}
@@ -157,6 +183,7 @@ def _asked_slots(request: BillRequest, run: OpenRun) -> range:
     grid, zone = run.settings.slots, run.settings.zone
     whole, found = run.slots, []
     bounds = [whole.start, whole.stop]
+    first, last = (grid.local_start(slot, zone).date() for slot in (whole.start, whole.stop - 1))
     for at, (flag, text) in enumerate((("--from", request.first), ("--to", request.end))):
         if text is None:
             continue
@@ -165,11 +192,12 @@ def _asked_slots(request: BillRequest, run: OpenRun) -> range:
         except ValueError:
             found.append(Finding(flag, "a date, YYYY-MM-DD", repr(text)))
             continue
-        slot = grid.slots_of_days(day, day, zone).start
-        if not whole.start <= slot <= whole.stop:
-            days = [grid.local_start(s, zone).date() for s in (whole.start, whole.stop)]
-            found.append(Finding(flag, f"a day of the run, {days[0]} to {days[1]} (--to is not included)", text))
-        bounds[at] = slot
+        if not first + dt.timedelta(at) <= day <= last + dt.timedelta(at):
+            expected = "the day after one of the run" if at else "a day of the run"
+            found.append(Finding(flag, f"{expected}, {first + dt.timedelta(at)} to {last + dt.timedelta(at)}", text))
+            continue
+        # A run may begin or end within a day.
+        bounds[at] = min(max(grid.slots_of_days(day, day, zone).start, whole.start), whole.stop)
     require(found)
     if bounds[0] >= bounds[1]:
         require([Finding("--to", "a day after --from, with slots of the run between them", str(request.end))])
@@ -178,8 +206,8 @@ def _asked_slots(request: BillRequest, run: OpenRun) -> range:
 
 def _folder(request: BillRequest, name: str, run: OpenRun, slots: range) -> Path:
     """`members/NAME/bill`, or one named after the days; under --out one folder a member."""
-    days = [run.settings.slots.local_start(slot, run.settings.zone).date() for slot in (slots.start, slots.stop)]
-    folder = "bill" if slots == run.slots else f"bill_{days[0]}_{days[1]}"
+    first, last = (run.settings.slots.local_start(s, run.settings.zone).date() for s in (slots.start, slots.stop - 1))
+    folder = "bill" if slots == run.slots else f"bill_{first}_{last + dt.timedelta(1)}"
     if request.out is not None:
         return request.out / name
     if not (run.directory / "members").is_dir():
@@ -192,7 +220,7 @@ def _bill(run: OpenRun, makers: dict[int, SlotEntries], name: str, pseudonym: st
     entries, wanted = _entries(run, makers, index, slots)
     profile = _json(run.directory / "private" / ORIGINS).get(name, "")
     enrolled = [enrolment for enrolment in run.public.enrolments if enrolment.member == index]
-    gateways = tuple(Gateway(e.gateway.hex(), e.signature.hex()) for e in enrolled)
+    gateways = tuple(Gateway(*hexes) for hexes in sorted((e.gateway.hex(), e.signature.hex()) for e in enrolled))
     member = Member(name, profile, pseudonym, index, gateways)
     chain = chain_part(run.blocks, run.fork, wanted)
     bill = Bill(FORMAT, member, slots.start, slots.stop, run.text, run.hashes, NO_TOTALS, entries, chain)
@@ -244,12 +272,10 @@ def _written(folder: Path, bill: Bill, terms: Terms) -> tuple[list[str], bool]:
     write_text(folder / "bill.html", html)
     write_bytes(folder / VERIFIER, verifier_source())
     rows = sum(len(entry.lines) for entry in bill.billed)
-    size = f"{len(text) / 1e6:.1f} MB of proof"
     if verdict.passed:
-        return [
-            f"{verdict.said.replace('you ', '')}",
-            f"  {rows} lines, {size}, verified: {folder / 'bill.html'}",
-        ], True
+        said = headline(bill, terms).replace("you get", "gets").replace("you pay", "pays").replace("\u00a0", " ")
+        made = f"{several(rows, 'line')} verified, {len(text) / 1e6:.2f} MB of proof"
+        return [f"{bill.member.name} {said} ({made}): {folder / 'bill.html'}"], True
     return [*verdict_lines(verdict), f"  {folder}: this bill does not verify; see commonwatt audit"], False
 
 

@@ -8,12 +8,12 @@ from commonwatt.services.audit.claims import check_claims
 from commonwatt.services.audit.enrolments import check_enrolments
 from commonwatt.services.audit.entries import Claimed, check_coverage, check_entries, check_foundation
 from commonwatt.services.audit.excuses import check_failures, check_refusals
-from commonwatt.services.audit.form import check_form
+from commonwatt.services.audit.form import check_form, check_tables
 from commonwatt.services.audit.instructions import check_instructions
 from commonwatt.services.audit.links import check_links
 from commonwatt.services.audit.slots import check_clearing, check_readings, check_statements
 
-__all__ = ["CHECKS", "CLAIM_CHECKS", "SHOWN", "Audited", "Check", "Claimed", "check_form"]
+__all__ = ["CHECKS", "CLAIM_CHECKS", "SHOWN", "Audited", "Check", "Claimed", "check_form", "check_tables"]
 
 CHECKS: tuple[Callable[[Audited], Check], ...] = (
     check_links,

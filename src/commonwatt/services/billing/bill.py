@@ -1,5 +1,6 @@
 """A bill as data: one member's slots with readings, orders, trades and lines, and the part of the chain that holds them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,6 +78,11 @@ class TradeProof:
     round: int
     delivered_wh: int
     path: TreePath
+
+
+def in_order(trades: Iterable[TradeProof]) -> list[TradeProof]:
+    """Trades in the one order in which a bill lists them: by their orders, then by their place in the tree."""
+    return sorted(trades, key=lambda trade: (trade.sell_order, trade.buy_order, trade.round, trade.path.siblings))
 
 
 @dataclass(frozen=True)

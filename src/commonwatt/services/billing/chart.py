@@ -1,9 +1,8 @@
 """The picture of a bill: energy in and out of the home by day or slot, as SVG that needs no script."""
 
-from html import escape
-
 from commonwatt.services.billing.bill import Bill
 from commonwatt.services.billing.terms import Terms
+from commonwatt.services.reporting.words import MONTHS
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 260, 46, 34, 12
 MOST_SLOTS = 100
@@ -53,7 +52,7 @@ def _drawn(bars: dict[str, dict[str, int]], per: str) -> str:
             below += bar[kind] * scale
         date = name[:10]
         if date != last and (per != "day" or at % max(len(bars) // 8, 1) == 0):
-            parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 10}">{escape(date[8:])}.{escape(date[5:7])}.</text>')
+            parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 10}">{int(date[8:])} {MONTHS[int(date[5:7]) - 1][:3]}</text>')
         last = date
     keys = "".join(f'<li><svg class="key" viewBox="0 0 14 14" aria-hidden="true"><rect class="{kind}" width="14" height="14"/></svg>{text}</li>' for kind, text in KINDS.items())  # fmt: skip
     label = "Energy in and out; the same figures are in the lines below"
@@ -84,7 +83,7 @@ def _marks(up: int, down: int, scale: float, zero: float) -> str:
         y = zero - energy_wh * scale
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{abs(energy_wh) / 1000:g}</text>')
-    parts.append(f'<text x="{LEFT - 6}" y="{HEIGHT - 10}" text-anchor="end">kWh</text>')
+    parts.append(f'<text x="0" y="{HEIGHT - 10}">kWh</text>')
     parts.append(f'<line class="zero" x1="{LEFT}" x2="{WIDTH}" y1="{zero:.1f}" y2="{zero:.1f}"/>')
     return "".join(parts)
 

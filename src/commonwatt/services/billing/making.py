@@ -8,7 +8,7 @@ import numpy as np
 from commonwatt.core.determinism import merkle_path
 from commonwatt.core.records import Leg, Quality, Readings, Reason
 from commonwatt.metering import packet_leaves
-from commonwatt.services.billing.bill import Entry, Line, OrderProof, Reading, TradeProof, TreePath
+from commonwatt.services.billing.bill import Entry, Line, OrderProof, Reading, TradeProof, TreePath, in_order
 from commonwatt.services.public import PublicTables
 from commonwatt.venues import commitments, order_leaves, trade_leaves
 
@@ -75,7 +75,7 @@ class SlotEntries:
         own = (owner[trades.sell_order] == member) | (owner[trades.buy_order] == member)
         rows = np.flatnonzero(own).tolist()
         leaves = trade_leaves(trades, self._slot) if rows else []
-        return tuple(
+        proofs = [
             TradeProof(
                 sell_order=int(trades.sell_order[row]),
                 buy_order=int(trades.buy_order[row]),
@@ -87,7 +87,8 @@ class SlotEntries:
                 path=_path(leaves, row),
             )
             for row in rows
-        )
+        ]
+        return tuple(in_order(proofs))
 
     def _lines(self, revision: int, member: int) -> tuple[Line, ...]:
         legs = self._public.legs(self._slot, revision)

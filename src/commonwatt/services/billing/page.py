@@ -19,7 +19,7 @@ WORDS: Final = {
     "supplier_sell": "Fed in to the supplier",
     "supplier_buy": "Bought from the supplier",
     "imbalance_short": "Short of what was promised",
-    "imbalance_long": "Bought and not used",
+    "imbalance_long": "Left over after what was promised",
     "correction_short": "Correction: less out or more in",
     "correction_long": "Correction: more out or less in",
     "grid_fee": "Grid fee",
@@ -60,8 +60,7 @@ def headline(bill: Bill, terms: Terms) -> str:
     last = terms.start(bill.end_slot - 1).date()
     days = [day(date).replace(" ", "\u00a0") for date in (first, last)]
     period = days[0] if first == last else " to ".join(days)
-    verb = "you get" if amount > 0 else "you pay"
-    return f"{verb} {money(abs(amount), terms.currency)} for {period}"
+    return f"{_way(amount)} {money(abs(amount), terms.currency)} for {period}"
 
 
 def bill_page(bill: Bill, terms: Terms, blocks: Mapping[tuple[int, int], int]) -> str:
@@ -82,6 +81,10 @@ def bill_page(bill: Bill, terms: Terms, blocks: Mapping[tuple[int, int], int]) -
         answer=f"<h1>{escape(said[:1].upper() + said[1:])}</h1>\n" + _answer(bill, terms),
         sections="\n".join(part.html() for part in parts if part.body),
     )
+
+
+def _way(amount_nano: int) -> str:
+    return "you get" if amount_nano > 0 else "you pay"
 
 
 def _pays(amount_nano: int) -> str:
@@ -147,7 +150,9 @@ def _days(bill: Bill, terms: Terms, blocks: Mapping[tuple[int, int], int]) -> st
         went = sum(line.energy_wh for line in lines if line.leg == "peer_sell")
         said = f"{DAYS[start.weekday()].capitalize()} {day(start.date())}"
         early = " (corrections of an earlier period)" if entries[0].slot < bill.first_slot else ""
-        what = f"{_pays(amount)} {terms.currency}; neighbours {kwh(came)} kWh in, {kwh(went)} kWh out"
+        what = f"{_way(amount)} {money(abs(amount), terms.currency)}"
+        if came or went:
+            what += f"; {kwh(came)} kWh from neighbours, {kwh(went)} kWh to them"
         table = _slots(date, entries, terms, blocks)
         html.append(
             f'<details class="day"><summary><b>{escape(said + early)}</b> <span>{escape(what)}</span></summary>{table}</details>'
@@ -192,12 +197,15 @@ def _changes(bill: Bill, terms: Terms) -> str:
         settled = {entry.slot for entry in corrected}
         later = sum(entry.slot in settled for entry in estimated)
         text = f"In {several(len(estimated), 'slot')} the meter was silent and a rule put an estimate in its place"
-        said.append(f"{text}; {later} of them {'is' if later == 1 else 'are'} corrected on this bill.")
+        share = (
+            "it" if len(estimated) == later == 1 else "all of them" if len(estimated) == later else str(later or "none")
+        )
+        said.append(f"{text}; {share} {'is' if later <= 1 else 'are'} corrected on this bill.")
     if corrected:
         amount = sum(line.amount_nano for entry in corrected for line in entry.lines)
         first = "1 late reading was settled" if len(corrected) == 1 else f"{len(corrected)} late readings were settled"
         said.append(
-            f"{first} at the tariff, with the supplier alone: {_pays(amount)} {terms.currency} to pay. No neighbour's bill changes."
+            f"{first} at the tariff, with the supplier alone: {_way(amount)} {money(abs(amount), terms.currency)}. No neighbour's bill changes."
         )
     if failed:
         said.append(

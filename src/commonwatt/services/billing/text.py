@@ -57,7 +57,7 @@ def _restored(kind: Any, value: Any, where: str) -> Any:
         raise NoBillError(where, {int: "a whole number", str: "text", bool: "true or false"}[kind], _shown(value))
     if kind is int and not -_BOUND <= value < _BOUND:
         raise NoBillError(where, "a number of 64 bits", "a larger one")
-    if kind is str and any("\ud800" <= letter <= "\udfff" for letter in value):
+    if kind is str and not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
         raise NoBillError(where, "text", "half a character")
     return value
 
