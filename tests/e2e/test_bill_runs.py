@@ -270,3 +270,12 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(morning: Path, tmp_path:
     assert said.code == 2, said.both
     assert "pseudonyms.json: expected names of members, found '../../barn'" in said.err
     assert not (tmp_path / "deep").exists()
+
+
+def test_a_run_whose_chain_is_of_another_version_gives_words(morning: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """Its foundation has another number of contracts."""
+    from commonwatt.adapters.ledger import evidence
+
+    monkeypatch.setattr(evidence, "CONTRACTS", evidence.CONTRACTS[:-1])
+    said = refused(morning, tmp_path / "out")
+    assert "expected files that agree, block 0: expected the receipts of" in said

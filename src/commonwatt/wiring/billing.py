@@ -39,7 +39,7 @@ from commonwatt.settings import Settings, load
 from commonwatt.wiring.audit_claims import read_inputs
 from commonwatt.wiring.auditing import check_files, public_folder
 from commonwatt.wiring.bill_checks import evidence
-from commonwatt.wiring.bill_verifier import MOST_FINDINGS, blocks_of, verdict_lines, verdict_on, with_totals
+from commonwatt.wiring.bill_verifier import MOST_FINDINGS, Verdict, blocks_of, verdict_lines, verdict_on, with_totals
 from commonwatt.wiring.reports import ORIGINS, PSEUDONYMS
 
 VERIFIER = "verify_bill.py"
@@ -109,14 +109,13 @@ def make_bills(request: BillRequest) -> BillResult:
     for name, pseudonym in members.items():
         folder = _folder(request, name, run, slots)
         try:
-            bill = _bill(run, makers, name, pseudonym, slots)
+            made = _made(_bill(run, makers, name, pseudonym, slots), run.terms)
         except ROOM_FAILURES as error:
             raise VerificationFailed(
                 f"bill of {name}: expected files that agree, {error} (see commonwatt audit)"
             ) from error
-        written, holds = _written(folder, bill, run.terms)
-        lines += written
-        passed &= holds
+        lines += _written(folder, made, run.terms)
+        passed &= made.verdict.passed
     if passed:
         lines.append(f"Whoever gets a bill's folder checks it there: {PYTHON} {VERIFIER}")
     return BillResult(lines, passed)
@@ -262,21 +261,32 @@ def _concerns(posted: Located, member: int) -> bool:
     return any(account in (line.who, line.other) for line in read_lines(posted.data))
 
 
-def _written(folder: Path, bill: Bill, terms: Terms) -> tuple[list[str], bool]:
-    """Write a bill and its verifier, then check it as a stranger would; the lines to say."""
+@dataclass(frozen=True)
+class Made:
+    """A bill's files, and what a stranger finds of them."""
+
+    bill: Bill
+    texts: dict[str, str]
+    verdict: Verdict
+
+
+def _made(bill: Bill, terms: Terms) -> Made:
     shown = evidence(bill, terms, proven(bill.chain, terms.community))
     text, csv, html = bill_text(bill), bill_csv(bill, terms), bill_page(bill, terms, blocks_of(shown))
-    verdict = verdict_on(text, csv, html)
-    write_text(folder / "bill.json", text)
-    write_text(folder / "bill.csv", csv)
-    write_text(folder / "bill.html", html)
+    return Made(bill, {"bill.json": text, "bill.csv": csv, "bill.html": html}, verdict_on(text, csv, html))
+
+
+def _written(folder: Path, made: Made, terms: Terms) -> list[str]:
+    """Write a bill and its verifier; the lines to say."""
+    for name, text in made.texts.items():
+        write_text(folder / name, text)
     write_bytes(folder / VERIFIER, verifier_source())
-    rows = sum(len(entry.lines) for entry in bill.billed)
-    if verdict.passed:
-        said = headline(bill, terms).replace("you get", "gets").replace("you pay", "pays").replace("\u00a0", " ")
-        made = f"{several(rows, 'line')} verified, {len(text) / 1e6:.2f} MB of proof"
-        return [f"{bill.member.name} {said} ({made}): {folder / 'bill.html'}"], True
-    return [*verdict_lines(verdict), f"  {folder}: this bill does not verify; see commonwatt audit"], False
+    if not made.verdict.passed:
+        return [*verdict_lines(made.verdict), f"  {folder}: this bill does not verify; see commonwatt audit"]
+    said = headline(made.bill, terms).replace("you get", "gets").replace("you pay", "pays").replace("\u00a0", " ")
+    rows, size = sum(len(entry.lines) for entry in made.bill.billed), len(made.texts["bill.json"]) / 1e6
+    proof = f"{several(rows, 'line')} verified, {size:.2f} MB of proof"
+    return [f"{made.bill.member.name} {said} ({proof}): {folder / 'bill.html'}"]
 
 
 def verifier_source() -> bytes:

@@ -4,9 +4,12 @@ from commonwatt.services.billing.bill import Bill
 from commonwatt.services.billing.terms import Terms
 from commonwatt.services.reporting.words import MONTHS
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 260, 46, 34, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 260, 48, 34, 18
 MOST_SLOTS = 100
 """Up to so many slots each has a bar of its own; beyond, each day."""
+
+MOST_DATES = 7
+"""So many dates stand beside each other on a small screen, too."""
 
 IN = ("peer_buy", "supplier_buy")
 OUT = ("peer_sell", "supplier_sell")
@@ -51,7 +54,7 @@ def _drawn(bars: dict[str, dict[str, int]], per: str) -> str:
             parts.append(_bar(kind, x, below, width, bar[kind] * scale))
             below += bar[kind] * scale
         date = name[:10]
-        if date != last and (per != "day" or at % max(len(bars) // 8, 1) == 0):
+        if date != last and (per != "day" or at % -(-len(bars) // MOST_DATES) == 0):
             parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 10}">{int(date[8:])} {MONTHS[int(date[5:7]) - 1][:3]}</text>')
         last = date
     keys = "".join(f'<li><svg class="key" viewBox="0 0 14 14" aria-hidden="true"><rect class="{kind}" width="14" height="14"/></svg>{text}</li>' for kind, text in KINDS.items())  # fmt: skip
