@@ -18,6 +18,7 @@ from tests.fakes.small_runs import TOML, commonwatt, files_of, read_json, write_
 from tests.fakes.tampering import change_cell, sealed, text_replaced
 from tests.fakes.tiny_runs import ran, write_morning, write_morning_with_a_late_reading
 
+from commonwatt.adapters.ledger.foundation import CONTRACTS
 from commonwatt.core.errors import CommonwattError
 from commonwatt.services.schemas import COLUMNS, PUBLIC
 from commonwatt.wiring.billing import BillRequest, make_bills
@@ -274,8 +275,6 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(morning: Path, tmp_path:
 
 def test_a_run_whose_chain_is_of_another_version_gives_words(morning: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """Its foundation has another number of contracts."""
-    from commonwatt.adapters.ledger import evidence
-
-    monkeypatch.setattr(evidence, "CONTRACTS", evidence.CONTRACTS[:-1])
+    monkeypatch.setattr("commonwatt.adapters.ledger.evidence.CONTRACTS", CONTRACTS[:-1])
     said = refused(morning, tmp_path / "out")
     assert "expected files that agree, block 0: expected the receipts of" in said
