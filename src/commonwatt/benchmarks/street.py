@@ -46,9 +46,14 @@ GIVEN: Final[Given] = {
         "local_tax_micro_per_kwh": 5_000,
     },
     "grid": {"model": "capacity"},
+    "metering": {"signing": "gateway"},
+    "bidding": {"signing": "standing"},
     "data": {"profiles": "profiles.parquet"},
 }
-"""What the community file sets; the design is the default one."""
+"""What the community file sets; the design is the default one. One gateway signs the packets of a slot, members sign once for a run."""
+
+EVERY_SIGNATURE: Final[Given] = {"metering": {"signing": "meter"}, "bidding": {"signing": "order"}}
+"""What it sets instead where every meter signs its packet and every member each order."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class Street:
     homes: int
     first_day: int
     days: int
+    is_signed: bool = False
+    """Every packet and every order has a signature of its own."""
 
     @property
     def with_pv(self) -> int:
@@ -72,7 +79,7 @@ class Street:
 
 def write_street(street: Street, folder: Path) -> None:
     """Write the community folder: `community.toml`, `members.csv`, `profiles.parquet`."""
-    write_text(folder / "community.toml", community_toml(GIVEN))
+    write_text(folder / "community.toml", community_toml(GIVEN | EVERY_SIGNATURE if street.is_signed else GIVEN))
     write_text(folder / "members.csv", _members(street))
     write_table(folder / "profiles.parquet", _profiles(street))
 
