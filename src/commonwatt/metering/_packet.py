@@ -2,7 +2,8 @@
 
 import hashlib
 import struct
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def packet_hashes(community: str, slot: int, readings: Readings) -> bytes:
 def _rows(head: bytes, slot: int, readings: Readings, tail: Bytes2D | None = None) -> list[bytes]:
     """`head`, then the numbers as `packet_body` packs them, then the row of `tail`: all rows in one array, then cut."""
     width = 0 if tail is None else tail.shape[1]
-    table = np.zeros(len(readings), [("head", "u1", (len(head),)), *_COLUMNS, ("tail", "u1", (width,))])
+    table = np.zeros(len(readings), _layout(len(head), width))
     table["head"], table["slot"] = np.frombuffer(head, np.uint8), slot
     for name in _NUMBERS:
         if name != "slot":
@@ -57,6 +58,12 @@ def _rows(head: bytes, slot: int, readings: Readings, tail: Bytes2D | None = Non
         table["tail"] = tail
     raw, size = table.tobytes(), table.dtype.itemsize
     return [raw[start : start + size] for start in range(0, len(raw), size)]
+
+
+@cache
+def _layout(head: int, tail: int) -> np.dtype[Any]:
+    """A packet's numbers between a head and a tail of so many bytes."""
+    return np.dtype([("head", "u1", (head,)), *_COLUMNS, ("tail", "u1", (tail,))])
 
 
 def packet_hash(

@@ -58,11 +58,11 @@ class TableBuilder:
             pending_nano=balances.pending_nano,
             deposit_nano=deposits,
         )
-        # One chunk a column: what is made of hundreds of small ones is slow to filter and sort ever after.
-        return {
-            name: pa.concat_tables([SCHEMAS[name].empty_table(), *parts]).combine_chunks()
-            for name, parts in self._parts.items()
-        }
+        return {name: self._whole(name) for name in SCHEMAS}
+
+    def _whole(self, name: str) -> pa.Table:
+        """One chunk a column: what is made of hundreds of small ones is slow to filter and sort ever after. The parts are given up for it."""
+        return pa.concat_tables([SCHEMAS[name].empty_table(), *self._parts.pop(name)]).combine_chunks()
 
     def _put(self, table: str, **columns: Column) -> None:
         schema = SCHEMAS[table]
