@@ -33,7 +33,7 @@ from commonwatt.services.ports import LateReading, LedgerMember, LedgerTerms, Me
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import EX_POST, STANDING, Rules
 from commonwatt.services.run import final_s, halves, trade_days
-from commonwatt.services.schemas import PUBLIC
+from commonwatt.services.schemas import PUBLIC, SCHEMAS
 from commonwatt.services.tables import TableBuilder
 from commonwatt.settlement import SETTLEMENTS
 from commonwatt.trust import TRUSTS
@@ -219,9 +219,10 @@ class Ran:
         for half in self.halves:
             builder.add(half)
         books = self.market.ledger
-        return builder.finish(
-            books.receipts(), books.balances(final_s(self.market.rules, self.slots)), books.deposits()
-        )
+        balances = books.balances(final_s(self.market.rules, self.slots))
+        held = builder.finish(books.receipts(), balances, books.deposits())
+        # As the files spell them.
+        return {name: table.cast(SCHEMAS[name]) for name, table in held.items()}
 
     def audited(self, tables: Mapping[str, pa.Table] | None = None) -> Audited:
         """What an auditor has of this run, with some tables exchanged."""

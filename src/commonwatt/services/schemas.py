@@ -151,3 +151,15 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
 SCHEMAS: dict[str, pa.Schema] = {
     table: pa.schema([(name, kind) for name, (kind, _) in columns.items()]) for table, columns in COLUMNS.items()
 }
+
+_REPEATED: Final = frozenset(
+    {
+        *("member", "seller", "buyer", "debit", "credit", "instruction"),
+        *("side", "source", "preference", "reason", "quality", "leg", "kind", "verdict"),
+    }
+)
+HELD: Final[dict[str, pa.Schema]] = {
+    table: pa.schema([(f.name, pa.dictionary(pa.int32(), _TEXT) if f.name in _REPEATED else f.type) for f in schema])
+    for table, schema in SCHEMAS.items()
+}
+"""The same tables as a run holds them: texts that repeat as codes and a list of names, a tenth of the memory."""

@@ -1,6 +1,9 @@
 """Tables: the public tables of a run, and the private ones its report needs, from the journalled halves."""
 
+from binascii import hexlify
 from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,14 +12,14 @@ import pyarrow as pa
 from commonwatt.core.accounts import account_names, kind_names
 from commonwatt.core.orders import Instructions, Preference, Source
 from commonwatt.core.records import Leg, Quality, Readings, Reason, Receipt, Statement, Verdict
-from commonwatt.core.units import Bytes2D, Ints
+from commonwatt.core.units import Bytes2D, Flags, Ints
 from commonwatt.services.halves import DeliveryHalf, GateHalf, Trading
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Balances
-from commonwatt.services.schemas import SCHEMAS
+from commonwatt.services.schemas import HELD, SCHEMAS
 
 PUBLIC_RECEIPTS = ("open", "clear", "settle")
-Column = npt.NDArray[np.generic] | Sequence[str | None] | Sequence[int]
+Column: TypeAlias = npt.NDArray[np.generic] | Sequence[str | None] | Sequence[int] | pa.Array
 
 
 class TableBuilder:
@@ -24,11 +27,13 @@ class TableBuilder:
 
     def __init__(self, market: Market) -> None:
         self._market = market
-        self._pseudonyms = np.array([market.keys.pseudonym(m.id) for m in market.members], dtype=object)
+        self._pseudonyms = [market.keys.pseudonym(m.id) for m in market.members]
+        self._member_names = _texts(self._pseudonyms)
+        self._account_names = _texts(account_names(self._pseudonyms))
         self._parts: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
         self._trading: dict[int, Trading] = {}
-        self._wallets = np.array(["0x" + market.keys.wallet(m.id).hex() for m in market.members], dtype=object)
-        self._instruction_ids: npt.NDArray[np.object_] = np.array([], dtype=object)
+        self._wallets = ["0x" + market.keys.wallet(m.id).hex() for m in market.members]
+        self._instruction_ids = _texts([])
 
     def add(self, half: GateHalf | DeliveryHalf) -> None:
         """One more finished half, in journal order."""
@@ -47,13 +52,13 @@ class TableBuilder:
             self._add_readings(correction.statement.slot, correction.readings)
 
     def finish(self, receipts: Iterable[Receipt], balances: Balances, deposits: Ints) -> dict[str, pa.Table]:
-        """Every table by name; receipts and balances come from the ledger."""
+        """Every table by name, texts that repeat as codes (`HELD`); receipts and balances come from the ledger."""
         self._add_members()
         self._add_enrolments()
         self._add_receipts([r for r in receipts if r.kind in PUBLIC_RECEIPTS])
         self._put(
             "balances",
-            account=account_names(list(self._pseudonyms)),
+            account=account_names(self._pseudonyms),
             free_nano=balances.free_nano,
             pending_nano=balances.pending_nano,
             deposit_nano=deposits,
@@ -62,11 +67,11 @@ class TableBuilder:
 
     def _whole(self, name: str) -> pa.Table:
         """One chunk a column: what is made of hundreds of small ones is slow to filter and sort ever after. The parts are given up for it."""
-        return pa.concat_tables([SCHEMAS[name].empty_table(), *self._parts.pop(name)]).combine_chunks()
+        return pa.concat_tables([HELD[name].empty_table(), *self._parts.pop(name)]).combine_chunks()
 
     def _put(self, table: str, **columns: Column) -> None:
-        schema = SCHEMAS[table]
-        arrays = [pa.array(columns[field.name], type=field.type) for field in schema]
+        schema = HELD[table]
+        arrays = [_held(columns[field.name], field.type) for field in schema]
         self._parts[table].append(pa.Table.from_arrays(arrays, schema=schema))
 
     def _add_slot(self, half: DeliveryHalf, trading: Trading) -> None:
@@ -89,32 +94,32 @@ class TableBuilder:
             "orders",
             slot=np.full(len(book), slot),
             order_id=order_names(slot, np.arange(len(book))),
-            member=self._pseudonyms[book.member],
-            side=np.where(book.is_sell, "sell", "buy").astype(object),
+            member=coded(book.member, self._member_names),
+            side=coded(book.is_sell, SIDES),
             energy_wh=book.energy_wh,
             limit_micro_per_kwh=book.limit_micro_per_kwh,
             sequence=book.sequence,
-            source=_names(Source)[book.source],
-            preference=_names(Preference)[book.preference],
+            source=coded(book.source, _names(Source)),
+            preference=coded(book.preference, _names(Preference)),
             filled_wh=trading.agreement.trades.filled_wh(len(book)),
-            reason=_names(Reason)[reason],
-            nonce=[*hexes(trading.nonces), *[None] * (len(book) - accepted)],
-            instruction=self._add_instructions(trading)[trading.instruction],
+            reason=coded(reason, _names(Reason)),
+            nonce=pa.concat_arrays([hexes(trading.nonces), pa.nulls(len(book) - accepted, pa.string())]),
+            instruction=coded(trading.instruction, self._add_instructions(trading)),
         )
 
-    def _add_instructions(self, trading: Trading) -> npt.NDArray[np.object_]:
+    def _add_instructions(self, trading: Trading) -> pa.Array:
         """Put what was signed at a slot; returns the ids of the instructions that its orders name by row."""
         signed = trading.signed
         if len(signed):
-            self._instruction_ids = np.array(instruction_names(signed), dtype=object)
+            self._instruction_ids = _texts(instruction_names(signed))
             self._put(
                 "instructions",
                 instruction_id=self._instruction_ids,
-                member=self._pseudonyms[signed.member],
-                side=np.where(signed.is_sell, "sell", "buy").astype(object),
+                member=coded(signed.member, self._member_names),
+                side=coded(signed.is_sell, SIDES),
                 salt=hexes(signed.salt),
                 signature=hexes(signed.signature),
-                wallet=self._wallets[signed.member],
+                wallet=[self._wallets[member] for member in signed.member.tolist()],
                 **{name: getattr(signed, name) for name in _SIGNED_NUMBERS},
             )
         return self._instruction_ids
@@ -126,13 +131,14 @@ class TableBuilder:
         if len(delivered_wh) != len(trades):
             # The trades were void after the gate.
             delivered_wh = np.zeros(len(trades), np.int64)
-        members = np.array([*self._pseudonyms[book.member], None], dtype=object)
+        # Row -1 of the extended column is the pool, which is nobody.
+        members = np.append(book.member, -1)
         self._put(
             "trades",
             slot=np.full(len(trades), slot),
             trade_id=[f"{slot}-t{row}" for row in range(len(trades))],
-            seller=members[trades.sell_order],
-            buyer=members[trades.buy_order],
+            seller=coded(members[trades.sell_order], self._member_names),
+            buyer=coded(members[trades.buy_order], self._member_names),
             sell_order=order_names(slot, trades.sell_order),
             buy_order=order_names(slot, trades.buy_order),
             energy_wh=trades.energy_wh,
@@ -150,10 +156,10 @@ class TableBuilder:
         self._put(
             "readings",
             slot=np.full(len(readings), slot),
-            member=self._pseudonyms[readings.member],
+            member=coded(readings.member, self._member_names),
             import_wh=readings.import_wh,
             export_wh=readings.export_wh,
-            quality=_names(Quality)[readings.quality],
+            quality=coded(readings.quality, _names(Quality)),
             revision=readings.revision,
             counter=readings.counter,
             packet_hash=hexes(readings.packet_hash, packet),
@@ -163,7 +169,7 @@ class TableBuilder:
 
     def _add_flows(self, half: DeliveryHalf) -> None:
         flows, count, market = half.flows, len(half.flows), self._market
-        slot, member = np.full(count, half.slot), self._pseudonyms
+        slot, member = np.full(count, half.slot), coded(np.arange(count), self._member_names)
         self._put(
             "flows",
             slot=slot,
@@ -185,22 +191,21 @@ class TableBuilder:
         self._put(
             "statements",
             slot=np.full(len(legs), statement.slot),
-            member=self._pseudonyms[legs.member],
+            member=coded(legs.member, self._member_names),
             revision=np.full(len(legs), statement.revision),
-            leg=_names(Leg)[legs.leg],
+            leg=coded(legs.leg, _names(Leg)),
             energy_wh=legs.energy_wh,
             price_micro_per_kwh=legs.price_micro_per_kwh,
             amount_nano=legs.amount_nano,
         )
-        accounts = np.array(account_names(list(self._pseudonyms)), dtype=object)
         self._put(
             "postings",
             slot=np.full(len(postings), statement.slot),
             revision=np.full(len(postings), statement.revision),
-            debit=accounts[postings.debit],
-            credit=accounts[postings.credit],
+            debit=coded(postings.debit, self._account_names),
+            credit=coded(postings.credit, self._account_names),
             amount_nano=postings.amount_nano,
-            kind=np.array(kind_names(), dtype=object)[postings.kind],
+            kind=coded(postings.kind, KINDS),
             energy_wh=postings.energy_wh,
             price_micro_per_kwh=postings.price_micro_per_kwh,
         )
@@ -209,9 +214,9 @@ class TableBuilder:
         members = self._market.members
         self._put(
             "members",
-            member=list(self._pseudonyms),
+            member=self._pseudonyms,
             meter_key=["0x" + address.hex() for address in self._market.meter_addresses],
-            wallet=list(self._wallets),
+            wallet=self._wallets,
             role=[m.role for m in members],
             connection_w=[m.connection_w for m in members],
         )
@@ -220,7 +225,7 @@ class TableBuilder:
         enrolments = self._market.enrolments
         self._put(
             "enrolments",
-            member=[str(self._pseudonyms[e.member]) for e in enrolments],
+            member=[self._pseudonyms[e.member] for e in enrolments],
             gateway=["0x" + e.gateway.hex() for e in enrolments],
             signature=["0x" + e.signature.hex() for e in enrolments],
         )
@@ -243,19 +248,40 @@ def order_names(slot: int, rows: Ints) -> list[str | None]:
     return [f"{slot}-o{row}" if row >= 0 else None for row in rows.tolist()]
 
 
-def hexes(rows: Bytes2D, present: npt.NDArray[np.bool_] | None = None) -> list[str | None]:
-    """Each row as `0x...`; None where it is not present."""
-    width, raw = rows.shape[1], rows.tobytes().hex()
-    texts: list[str | None] = [f"0x{raw[2 * width * i : 2 * width * (i + 1)]}" for i in range(len(rows))]
-    if present is None:
-        return texts
-    return [text if there else None for text, there in zip(texts, present.tolist(), strict=True)]
+def hexes(rows: Bytes2D, present: Flags | None = None) -> pa.Array:
+    """Each row as `0x...`; null where it is not present."""
+    there = np.ones(len(rows), np.bool_) if present is None else present
+    shown, width = int(there.sum()), 2 + 2 * rows.shape[1]
+    text = np.empty((shown, width), np.uint8)
+    text[:, :2] = np.frombuffer(b"0x", np.uint8)
+    text[:, 2:] = np.frombuffer(hexlify(rows[there].tobytes()), np.uint8).reshape(shown, width - 2)
+    ends = np.append(0, np.cumsum(there * width)).astype(np.int32)
+    bitmap = None if present is None else pa.py_buffer(np.packbits(there, bitorder="little"))
+    return pa.StringArray.from_buffers(len(rows), pa.py_buffer(ends), pa.py_buffer(text), bitmap)
 
 
-_NAME_TABLES: dict[type, npt.NDArray[np.object_]] = {}
+def coded(codes: npt.NDArray[np.integer | np.bool_], names: pa.Array) -> pa.DictionaryArray:
+    """The names of codes; null for a negative one."""
+    whole = codes.astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(whole, mask=whole < 0), names)
 
 
-def _names(codes: type[Source | Preference | Reason | Quality | Leg]) -> npt.NDArray[np.object_]:
-    if codes not in _NAME_TABLES:
-        _NAME_TABLES[codes] = np.array([code.name.lower() for code in codes], dtype=object)
-    return _NAME_TABLES[codes]
+def _held(column: Column, kind: pa.DataType) -> pa.Array:
+    if isinstance(column, pa.Array):
+        return column
+    if pa.types.is_dictionary(kind):
+        return pa.array(column, pa.string()).dictionary_encode()
+    return pa.array(column, type=kind)
+
+
+def _texts(names: Sequence[str]) -> pa.Array:
+    return pa.array(names, pa.string())
+
+
+SIDES: Final = _texts(["buy", "sell"])
+KINDS: Final = _texts(kind_names())
+
+
+@cache
+def _names(codes: type[Source | Preference | Reason | Quality | Leg]) -> pa.Array:
+    return _texts([code.name.lower() for code in codes])

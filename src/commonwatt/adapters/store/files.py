@@ -5,15 +5,25 @@ import os
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+_ROWS_AT_ONCE: Final = 1 << 20
+"""Rows of a group of a Parquet file, pyarrow's own choice; what a table holds as codes is spelt out for so many rows at a time."""
 
-def write_table(path: Path, table: pa.Table) -> None:
-    """A Parquet file, whole or not at all."""
-    _replace(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
+
+def write_table(path: Path, table: pa.Table, schema: pa.Schema | None = None) -> None:
+    """A Parquet file of these columns (`schema`, the table's own without one), whole or not at all."""
+    _replace(path, lambda temporary: _write_groups(temporary, table, schema or table.schema))
+
+
+def _write_groups(path: Path, table: pa.Table, schema: pa.Schema) -> None:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for start in range(0, max(len(table), 1), _ROWS_AT_ONCE):
+            writer.write_table(table.slice(start, _ROWS_AT_ONCE).cast(schema))
 
 
 def write_csv(path: Path, table: pa.Table) -> None:

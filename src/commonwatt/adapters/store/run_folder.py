@@ -119,7 +119,7 @@ class RunFolder:
         """Write the public tables and texts (file name -> content); returns the Merkle root over the files."""
         self.public.mkdir(parents=True, exist_ok=True)
         for name in PUBLIC:
-            write_table(self.public / f"{name}.parquet", tables[name])
+            write_table(self.public / f"{name}.parquet", tables[name], SCHEMAS[name])
             if csv:
                 write_csv(self.public / f"{name}.csv", tables[name])
         for name, text in texts.items():
