@@ -308,6 +308,20 @@ def test_parts_post_one_by_one_under_the_number_fixed_by_the_first(ledger: Ledge
     assert pending(ledger, end_s)[BOB] == 11
 
 
+def test_a_part_that_comes_an_epoch_later_fills_no_orders(ledger: Ledger) -> None:
+    end_s = slot_end_s(FIRST_SLOT)
+    first, second = (settle(FIRST_SLOT, trade(BOB, ANN, 5 + i, 1), part=i, parts=2) for i in range(2))
+    alone = settle(FIRST_SLOT, trade(Account.SUPPLIER, ANN, 5, 1), part=1, parts=2)
+    assert reasons(ledger, end_s, opened(FIRST_SLOT), cleared(FIRST_SLOT), first) == ["", "", ""]
+    assert reasons(ledger, end_s + WINDOW_S, second, alone) == ["market: members on both sides", ""]
+
+
+def test_no_slot_is_opened_more_than_two_days_before_it_begins(ledger: Ledger) -> None:
+    now_s = slot_end_s(FIRST_SLOT)
+    last = (now_s + 2 * 86_400) // SLOT_S
+    assert reasons(ledger, now_s, opened(last + 1), opened(last)) == ["market: slot too far ahead", ""]
+
+
 def test_a_revision_names_a_final_base_and_touches_no_other_member(ledger: Ledger) -> None:
     base = some_settlement(FIRST_SLOT)
     settle_slot(ledger, base)

@@ -12,7 +12,8 @@
         committed to, each entry for no more energy than it holds, over all parts (`answer_order`);
         any other line with the member's whole position: every line of every batch of the slot up to that revision (`feed`),
         whose energy must be what the meter signed, and whose prices and fees must be within the tariff's bounds
-        (`answer_position`). For a silent meter a quorum signs what was put in its place.
+        (`answer_position`). For a silent meter a quorum signs what was put in its place. A member that a settlement leaves out
+        has no line to ask about and asks for its own position.
         An answer gives the demand's bond to the operator's bond. No answer: the batch is void, the demander gets its bond
         and half of what the operator's bond locked for the batch (`expire`).
 
@@ -144,8 +145,11 @@ _places: HashMap[bytes32, uint256]
 _demands: HashMap[bytes32, uint256]
 # @dev The word of the line that was demanded, its side in the lowest bit.
 _lines: HashMap[bytes32, uint256]
-# @dev By (entry of the book, generation of the slot's settlement): Wh of it that answers showed.
+# @dev By (entry of the book, generation of the slot's settlement), and by (order, slot, generation), since several entries may
+#      lie within one standing instruction: Wh that answers showed.
 _used: HashMap[bytes32, uint256]
+# @dev By (key, attempt): demands without an answer. While there are any the quorum cannot void the batch itself.
+_waiting: HashMap[bytes32, uint256]
 # @dev By (demand, who feeds it).
 _positions: HashMap[bytes32, HashMap[address, Position]]
 
@@ -219,8 +223,10 @@ def demand(place: batches.Place, lines: Bytes[_LINES_BYTES], line: uint256, side
             Only the wallet of the member `who`.
     @param place Where the batch stands, as `settle_net` was given it.
     @param lines The lines and the padding.
-    @param line Number of the line.
+    @param line Number of the line; the number of lines for a member that asks for its own position though no line names it,
+           in revision 0 of what settles positions (a line between a member and a system account, the pool apart).
     @param side 0: the account that gives the energy or receives the amount, 1: the other one; it must be a member's.
+           Where no line is named: `who`.
     @param who Account of the member that demands.
     @return The demand's id.
     """
@@ -232,11 +238,19 @@ def demand(place: batches.Place, lines: Bytes[_LINES_BYTES], line: uint256, side
     attempt: uint256 = 0
     posted, attempt = self._live(key, place, lines)
     assert block.timestamp + 2 * answer_s < (posted + 2) * _WINDOW_S, "claims: too late"
-    assert line < (len(lines) - batches.PADDING_BYTES) // batches.LINE_BYTES and side < 2, "claims: no such line"
-    word: uint256 = extract32(lines, line * batches.LINE_BYTES, output_type=uint256)
-    member: uint256 = word >> 240 if side == 0 else (word >> 224) & _MASK_16
-    other: uint256 = (word >> 224) & _MASK_16 if side == 0 else word >> 240
-    assert member >= batches.FIRST_MEMBER, "claims: not a member's side"
+    word: uint256 = 0
+    member: uint256 = who
+    other: uint256 = batches.SUPPLIER
+    if line == (len(lines) - batches.PADDING_BYTES) // batches.LINE_BYTES:
+        assert side == who, "claims: no such line"
+        # In a correction only those it corrects have a packet to show.
+        assert place.revision == 0 and self._settles_positions(lines, line), "claims: settles no positions"
+    else:
+        assert line < (len(lines) - batches.PADDING_BYTES) // batches.LINE_BYTES and side < 2, "claims: no such line"
+        word = extract32(lines, line * batches.LINE_BYTES, output_type=uint256)
+        member = word >> 240 if side == 0 else (word >> 224) & _MASK_16
+        other = (word >> 224) & _MASK_16 if side == 0 else word >> 240
+        assert member >= batches.FIRST_MEMBER, "claims: not a member's side"
     generation: uint256 = (staticcall Market(market).group_of(place.slot, place.kind, place.revision))[4]
     id: bytes32 = keccak256(abi_encode(key, attempt, generation, line, side))
     assert self._demands[id] == 0, "claims: demanded before"
@@ -252,7 +266,8 @@ def demand(place: batches.Place, lines: Bytes[_LINES_BYTES], line: uint256, side
         | is_position
     )
     self._demands[id] = (deadline << 40) | (who << 24) | (member << 8) | _OPEN
-    self._lines[id] = ((word >> 160) << 1) | side
+    self._lines[id] = ((word >> 160) << 1) | (side & 1)
+    self._waiting[keccak256(abi_encode(key, attempt))] += 1
     log Demanded(
         id=id,
         key=key,
@@ -311,10 +326,9 @@ def answer_order(
     leaf: bytes32 = sha256(concat(b"\x00", commitment))
     assert trees.root_of(leaf, proof.siblings, proof.sides) == proof.book_root, "claims: not in the book"
     assert self._is_of(tag, keccak256(abi_encode(proof.book_root, proof.orders))), "claims: another book"
-    used_key: bytes32 = keccak256(abi_encode(commitment, (place >> 8) & (2**32 - 1)))
-    used: uint256 = self._used[used_key] + batches.energy_of(word)
-    assert used <= entry.energy_wh, "claims: overfilled"
-    self._used[used_key] = used
+    generation: uint256 = (place >> 8) & (2**32 - 1)
+    self._use(keccak256(abi_encode(commitment, generation)), batches.energy_of(word), entry.energy_wh)
+    self._use(keccak256(abi_encode(order_hash, slot, generation)), batches.energy_of(word), order.energyWh)
     self._answered(id, demand)
 
 
@@ -453,6 +467,18 @@ def demand_of(id: bytes32) -> (uint256, uint256, uint256, uint256, bool):
 
 @external
 @view
+def open_demands(key: bytes32, attempt: uint256) -> uint256:
+    """
+    @notice How many demands on a batch have no answer yet.
+    @param key The batch's key.
+    @param attempt Which attempt at it.
+    @return Their number; it stays when the batch is void.
+    """
+    return self._waiting[keccak256(abi_encode(key, attempt))]
+
+
+@external
+@view
 def position_of(id: bytes32, who: address) -> Position:
     """
     @notice What was fed of a position.
@@ -481,8 +507,36 @@ def _answered(id: bytes32, demand: uint256):
     @dev Closes a demand and gives its bond to the operator's.
     """
     self._demands[id] = demand ^ _OPEN | _ANSWERED
+    stored: uint256 = self._places[id]
+    self._waiting[keccak256(abi_encode(self._key_of(stored), (stored >> 40) & 255))] -= 1
     log Answered(id=id)
     extcall Vault(vault).move(batches.POOL, batches.BOND, demand_bond_nano)
+
+
+@internal
+def _use(key: bytes32, energy_wh: uint256, most_wh: uint256):
+    """
+    @dev Adds what an answer showed to what earlier ones did; reverts beyond the most.
+    """
+    used: uint256 = self._used[key] + energy_wh
+    assert used <= most_wh, "claims: overfilled"
+    self._used[key] = used
+
+
+@internal
+@pure
+def _settles_positions(lines: Bytes[_LINES_BYTES], count: uint256) -> bool:
+    """
+    @dev Whether a line is between a member and a system account other than the pool: then everybody's whole position of the
+         slot has to be posted, or is within the time to answer.
+    """
+    for line: uint256 in range(count, bound=batches.MAX_LINES):
+        word: uint256 = extract32(lines, unsafe_mul(line, batches.LINE_BYTES), output_type=uint256)
+        low: uint256 = min(word >> 240, (word >> 224) & _MASK_16)
+        high: uint256 = max(word >> 240, (word >> 224) & _MASK_16)
+        if low < batches.FIRST_MEMBER and low != batches.POOL and high >= batches.FIRST_MEMBER:
+            return True
+    return False
 
 
 @internal

@@ -53,6 +53,10 @@ interface Vault:
     def move(payer: uint256, payee: uint256, amount_nano: uint256): nonpayable
 
 
+interface Claims:
+    def open_demands(key: bytes32, attempt: uint256) -> uint256: view
+
+
 struct SignedOrder:
     order: orders.Order
     v: uint256
@@ -67,6 +71,8 @@ _PADDING_BYTES: constant(uint256) = batches.PADDING_BYTES
 _LINES_BYTES: constant(uint256) = batches.LINES_BYTES
 _MAX_SIGNERS: constant(uint256) = 16
 _MAX_PARTS: constant(uint256) = 256
+# @dev No slot is opened earlier, seconds before its start, since what is cancelled or replaced afterwards still counts for it.
+_OPEN_AHEAD_S: constant(uint256) = 2 * 86_400
 _MAX_ORDERS: constant(uint256) = 250
 # @dev Two bytes a line: which order sold, which bought; and 30 of padding, since 32 are read.
 _FILLS_BYTES: constant(uint256) = 2 * 1000 + 30
@@ -131,7 +137,8 @@ anchors: public(HashMap[uint256, HashMap[uint256, bytes32]])
 cancelled_at: public(HashMap[bytes32, uint256])
 # @dev By key: the content hash's high 192 bits | epoch posted 32 | attempt 16 | state 16.
 _batches: HashMap[bytes32, uint256]
-# @dev By (slot, kind, revision): generation 32 | last epoch posted 32 | parts voided twice 16 | parts live 16 | parts 16.
+# @dev By (slot, kind, revision): generation 32 | epoch of the first live part 32 | last epoch posted 32 | parts voided twice 16 |
+#      parts live 16 | parts 16.
 _groups: HashMap[bytes32, uint256]
 # @dev By (order, slot, generation of the slot's trades): Wh filled by `settle_trades`.
 _filled: HashMap[bytes32, uint256]
@@ -242,13 +249,14 @@ def __init__(
 def open(slot: uint256, book_root: bytes32, orders_: uint256) -> bool:
     """
     @notice Commits to the book of a slot, once. Only the operator.
-    @param slot Number of the slot, from the Unix epoch.
+    @param slot Number of the slot, from the Unix epoch; it begins in two days at most.
     @param book_root Root of the order commitments.
     @param orders_ Number of orders in the book.
     @return True when it was opened, false when it was opened with the same values before.
     """
     self._only_operator()
     self._only_open()
+    assert slot <= (block.timestamp + _OPEN_AHEAD_S) // slot_s, "market: slot too far ahead"
     value: uint256 = convert(keccak256(abi_encode(book_root, orders_)), uint256) >> 64
     opened: uint256 = self._opened[slot]
     if opened != 0:
@@ -322,7 +330,8 @@ def settle_net(
     @param parts How many parts there are, 1..256, fixed by the first one posted.
     @param prior Content hash of the base's part 0; empty when there is no base.
     @param energy_lines How many of the lines are energy lines.
-    @param lines At most 1000 lines and the padding.
+    @param lines At most 1000 lines and the padding. A part that is posted in a later epoch than another one that stands has a
+           system account on one side of every line, so that what two parts fill can always be asked about together.
     @param signatures (v, r, s) of signers, ascending by address.
     @return True when it was posted, false when the same content was posted before.
     """
@@ -336,9 +345,9 @@ def settle_net(
     self._check_signatures(keccak256(abi_encode(_BATCH_TYPE, content, attempt)), signatures)
     self._check_slot(slot)
     self._check_base(slot, kind, revision, prior)
-    if revision != 0 or kind != _SETTLEMENT:
+    is_late: bool = self._post(slot, kind, revision, part, parts, key, content, attempt, life)
+    if revision != 0 or kind != _SETTLEMENT or is_late:
         self._check_one_side_is_system(lines)
-    self._post(slot, kind, revision, part, parts, key, content, attempt, life)
     # b(0) - total_debt >= 0 is what the vault's claims rest on: the supplier's own debits and every debt the batch
     # leaves with the others must be covered by the supplier's free balance, not by credits that can still be voided.
     assert self._move(lines, energy_lines, _APPLY, True)[0] >= 0, "market: supplier short"
@@ -377,7 +386,7 @@ def settle_trades(
         return False
     self._check_slot(slot)
     self._check_trades(slot, count, lines, signed, fills)
-    self._post(slot, _TRADES, 0, part, parts, key, content, attempt, life)
+    is_late: bool = self._post(slot, _TRADES, 0, part, parts, key, content, attempt, life)
     assert self._move(lines, count, _APPLY, False)[0] >= 0, "market: supplier short"
     return True
 
@@ -423,7 +432,8 @@ def void(
 ):
     """
     @notice Undoes a batch exactly, in the epoch it was posted in or the next one, while its credits are pending.
-            Anyone, with a quorum's signatures of `Void(content, attempt)`. The arguments are those of `settle_net`.
+            Anyone, with a quorum's signatures of `Void(content, attempt)`, and not while a demand on it waits for its answer:
+            an operator that has none pays for it (`void_for`). The arguments are those of `settle_net`.
     @param slot Number of the slot.
     @param kind Kind of the batch.
     @param revision Its revision.
@@ -439,6 +449,8 @@ def void(
     content: bytes32 = batches.content_of(key, parts, prior, energy_lines, keccak256(lines))
     attempt: uint256 = (self._batches[key] >> 16) & _MASK_16
     self._check_signatures(keccak256(abi_encode(_VOID_TYPE, content, attempt)), signatures)
+    waiting: uint256 = staticcall Claims(staticcall Vault(vault).claims()).open_demands(key, attempt)
+    assert waiting == 0, "market: demanded"
     self._void(batches.Place(slot=slot, kind=kind, revision=revision, part=part, parts=parts, prior=prior, energy_lines=energy_lines), lines)
 
 
@@ -484,7 +496,7 @@ def group_of(slot: uint256, kind: uint256, revision: uint256) -> (uint256, uint2
             often a part was voided (of kind 3: how often none was left).
     """
     group: uint256 = self._groups[self._group_key(slot, kind, revision)]
-    return group & _MASK_16, (group >> 16) & _MASK_16, (group >> 32) & _MASK_16, (group >> 48) & _MASK_32, group >> 80
+    return group & _MASK_16, (group >> 16) & _MASK_16, (group >> 32) & _MASK_16, (group >> 48) & _MASK_32, group >> 112
 
 
 @external
@@ -637,7 +649,7 @@ def _check_slot(slot: uint256):
     @dev Reverts unless the slot is cleared, over, and not too long ago.
     """
     assert self.cleared[slot] != empty(bytes32), "market: slot not cleared"
-    assert slot <= _MASK_64, "market: slot not over"
+    # What is cleared was opened at most two days before its start, so this cannot overflow.
     end_s: uint256 = (slot + 1) * slot_s
     assert end_s <= block.timestamp, "market: slot not over"
     assert block.timestamp - end_s <= final_s, "market: slot too old"
@@ -741,7 +753,7 @@ def _check_trades(
             filled[at] += batches.energy_of(word)
     domain: bytes32 = self._domain_separator()
     opened_s: uint256 = self._opened[slot] & _MASK_64
-    generation: uint256 = self._groups[self._group_key(slot, _TRADES, 0)] >> 80
+    generation: uint256 = self._groups[self._group_key(slot, _TRADES, 0)] >> 112
     for at: uint256 in range(len(signed), bound=_MAX_ORDERS):
         order: orders.Order = signed[at].order
         order_hash: bytes32 = orders.hash_of(order)
@@ -768,9 +780,10 @@ def _post(
     content: bytes32,
     attempt: uint256,
     life: uint256,
-):
+) -> bool:
     """
-    @dev Notes a batch under its key, fixes the number of parts with the first one and counts this one.
+    @dev Notes a batch under its key, fixes the number of parts with the first one and counts this one; returns whether another
+         part stands since an earlier epoch.
     """
     epoch: uint256 = block.timestamp // window_s
     self._batches[key] = ((convert(content, uint256) >> 64) << 64) | (epoch << 32) | (attempt << 16) | _LIVE
@@ -780,7 +793,10 @@ def _post(
     assert group == 0 or (group & _MASK_16) == parts, "market: parts"
     live: uint256 = ((group >> 16) & _MASK_16) + 1
     voided: uint256 = (group >> 32) & _MASK_16
-    self._groups[group_key] = ((group >> 80) << 80) | (epoch << 48) | (voided << 32) | (live << 16) | parts
+    first: uint256 = (group >> 80) & _MASK_32 if live != 1 else epoch
+    self._groups[group_key] = (
+        ((group >> 112) << 112) | (first << 80) | (epoch << 48) | (voided << 32) | (live << 16) | parts
+    )
     if life >> 1 != epoch:
         self._life = epoch << 1
     log Settled(
@@ -793,6 +809,7 @@ def _post(
         parts=parts,
         attempt=attempt,
     )
+    return first != epoch
 
 
 @internal
@@ -815,7 +832,7 @@ def _void(place: batches.Place, lines: Bytes[_LINES_BYTES]) -> uint256:
         group += 1 << 32
     # What orders were filled with stays counted while another part of the trades stands.
     if place.kind != _TRADES or (group >> 16) & _MASK_16 == 0:
-        group += 1 << 80
+        group += 1 << 112
     self._groups[group_key] = group
     log Voided(slot=place.slot, key=key, content=content, attempt=attempt)
     mode: uint256 = _UNDO_CURRENT if posted == epoch else _UNDO_PREVIOUS

@@ -13,6 +13,7 @@ from tests.fakes.contract_world import (
     World,
     address_of,
     reverts,
+    sign,
 )
 from tests.fakes.demanding import Asker, Book, Wish
 
@@ -62,6 +63,38 @@ def test_an_order_filled_twice_over_two_lines_is_found(world: World) -> None:
         asker.answer(second, BOOK, 1)
     world.pass_s(ANSWER_S + 1)
     asker.expire(second, TRADE)
+
+
+def test_two_entries_of_one_instruction_fill_no_more_than_it_says(world: World) -> None:
+    """Doubled entry: each is within the instruction and each line within its entry, but not both together."""
+    twice = [replace(SELL, last_slot=2**60, nonce=bytes([k] * 32)) for k in (1, 2)]
+    book = Book(twice)
+    asker = started(world, book)
+    first, second = asker.demand(TRADE, 0, 0), asker.demand(TRADE, 1, 0)
+    asker.answer(first, book, 0)
+    with reverts("claims: overfilled"):
+        asker.answer(second, book, 1)
+
+
+def test_two_orders_of_one_member_are_counted_apart(world: World) -> None:
+    book = Book([SELL, replace(SELL, salt=2, nonce=bytes([2] * 32))])
+    asker = started(world, book)
+    for line in (0, 1):
+        asker.answer(asker.demand(TRADE, line, 0), book, line)
+
+
+def test_an_order_signed_for_another_market_is_no_answer(world: World) -> None:
+    """Replay between communities and chains: the market's address and the chain's id are in what is signed."""
+    asker = started(world)
+    demand = asker.demand(TRADE, 0, 0)
+    chain = int(world.env.evm.patch.chain_id)
+    for domain in (
+        encoding.domain_separator(chain + 1, world.market.address),
+        encoding.domain_separator(chain, world.vault.address),
+    ):
+        digest = encoding.order_digest(domain, **SELL.fields)
+        with reverts("claims: order not signed"):
+            asker.answer(demand, BOOK, 1, signature=sign("member 8", digest))
 
 
 def test_an_order_filled_twice_over_two_parts_is_found(world: World) -> None:

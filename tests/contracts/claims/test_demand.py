@@ -17,7 +17,7 @@ from tests.fakes.contract_world import (
     deploy_shipped,
     reverts,
 )
-from tests.fakes.demanding import Asker
+from tests.fakes.demanding import Asker, Said
 
 from commonwatt.contracts import encoding
 
@@ -68,6 +68,50 @@ def test_only_a_members_side_of_a_line_that_exists_is_asked_about(asker: Asker) 
     for line, side in ((3, 0), (0, 2), (2**200, 0)):
         with reverts("claims: no such line"):
             asker.demand(TRADE, line, side)
+
+
+def test_a_member_without_a_line_asks_for_its_own_position(world: World, asker: Asker) -> None:
+    """Left out: it fed in and no line says so; the operator has no packet that says it did nothing."""
+    count = len(TRADE.energy) + len(TRADE.amounts)
+    demand = asker.demand(TRADE, count, 11)
+    assert demand == encoding.demand_id(TRADE.key, 1, 0, count, 11)
+    assert world.claims.call("demand_of", demand)[4] is True
+    with reverts("claims: demanded before"):
+        asker.demand(TRADE, count, 11)
+    asker.feed(demand, TRADE)
+    with reverts("claims: energy"):
+        asker.answer_position(demand, Said(11, export_wh=700))
+    world.pass_s(ANSWER_S + 1)
+    asker.expire(demand, TRADE)
+    assert asker.state(demand) == 3
+
+
+def test_a_member_that_did_nothing_is_answered_with_its_packet_or_a_quorums_word(world: World, asker: Asker) -> None:
+    count = len(TRADE.energy) + len(TRADE.amounts)
+    for who, said in ((11, Said(11)), (8, Said(8, export_wh=1000).silenced(world))):
+        demand = asker.demand(TRADE, count, who, who=who)
+        asker.feed(demand, TRADE)
+        asker.answer_position(demand, said)
+        assert asker.state(demand) == 2
+
+
+def test_nobody_asks_for_the_position_of_another_without_a_line(asker: Asker) -> None:
+    for side in (0, 1, 9):
+        with reverts("claims: no such line"):
+            asker.demand(TRADE, 3, side)
+
+
+def test_a_batch_that_settles_no_positions_is_not_asked_for_one(world: World) -> None:
+    """Trades may be posted before what everybody owes its supplier; a correction concerns those it corrects."""
+    trades = Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000)], amounts=[(0, 3, 5)])
+    world.post(trades)
+    with reverts("claims: settles no positions"):
+        Asker(world).demand(trades, 2, 11)
+    world.pass_epochs(2)
+    corrected = Batch(FIRST_SLOT, energy=[(0, 9, 5, 300_000)], revision=1, prior=trades.content)
+    world.post(corrected)
+    with reverts("claims: settles no positions"):
+        Asker(world).demand(corrected, 1, 11)
 
 
 def test_only_what_stands_is_asked_about(world: World, asker: Asker) -> None:

@@ -1,7 +1,7 @@
 """`market.open`, `clear` and `anchor`: each once, by the operator."""
 
 import pytest
-from tests.fakes.contract_world import World, reverts
+from tests.fakes.contract_world import SLOT_S, World, reverts
 
 from commonwatt.contracts import encoding
 
@@ -54,3 +54,12 @@ def test_a_period_has_one_root_of_a_kind(world: World) -> None:
 def test_only_the_operator_may(world: World, call: tuple[object, ...]) -> None:
     with reverts("market: not the operator"):
         world.market.call(str(call[0]), *call[1:], sender=world.regulator)
+
+
+def test_no_slot_is_opened_long_before_it_begins(world: World) -> None:
+    """Opened years ahead, a slot would outlast the cancelling of an instruction and the replacing of a stolen wallet."""
+    last = (world.env.timestamp + 2 * 86_400) // SLOT_S
+    for slot in (last + 1, 2**64, 2**255):
+        with reverts("market: slot too far ahead"):
+            world.market.call("open", slot, A, 3, sender=world.operator)
+    assert world.market.call("open", last, A, 3, sender=world.operator) is True

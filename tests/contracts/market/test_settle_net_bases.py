@@ -71,7 +71,8 @@ def test_a_base_voided_once_is_open_and_voided_twice_is_void(world: World, batch
 
 
 def test_a_base_must_have_all_its_parts(world: World) -> None:
-    parts = [dataclasses.replace(TRADE, part=k, parts=2) for k in range(2)]
+    supply = [(0, 10, 500, 300_000)]
+    parts = [dataclasses.replace(TRADE, part=0, parts=2), Batch(FIRST_SLOT, energy=supply, part=1, parts=2)]
     correction = dataclasses.replace(CORRECTION, prior=parts[0].content)
     world.post(parts[0])
     world.pass_epochs(2)
@@ -134,3 +135,65 @@ def test_an_imbalance_voided_twice_is_settled_by_the_supplier(world: World) -> N
     world.pass_epochs(2)
     void_twice(world, IMBALANCE)
     assert world.post(SUPPLIED) is True
+
+
+def test_a_revision_voided_twice_goes_to_the_supplier_and_the_next_one_builds_on_that(world: World) -> None:
+    """It blocked every later correction of its slot; now kind 2 of that revision takes its place as the base."""
+    world.post(TRADE)
+    world.pass_epochs(2)
+    supplied = dataclasses.replace(SUPPLIED, revision=1)
+    with reverts("market: not the supplier's"):
+        world.post(supplied)
+    void_twice(world, CORRECTION)
+    third = dataclasses.replace(CORRECTION, revision=2, prior=supplied.content)
+    with reverts("market: base open"):
+        world.post(third)
+    with reverts("market: not the supplier's"):
+        world.post(SUPPLIED)
+    assert world.post(supplied) is True
+    with reverts("market: base open"):
+        world.post(third)
+    world.pass_epochs(2)
+    with reverts("market: prior"):
+        world.post(dataclasses.replace(third, prior=CORRECTION.content))
+    assert world.post(third) is True
+
+
+def test_a_part_of_a_revision_voided_twice_waits_for_the_others_before_it_is_a_base(world: World) -> None:
+    world.post(TRADE)
+    world.pass_epochs(2)
+    parts = [dataclasses.replace(CORRECTION, part=k, parts=2) for k in range(2)]
+    supplied = dataclasses.replace(SUPPLIED, revision=1)
+    void_twice(world, parts[1])
+    assert world.post(supplied) is True
+    world.pass_epochs(2)
+    third = dataclasses.replace(CORRECTION, revision=2, prior=supplied.content)
+    with reverts("market: base open"):
+        world.post(third)
+    world.post(parts[0])
+    world.pass_epochs(2)
+    assert world.post(third) is True
+
+
+def test_parts_that_fill_orders_are_posted_in_one_epoch(world: World) -> None:
+    """Overfilled by a late part: when nobody can ask about the first one any more, the second has lines with the supplier only."""
+    trades = [Batch(FIRST_SLOT, energy=[(8, 9, 600, 200_000)], part=k, parts=3) for k in range(2)]
+    supply = Batch(FIRST_SLOT, energy=[(0, 9, 600, 300_000)], part=2, parts=3)
+    world.post(trades[0])
+    world.pass_epochs(1)
+    with reverts("market: members on both sides"):
+        world.post(trades[1])
+    assert world.post(supply) is True
+    world.void(trades[0])
+    with reverts("market: members on both sides"):
+        world.post(trades[1])
+    world.void(supply)
+    assert world.post(trades[1]) is True
+
+
+def test_after_a_void_of_all_parts_a_second_attempt_may_come_in_a_later_epoch(world: World) -> None:
+    world.post(TRADE)
+    world.pass_epochs(1)
+    world.void(TRADE)
+    world.pass_epochs(2)
+    assert world.post(dataclasses.replace(TRADE, amounts=[(1, 8, 1)]), attempt=2) is True

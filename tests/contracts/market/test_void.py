@@ -3,7 +3,8 @@
 import dataclasses
 
 import pytest
-from tests.fakes.contract_world import COIN, FIRST_SLOT, Batch, World, reverts
+from tests.fakes.contract_world import ANSWER_S, COIN, FIRST_SLOT, Batch, World, reverts
+from tests.fakes.demanding import Asker, Book, Wish
 
 TRADE = Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000), (0, 10, 500, 300_000)], amounts=[(1, 9, 77)])
 OTHER = dataclasses.replace(TRADE, energy=[(8, 9, 900, 200_000)])
@@ -141,3 +142,33 @@ def test_a_member_admitted_in_between_does_not_disturb_it(world: World) -> None:
     world.members.call("admit", *world.admission(12), sender=world.regulator)
     world.void(TRADE)
     assert world.accounts() == before
+
+
+def test_a_quorum_cannot_void_its_way_out_of_a_demand(world: World) -> None:
+    """Void to dodge the bond: while a demand waits, the batch is answered for or expires at the operator's cost."""
+    book = Book([Wish(8, is_sell=True), Wish(9, is_sell=False, limit=300_000)])
+    book.announce(world)
+    world.post(TRADE)
+    asker = Asker(world)
+    demands = [asker.demand(TRADE, 0, side) for side in (0, 1)]
+    assert world.claims.call("open_demands", TRADE.key, 1) == 2
+    asker.answer(demands[0], book, 0)
+    with reverts("market: demanded"):
+        world.void(TRADE)
+    world.pass_s(ANSWER_S + 1)
+    with reverts("market: demanded"):
+        world.void(TRADE)
+    asker.expire(demands[1], TRADE)
+    world.post(OTHER, attempt=2)
+    world.void(OTHER, attempt=2)
+
+
+def test_what_was_answered_for_can_be_voided_by_the_quorum(world: World) -> None:
+    book = Book([Wish(8, is_sell=True)])
+    book.announce(world)
+    world.post(TRADE)
+    asker = Asker(world)
+    asker.answer(asker.demand(TRADE, 0, 0), book, 0)
+    assert world.claims.call("open_demands", TRADE.key, 1) == 0
+    world.void(TRADE)
+    assert world.account(8)[1:] == (0, 0)

@@ -31,6 +31,8 @@ MATURE_EPOCHS: Final = 2
 
 MAX_PARTS: Final = 256
 MAX_REVISIONS: Final = 256
+OPEN_AHEAD_S: Final = 2 * 86_400
+"""No slot is opened earlier before its start."""
 _NO_PRIOR: Final = bytes(32)
 _HASH_KEPT_BYTES: Final = 24
 """How much of a content hash the market keeps, and so compares."""
@@ -87,10 +89,11 @@ class _Money:
 
 @dataclass
 class _Group:
-    """The parts of one settlement: how many there are, the content of each that was posted, and when the last one was."""
+    """The parts of one settlement: how many there are, the content of each that was posted, and when the first and the last one were."""
 
     parts: int
     content: dict[int, bytes] = field(default_factory=dict)
+    first_epoch: int = 0
     last_epoch: int = 0
 
 
@@ -121,6 +124,8 @@ class Books:
     def apply(self, call: Call, time_s: int) -> None:
         """Do what a call says; once, however often it is called. RevertedError, changing nothing, when it may not."""
         if isinstance(call, OpenCall):
+            is_near = call.slot <= (time_s + OPEN_AHEAD_S) // self.terms.slot_s
+            _require(is_near, "market: slot too far ahead")
             self._note(self._opened, call.slot, content_hash(self.community, call), "market: slot already opened")
         elif isinstance(call, ClearCall):
             _require(call.slot in self._opened, "market: slot not opened")
@@ -149,6 +154,9 @@ class Books:
         self._check_base(call, epoch)
         group = self._groups.get((call.slot, call.revision), _Group(call.parts))
         _require(0 <= call.part < call.parts <= MAX_PARTS and group.parts == call.parts, "market: parts")
+        is_late = bool(group.content) and group.first_epoch != epoch
+        if call.revision or is_late:
+            self._check_sides(call)
         nets = self._nets(call.postings)
         self._check_caps(nets)
         lock_nano = self._lock_nano(nets)
@@ -157,6 +165,7 @@ class Books:
         for account in np.flatnonzero(nets).tolist():
             self._money[account].move(int(nets[account]), epoch)
         self._money[BOND].lock(lock_nano, epoch)
+        group.first_epoch = group.first_epoch if group.content else epoch
         group.content[call.part] = content
         group.last_epoch = epoch
         self._groups[call.slot, call.revision] = group
@@ -184,6 +193,9 @@ class Books:
         _require(is_final, "market: base open")
         first = base.content[0] if base else b""
         _require(first[:_HASH_KEPT_BYTES] == call.prior[:_HASH_KEPT_BYTES], "market: prior")
+
+    @staticmethod
+    def _check_sides(call: SettleCall) -> None:
         debit, credit = call.postings.debit, call.postings.credit
         is_system = (np.minimum(debit, credit) < FIRST_MEMBER) & (debit != Account.POOL) & (credit != Account.POOL)
         _require(bool(np.all(is_system)), "market: members on both sides")
