@@ -46,6 +46,11 @@ def _contract(one: Contract) -> list[str]:
         lines += _function(one, function)
     lines += [f"### {one.name}: values", "", "Public values, read without a transaction.", ""]
     lines += table(("value", "of type"), _values(one))
+    lines += [f"### {one.name}: structs", ""] if one.structs else []
+    lines += table(
+        ("struct", "fields"),
+        ((code(name), ", ".join(f"`{n}`: {kind}" for n, kind in fields)) for name, fields in one.structs.items()),
+    )
     lines += [f"### {one.name}: events", ""] if one.events else []
     lines += table(
         ("event", "fields"),

@@ -13,6 +13,8 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _EVENT = re.compile(r"^event (\w+):\n((?: {4}.*\n)+)", re.MULTILINE)
+_STRUCT = re.compile(r"^struct (\w+):\n((?: {4}.*\n)+)", re.MULTILINE)
+_IMPORT = re.compile(r"^from modules import (\w+)$", re.MULTILINE)
 _ASSERT = re.compile(r'assert (\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|[^\n]*?), "(\w+: [^"]+)"')
 _TAG = re.compile(r"@(title|notice|dev|param|return|custom:[\w-]+|license|author)\b ?")
 
@@ -31,7 +33,7 @@ class Function:
     reverts: tuple[tuple[str, str], ...]
     """(reason, condition that must hold), its own."""
     calls: frozenset[str]
-    """Names of the contract's own functions that it calls."""
+    """Names of the contract's own functions that it calls, those of modules as `module.name`."""
 
     @property
     def is_external(self) -> bool:
@@ -79,6 +81,8 @@ class Contract:
     functions: dict[str, Function]
     events: dict[str, tuple[tuple[str, str], ...]]
     """Name -> (field, type) in order; an indexed field's type says so."""
+    structs: dict[str, tuple[tuple[str, str], ...]]
+    """The same of structs, those of modules as `module.Name`."""
 
     def reverts_of(self, name: str) -> dict[str, list[str]]:
         """Every reason that a function can revert with, its helpers' included -> the conditions behind it."""
@@ -103,29 +107,53 @@ class Contract:
 def contract(name: str) -> Contract:
     """Read the contract of that name."""
     text = (SOURCES / f"{name}.vy").read_text(encoding="utf-8")
-    sizes = {
-        constant: value for constant, value in _constants(text).items() if re.fullmatch(r"[0-9 ]+([*+][0-9 ]+)*", value)
+    modules = {
+        module: (SOURCES / f"modules/{module}.vy").read_text(encoding="utf-8") for module in _IMPORT.findall(text)
     }
-    functions = {}
+    sizes = _sizes(text, modules)
+    functions, structs = _functions(text, "", sizes), _fields(_STRUCT, text, "", sizes)
+    for module, source in modules.items():
+        functions |= _functions(source, f"{module}.", sizes)
+        structs |= _fields(_STRUCT, source, f"{module}.", sizes)
+    return Contract(name, _tags(text), functions, _fields(_EVENT, text, "", sizes), structs)
+
+
+def _functions(text: str, prefix: str, sizes: dict[str, str]) -> dict[str, Function]:
+    """The functions of a source; a module's are found under its name, and call each other under it."""
+    found = {}
     for match in _BLOCK.finditer(text):
         decorators, function, arguments, returns, body = match.groups()
-        functions[function] = Function(
+        calls = {prefix + name for name in re.findall(r"\bself\.(\w+)\(", body)}
+        found[prefix + function] = Function(
             name=function,
             decorators=tuple(decorators.replace("@", "").split()),
             arguments=_arguments(_sized(arguments, sizes)),
             returns=_sized(re.sub(r"\s+", " ", returns or "").strip(), sizes),
             tags=_tags(body),
             reverts=tuple((reason, _condition(held)) for held, reason in _ASSERT.findall(body)),
-            calls=frozenset(re.findall(r"self\.(\w+)\(", body)),
+            calls=frozenset(calls | set(re.findall(r"(?<![.\w])([a-z]+\.\w+)\(", body))),
         )
-    events = {
-        event: tuple(
-            (line.partition(":")[0].strip(), line.partition(":")[2].split("#")[0].strip())
+    return found
+
+
+def _fields(
+    pattern: re.Pattern[str], text: str, prefix: str, sizes: dict[str, str]
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Events or structs with their fields, in order."""
+    return {
+        prefix + name: tuple(
+            (line.partition(":")[0].strip(), _sized(line.partition(":")[2].split("#")[0].strip(), sizes))
             for line in fields.splitlines()
         )
-        for event, fields in _EVENT.findall(text)
+        for name, fields in pattern.findall(text)
     }
-    return Contract(name, _tags(text), functions, events)
+
+
+def _sizes(text: str, modules: dict[str, str]) -> dict[str, str]:
+    """Constants that are sums of products of numbers, a module's under its name, another's name followed once."""
+    known = {f"{module}.{k}": value for module, source in modules.items() for k, value in _constants(source).items()}
+    known |= {k: known.get(value, value) for k, value in _constants(text).items()}
+    return {k: value for k, value in known.items() if re.fullmatch(r"[0-9 ]+([*+][0-9 ]+)*", value)}
 
 
 def _condition(text: str) -> str:
@@ -142,7 +170,7 @@ def _constants(text: str) -> dict[str, str]:
 def _sized(text: str, sizes: dict[str, str]) -> str:
     """Types with numbers in place of the names of constants."""
     for name, value in sizes.items():
-        text = re.sub(rf"\b{name}\b", str(sum(_product(term) for term in value.split("+"))), text)
+        text = re.sub(rf"(?<![.\w]){re.escape(name)}\b", str(sum(_product(term) for term in value.split("+"))), text)
     return text
 
 

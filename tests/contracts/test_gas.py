@@ -1,10 +1,12 @@
 """What each function costs, to the unit, so that a change of price is a decision (`gas.json` holds the figures)."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fakes.contract_world import FIRST_SLOT, Batch, World
+from tests.fakes.contract_world import ANSWER_S, FIRST_SLOT, Batch, World
+from tests.fakes.demanding import NOTHING_BEFORE, Book, Said, Wish
 
 from commonwatt.contracts import encoding
 
@@ -39,12 +41,50 @@ def measured() -> dict[str, int]:
     signatures = world.signatures(encoding.batch_digest(world.domain(), batch.content, 1))
     gas["settle_net of 100 lines"] = world.market.transaction_gas("settle_net", *batch.arguments, signatures)
     gas["settle_net again"] = world.market.transaction_gas("settle_net", *batch.arguments, signatures)
+    gas |= of_demands(world, slot + 1)
     signatures = world.signatures(encoding.void_digest(world.domain(), batch.content, 1))
     gas["void of 100 lines"] = world.market.transaction_gas("void", *batch.arguments, signatures)
     gas["announce"] = world.vault.transaction_gas("announce", 8, 5, sender=world.wallet(8))
     world.pass_epochs(2)
     gas["withdraw"] = world.vault.transaction_gas("withdraw", 8, sender=world.wallet(8))
     gas["admit"] = world.members.transaction_gas("admit", *world.admission(33), sender=world.regulator)
+    return gas
+
+
+def of_demands(world: World, slot: int) -> dict[str, int]:
+    """A demand on a trade and one on a position of a slot of 100 lines, answered and not; trades that the market checks."""
+    wishes = [
+        Wish(k, k < 20, 10**5, limit=90_000 if k < 20 else 300_000, first_slot=0, last_slot=2**60) for k in MEMBERS
+    ]
+    book, trades = Book(wishes, slot), busy_slot(slot)
+    supplied = [(8, 9, 700, 200_000), (8, 0, 300, 80_000), *trades.energy[:-2]]
+    batch = Batch(slot, supplied, trades.amounts)
+    book.announce(world)
+    world.post(batch)
+    claims, operator = world.claims, world.operator
+    gas = {}
+    ids = []
+    for name, line in (("a trade", 0), ("a position", 1)):
+        asked = (batch.place, batch.lines, line, 0, 9)
+        gas[f"demand of {name}"] = claims.transaction_gas("demand", *asked, sender=world.wallet(9))
+        ids.append(encoding.demand_id(batch.key, 1, 0, line, 0))
+    order = (wishes[0].order, wishes[0].signature(world), wishes[0].entry, book.proof(0))
+    gas["answer_order"] = claims.transaction_gas("answer_order", ids[0], *order, sender=operator)
+    gas["feed of 100 lines"] = claims.transaction_gas("feed", ids[1], batch.place, batch.lines, sender=operator)
+    sold_wh = sum(wh for who, _, wh, _ in batch.energy if who == 8)
+    packet = Said(8, export_wh=sold_wh, slot=slot).packet()
+    gas["answer_position"] = claims.transaction_gas("answer_position", ids[1], packet, NOTHING_BEFORE, sender=operator)
+    late = claims.call("demand", batch.place, batch.lines, 2, 0, 9, sender=world.wallet(9))
+    world.pass_s(ANSWER_S + 1)
+    gas["expire of 100 lines"] = claims.transaction_gas("expire", late, batch.place, batch.lines, sender=operator)
+    world.clear_slot(slot + 1)
+    signed = [replace(wish, path=encoding.PATH_TRADES).signed(world) for wish in wishes]
+    seventy = Batch(slot + 1, [(8 + k % 12, 20 + k % 13, 50, 150_000) for k in range(70)], kind=encoding.TRADES)
+    fills = b"".join(bytes([who - 8, other - 8]) for who, other, _, _ in seventy.energy) + bytes(30)
+    arguments = (seventy.slot, 0, 1, seventy.lines, signed, fills)
+    gas["settle_trades of 70 lines, 25 orders"] = world.market.transaction_gas(
+        "settle_trades", *arguments, sender=operator
+    )
     return gas
 
 
