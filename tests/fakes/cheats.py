@@ -46,8 +46,16 @@ def not_ordered(call: SettleCall) -> SettleCall:
     return _with(call, [(giver, taker, EXTRA_WH, at) for giver, taker, at in more])
 
 
+def left_out(call: SettleCall) -> SettleCall:
+    """A member has its trades, if any, and nothing else: what was between it and the supplier is on no line."""
+    p = call.postings
+    row = np.flatnonzero((p.kind == Kind.SUPPLIER) & (p.energy_wh > 0))[-1]
+    member = max(p.credit[row], p.debit[row])
+    return replace(call, postings=p.take((p.kind == Kind.TRADE) | ((p.debit != member) & (p.credit != member))))
+
+
 CHEATS: dict[str, Callable[[SettleCall], SettleCall]] = {
-    cheat.__name__: cheat for cheat in (wrong_net, beyond_limit, overfilled, not_ordered)
+    cheat.__name__: cheat for cheat in (wrong_net, beyond_limit, overfilled, not_ordered, left_out)
 }
 
 

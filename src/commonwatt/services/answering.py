@@ -26,7 +26,9 @@ def place_of(batch: Batch) -> tuple[int, int, int, int, int]:
 
 
 def is_position(batch: Batch, line: int, side: int) -> bool:
-    """Whether a line is one with a system account, behind which the member's whole position stands."""
+    """Whether a line is one with a system account, behind which the member's whole position stands, or no line (their number)."""
+    if line == len(batch.lines):
+        return True
     other = int((batch.lines.other if side == GIVER else batch.lines.who)[line])
     return other < FIRST_MEMBER and other != Account.POOL
 

@@ -37,7 +37,7 @@ class Demand:
     generation: int
     line: int
     side: int
-    """0: who gives the energy or receives the amount, 1: the other."""
+    """0: who gives the energy or receives the amount, 1: the other; the member's account where `line` is the number of lines."""
     demander: int
     """Account that asked."""
     member: int
@@ -56,7 +56,10 @@ class Demand:
 
 @dataclass(frozen=True)
 class DemandCall:
-    """Demands what stands behind one side of a line; sent by the wallet of the member with this account."""
+    """Demands what stands behind one side of a line; sent by the wallet of the member with this account.
+
+    With `line` the number of lines and `side` that account, a member demands its own position though no line names it.
+    """
 
     batch: Batch
     line: int

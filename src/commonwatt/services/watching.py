@@ -46,7 +46,7 @@ class Doubt:
     line: int
     """Number of the line; the number of lines where the fault is that the member has none."""
     side: int
-    """`GIVER` or `TAKER`: where the member stands."""
+    """`GIVER` or `TAKER`: where the member stands; its account where it has no line."""
     expected: str
     found: str
     together: tuple[tuple[Batch, int, int], ...] = ()
@@ -69,7 +69,7 @@ def doubts(member: int, batches: Sequence[Batch], evidence: Evidence) -> list[Do
         *_peer_doubts(mine, evidence),
         *_price_doubts(mine, evidence.rates),
         *_charge_doubts(mine, evidence),
-        *_position_doubts(mine, evidence),
+        *_position_doubts(mine, evidence, account),
     ]
 
 
@@ -172,7 +172,7 @@ def _charge_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]
                 yield own.doubt(row, f"at most {most_nano[kind]} nano of {name}", f"{paid_nano[kind]} nano")
 
 
-def _position_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
+def _position_doubts(mine: Sequence[_Mine], evidence: Evidence, account: int) -> Iterator[Doubt]:
     """Where the energy billed so far is not what the meter says, revision by revision."""
     net_wh = 0
     for revision in sorted({own.batch.revision for own in mine}):
@@ -185,9 +185,16 @@ def _position_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doub
         if net_wh == export_wh - import_wh:
             continue
         expected, found = f"{export_wh - import_wh} Wh in all, as the meter says", f"{net_wh} Wh"
-        own, row = next(((o, r) for o in of for r in np.flatnonzero(o.kind != PEER).tolist()), (of[0], -1))
+        settling = next((o for o in of if _settles_positions(o.batch)), of[0])
+        own, row = next(((o, r) for o in of for r in np.flatnonzero(o.kind != PEER).tolist()), (settling, -1))
         yield (
             own.doubt(row, expected, found)
             if row >= 0
-            else Doubt(own.batch, len(own.batch.lines), GIVER, expected, found)
+            else Doubt(own.batch, len(own.batch.lines), account, expected, found)
         )
+
+
+def _settles_positions(batch: Batch) -> bool:
+    """Whether a line is between a member and a system account other than the pool; then a member without one can demand its own."""
+    low, high = np.minimum(batch.lines.who, batch.lines.other), np.maximum(batch.lines.who, batch.lines.other)
+    return bool(((low < FIRST_MEMBER) & (low != Account.POOL) & (high >= FIRST_MEMBER)).any())

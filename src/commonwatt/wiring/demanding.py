@@ -127,11 +127,6 @@ class Sender:
         before = {(d.place, d.line, d.side) for d in self.ledger.demands()}
         for doubt in doubts:
             where = f"slot {doubt.batch.slot} line {doubt.line}"
-            if doubt.line >= len(doubt.batch.lines):
-                self.lines.append(
-                    f"slot {doubt.batch.slot}: no line of it can be demanded, none names you; show it to the regulator."
-                )
-                continue
             for batch, line, side in (*doubt.together, (doubt.batch, doubt.line, doubt.side)):
                 key = (place_of(batch), line, side)
                 if key in before or place_of(batch) not in self._live():

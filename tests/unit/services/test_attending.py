@@ -62,7 +62,7 @@ def doubted(market: Market, slot: int, ran_so_far: Ran) -> list[tuple[int, Doubt
 
 
 def every_line(market: Market, slot: int, revision: int = 0) -> list[str]:
-    """Every member demands every line that names it; why any demand was refused."""
+    """Every member demands every line that names it, and its own position without one; why any demand was refused."""
     refused = []
     for index in range(len(market.members)):
         member = Claimant(market, index)
@@ -71,6 +71,8 @@ def every_line(market: Market, slot: int, revision: int = 0) -> list[str]:
             sides = (int(batch.lines.who[line]), int(batch.lines.other[line]))
             if member.account in sides:
                 refused += member.demand(batch, line, sides.index(member.account))
+        if not revision:
+            refused += member.demand(batch, len(batch.lines), member.account)
     return [reason for reason in refused if reason]
 
 
