@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
-from tests.fakes.books import book_of, books, context
+from hypothesis import strategies as st
+from tests.fakes.books import book_of, books, context, seeded_book
 
-from commonwatt.clearing import CLEARINGS, OrderFacts
+from commonwatt.clearing import CLEARINGS, OrderFacts, token_ring
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Trades
 
@@ -44,10 +46,23 @@ def by_tokens(book: OrderBook) -> list[tuple[int, int, int]]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
-@given(book=books())
-def test_tokens_travel_as_the_paper_tells_it(book: OrderBook) -> None:
-    assert rows_of(traded(book)) == by_tokens(book)
+@pytest.mark.parametrize("few_pairs", [0, 12, 1 << 20], ids=["by hops", "by both", "by pairs"])
+@settings(max_examples=100, deadline=None)
+@given(book=books(20), look_ahead=st.sampled_from([1, 2, 32]))
+def test_tokens_travel_as_the_paper_tells_it(few_pairs: int, book: OrderBook, look_ahead: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(token_ring, "_FEW_PAIRS", few_pairs)
+        patch.setattr(token_ring, "_LOOK_AHEAD_HOPS", look_ahead)
+        assert rows_of(traded(book)) == by_tokens(book)
+
+
+def test_a_long_ring_is_told_the_same_by_hops_and_by_pairs() -> None:
+    book, microgrid = seeded_book(6, 3000), (np.arange(3000) % 3 // 2).tolist()
+    trust = np.linspace(0.0, 5.0, 3000).tolist()
+    whole = rows_of(traded(book, microgrid, trust))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(token_ring, "_FEW_PAIRS", 0)
+        assert rows_of(traded(book, microgrid, trust)) == whole
 
 
 def test_the_nearer_holder_is_asked_before_the_cheaper_one() -> None:
