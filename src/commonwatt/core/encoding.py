@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import struct
 import sys
 from typing import Any, get_type_hints
@@ -107,8 +108,8 @@ class _Reader:
         return raw
 
     def _array(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-        return np.frombuffer(self._bytes(size), dtype=dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+        array = np.frombuffer(self._bytes(dtype.itemsize * math.prod(shape)), dtype=dtype).reshape(shape)
+        return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
 
 
 _HINTS: dict[type[Any], dict[str, Any]] = {}

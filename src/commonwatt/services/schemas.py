@@ -163,3 +163,6 @@ HELD: Final[dict[str, pa.Schema]] = {
     for table, schema in SCHEMAS.items()
 }
 """The same tables as a run holds them: texts that repeat as codes and a list of names, a tenth of the memory."""
+
+PROOFS: Final = frozenset({"nonce", "packet_hash", "opening", "signature", "salt"})
+"""Columns that an auditor asks for and no report shows; most of what the tables weigh."""

@@ -31,6 +31,7 @@ class TableBuilder:
         self._member_names = _texts(self._pseudonyms)
         self._account_names = _texts(account_names(self._pseudonyms))
         self._parts: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
+        self._joined: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
         self._trading: dict[int, Trading] = {}
         self._wallets = ["0x" + market.keys.wallet(m.id).hex() for m in market.members]
         self._instruction_ids = _texts([])
@@ -67,12 +68,16 @@ class TableBuilder:
 
     def _whole(self, name: str) -> pa.Table:
         """One chunk a column: what is made of hundreds of small ones is slow to filter and sort ever after. The parts are given up for it."""
-        return pa.concat_tables([HELD[name].empty_table(), *self._parts.pop(name)]).combine_chunks()
+        return _one_chunk([HELD[name].empty_table(), *self._joined.pop(name), *self._parts.pop(name)])
 
     def _put(self, table: str, **columns: Column) -> None:
         schema = HELD[table]
         arrays = [_held(columns[field.name], field.type) for field in schema]
-        self._parts[table].append(pa.Table.from_arrays(arrays, schema=schema))
+        parts = self._parts[table]
+        parts.append(pa.Table.from_arrays(arrays, schema=schema))
+        if len(parts) == _PARTS_AT_ONCE:
+            self._joined[table].append(_one_chunk(parts))
+            parts.clear()
 
     def _add_slot(self, half: DeliveryHalf, trading: Trading) -> None:
         reason = trading.failed or half.failed
@@ -264,6 +269,14 @@ def coded(codes: npt.NDArray[np.integer | np.bool_], names: pa.Array) -> pa.Dict
     """The names of codes; null for a negative one."""
     whole = codes.astype(np.int32)
     return pa.DictionaryArray.from_arrays(pa.array(whole, mask=whole < 0), names)
+
+
+_PARTS_AT_ONCE: Final = 256
+"""Parts of a table that are joined as soon as there are so many: a small one takes more memory than its rows."""
+
+
+def _one_chunk(parts: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(parts).combine_chunks()
 
 
 def _held(column: Column, kind: pa.DataType) -> pa.Array:

@@ -19,6 +19,7 @@ from commonwatt.services.claims import moved_nano
 from commonwatt.services.market import Market
 from commonwatt.services.reporting.summary import Results, Summary
 from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
+from commonwatt.services.schemas import PROOFS
 from commonwatt.services.tables import TableBuilder
 from commonwatt.settings.checking import OpenCommunity, open_community
 from commonwatt.settings.designs import Design
@@ -225,7 +226,10 @@ def _telling(watcher: Watcher) -> Callable[[Progress], None]:
 
 
 def close_books(run: OpenRun, csv: bool = False) -> dict[str, pa.Table]:
-    """Write the public tables, anchor their root as the run's last transaction, publish the chain and the manifest."""
+    """Write the public tables, anchor their root as the run's last transaction, publish the chain and the manifest.
+
+    Returns the tables without what only an auditor asks for, who reads the files.
+    """
     market, folder = run.market, run.folder
     builder = TableBuilder(market)
     for half in halves(run.journal):
@@ -240,4 +244,4 @@ def close_books(run: OpenRun, csv: bool = False) -> dict[str, pa.Table]:
     market.ledger.export(folder.public / CHAIN)
     folder.write_manifest(market.ledger.head())
     write_member_folders(folder, market, tables)
-    return tables
+    return {name: table.drop_columns(PROOFS.intersection(table.column_names)) for name, table in tables.items()}
