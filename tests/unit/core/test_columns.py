@@ -38,6 +38,24 @@ def test_rows_are_taken_joined_and_replaced() -> None:
     assert table.pv_wh.tolist() == [4, 5, 6]
 
 
+def test_what_is_cut_from_a_table_cannot_be_written_either() -> None:
+    table = Forecasts(np.array([1, 2, 3]), np.array([4, 5, 6]))
+    rows = np.array([0, 1])
+    for cut in (table.take(rows), table.replaced(pv_wh=np.array([0, 0, 1])), Forecasts.joined([table, table])):
+        with pytest.raises(ValueError, match="read-only"):
+            cut.pv_wh[0] = 9
+
+
+def test_a_mask_or_a_column_of_another_length_is_refused() -> None:
+    table = Forecasts(np.array([1, 2, 3]), np.array([4, 5, 6]))
+    with pytest.raises(IndexError, match="expected a mask of 3 rows, was 2"):
+        table.take(np.array([True, False]))
+    with pytest.raises(ValueError, match="expected 3 rows as before, was pv_wh 1"):
+        table.replaced(pv_wh=np.array([1]))
+    with pytest.raises(TypeError, match="wind_wh"):
+        table.replaced(wind_wh=np.array([1, 2, 3]))
+
+
 def test_no_parts_join_to_no_rows_of_the_right_dtypes() -> None:
     book = OrderBook.joined([])
     assert len(book) == 0
