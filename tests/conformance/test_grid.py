@@ -64,7 +64,7 @@ def test_a_narrow_grid_leaves_an_agreement_that_keeps_every_promise_but_welfare(
     for row, cut in judged.curtailed_wh:
         energy[row] -= cut
     left = agreement.trades.replaced(energy_wh=energy).take(energy > 0)
-    assert promise_findings(book, with_filled(book, left, agreement.reason)) == []
+    assert promise_findings(book, with_filled(book, left, agreement.reason), CLEARINGS.answer(clearing).breaks) == []
     assert bool(judged.curtailed_wh) == (judged.verdict is Verdict.CURTAILED)
 
 
