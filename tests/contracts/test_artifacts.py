@@ -99,3 +99,17 @@ def test_no_contract_reads_gas_or_catches_a_failing_call(source: Path) -> None:
     text = source.read_text(encoding="utf-8")
     for forbidden in ("msg.gas", "raw_call", "revert_on_failure", "gas=", "selfdestruct", "tx.origin", "gasleft"):
         assert forbidden not in text
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_contract_fits_what_a_chain_takes(name: str) -> None:
+    """EIP-170."""
+    assert len(artifact(name).runtime_code) <= 24_576
+
+
+def test_a_module_refuses_nothing_itself() -> None:
+    """So every revert reason stands in a contract, under its name."""
+    modules = sorted((ROOT / "src/commonwatt/contracts/modules").glob("*.vy"))
+    assert modules
+    for module in modules:
+        assert not re.findall(r"^ +(?:assert|raise) ", module.read_text(encoding="utf-8"), re.MULTILINE)

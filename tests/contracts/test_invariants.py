@@ -17,11 +17,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from tests.fakes.contract_world import (
+    ANSWER_S,
     BOND_DEPOSIT,
     BOND_NANO,
     BOND_SHARE,
     CAP_NANO,
     COIN,
+    DEMAND_BOND_NANO,
     FIRST_SLOT,
     WINDOW_S,
     Batch,
@@ -29,6 +31,7 @@ from tests.fakes.contract_world import (
     World,
     reverts,
 )
+from tests.fakes.demanding import Asker, Book, Wish
 from tests.fakes.vault_model import VaultModel
 
 from commonwatt.contracts import encoding
@@ -37,6 +40,11 @@ ACCOUNTS = 12
 TRADING = st.sampled_from([0, 1, 3, 8, 9, 10, 11])
 FUNDED = st.sampled_from([0, 3, 8, 9, 10, 11])
 WITH_WALLET = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11]
+MEMBERS = range(8, ACCOUNTS)
+# Everybody would buy and sell anything: every line between members has an answer.
+WISHES = [
+    Wish(k, is_sell, 10**6, -(10**9) if is_sell else 10**9, 0, 2**60) for k in MEMBERS for is_sell in (True, False)
+]
 
 
 @st.composite
@@ -81,10 +89,24 @@ class Posted:
         return encoding.lock_nano([self.nets[index] for index in range(8, ACCOUNTS)], BOND_NANO, BOND_SHARE)
 
 
+@dataclasses.dataclass
+class Asked:
+    """A demand that was accepted."""
+
+    entry: Posted
+    id: bytes
+    who: int
+    deadline_s: int
+    wish: int | None
+    """Which wish answers it; None on a line with a system account."""
+    is_open: bool = True
+
+
 class Life(RuleBasedStateMachine):
-    """Deposits, batches, voids, withdrawals and time in any order, next to the model."""
+    """Deposits, batches, demands, answers, voids, withdrawals and time in any order, next to the model."""
 
     posted = Bundle("posted")
+    asked = Bundle("asked")
     shared: World
 
     def __init__(self) -> None:
@@ -94,6 +116,7 @@ class Life(RuleBasedStateMachine):
         self.anchor.__enter__()
         self.slot = FIRST_SLOT
         self.announced: dict[int, tuple[int, int]] = {}
+        self.demands: list[Asked] = []
 
     @initialize(deposit=st.integers(1, 20 * COIN))
     def begin(self, deposit: int) -> None:
@@ -127,6 +150,7 @@ class Life(RuleBasedStateMachine):
     @rule(target=posted, lines=batches())
     def post(self, lines: tuple[list[Any], list[Any]]) -> Any:
         self.slot += 1
+        Book(WISHES, self.slot).announce(self.world)
         return self.try_to_post(Batch(self.slot, *lines), 1)
 
     @rule(target=posted, entry=posted, lines=batches())
@@ -173,7 +197,10 @@ class Life(RuleBasedStateMachine):
     @rule(entry=posted)
     def void(self, entry: Posted) -> None:
         if not entry.stands:
-            with pytest.raises(RevertedError, match=r"no such batch|signer"):
+            with pytest.raises(RevertedError, match=r"no such batch|signer|demanded"):
+                self.world.void(entry.batch, entry.attempt)
+        elif any(demand.is_open and demand.entry is entry for demand in self.demands):
+            with reverts("market: demanded"):
                 self.world.void(entry.batch, entry.attempt)
         elif self.model.epoch > entry.epoch + 1:
             with reverts("market: window closed"):
@@ -182,6 +209,67 @@ class Life(RuleBasedStateMachine):
             self.world.void(entry.batch, entry.attempt)
             self.model.undo(entry.nets, entry.epoch, entry.lock)
             entry.stands = False
+
+    @rule(target=asked, entry=posted, who=st.sampled_from(MEMBERS), data=st.data())
+    def demand(self, entry: Posted, who: int, data: st.DataObject) -> Any:
+        lines = [line[:2] for line in (*entry.batch.energy, *entry.batch.amounts)]
+        line, side = data.draw(st.integers(0, len(lines))), data.draw(st.sampled_from((0, 1)))
+        pair = (*lines, (who, 0))[line]
+        asks = (line, who if line == len(lines) else side)
+        now_s = self.world.env.timestamp
+        call = (entry.batch.place, entry.batch.lines, *asks, who)
+        is_live = entry.stands and now_s + 2 * ANSWER_S < (entry.epoch + 2) * WINDOW_S
+        is_due = pair[side] >= 8 or (line == len(lines) and any(0 <= min(p) < 6 and max(p) >= 8 for p in lines))
+        if not is_live or not is_due or self.model.free(who) < DEMAND_BOND_NANO:
+            with pytest.raises(RevertedError, match=r"^(claims: |vault: not free)"):
+                self.world.claims.call("demand", *call, sender=self.world.wallet(who))
+            return multiple()
+        try:
+            found = self.world.claims.call("demand", *call, sender=self.world.wallet(who))
+        except RevertedError as error:
+            assert str(error) == "claims: demanded before"
+            return multiple()
+        self.model.move(who, encoding.POOL, DEMAND_BOND_NANO)
+        is_trade = line < len(lines) and (min(pair) >= 8 or encoding.POOL in pair)
+        wish = 2 * (pair[side] - 8) + side if is_trade else None
+        self.demands.append(Asked(entry, found, who, now_s + ANSWER_S, wish))
+        return self.demands[-1]
+
+    @rule(demand=asked)
+    def answer(self, demand: Asked) -> None:
+        asker, book = Asker(self.world), Book(WISHES, demand.entry.batch.slot)
+        if not demand.is_open or demand.wish is None or self.world.env.timestamp > demand.deadline_s:
+            with pytest.raises(RevertedError, match=r"not open|too late|a position"):
+                asker.answer(demand.id, book, demand.wish or 0)
+            return
+        asker.answer(demand.id, book, demand.wish)
+        demand.is_open = False
+        self.model.move(encoding.POOL, encoding.BOND, DEMAND_BOND_NANO)
+
+    @rule(demand=asked)
+    def expire(self, demand: Asked) -> None:
+        entry = demand.entry
+        is_due = demand.is_open and self.world.env.timestamp > demand.deadline_s
+        if not is_due or not entry.stands or self.model.epoch > entry.epoch + 1:
+            with pytest.raises(RevertedError, match=r"not open|time to answer|no such batch|another|window closed"):
+                Asker(self.world).expire(demand.id, entry.batch)
+            return
+        Asker(self.world).expire(demand.id, entry.batch)
+        demand.is_open = entry.stands = False
+        self.model.undo(entry.nets, entry.epoch, entry.lock)
+        self.model.move(encoding.BOND, demand.who, entry.lock // 2)
+        self.model.move(encoding.BOND, encoding.REWARDS, entry.lock - entry.lock // 2)
+        self.model.move(encoding.POOL, demand.who, DEMAND_BOND_NANO)
+
+    @rule(demand=asked)
+    def reclaim(self, demand: Asked) -> None:
+        if not demand.is_open or (demand.entry.stands and self.model.epoch < demand.entry.epoch + 2):
+            with pytest.raises(RevertedError, match=r"not open|can still be voided"):
+                self.world.claims.call("reclaim", demand.id)
+            return
+        self.world.claims.call("reclaim", demand.id)
+        demand.is_open = False
+        self.model.move(encoding.POOL, demand.who, DEMAND_BOND_NANO)
 
     @rule(index=FUNDED, nano=st.integers(1, 2 * COIN))
     def announce(self, index: int, nano: int) -> None:
@@ -225,13 +313,16 @@ class Life(RuleBasedStateMachine):
         assert vault.call("total_debt") == sum(max(-balance, 0) for balance, *_ in raw[1:]) >= self.model.debt()
         assert sum(max(balance, 0) + current + previous for balance, current, previous, _ in raw[1:]) <= held
         assert vault.call("surplus") >= 0
-        assert raw[encoding.POOL][:3] == (0, 0, 0)
+        parked = DEMAND_BOND_NANO * sum(demand.is_open for demand in self.demands)
+        assert raw[encoding.POOL][:3] == (parked, 0, 0)
 
     def everybody_leaves(self) -> None:
         """After the last window everybody takes what is theirs, the supplier last, and nothing is left."""
         for entry in range(2):
             self.world.pass_epochs(2)
             self.model.epoch += 2
+            for demand in self.demands:
+                self.reclaim(demand)
             self.world.vault.call("touch", list(range(ACCOUNTS)))
             if entry == 0:
                 for index in WITH_WALLET:

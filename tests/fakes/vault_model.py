@@ -45,6 +45,11 @@ class VaultModel:
         """Debit what leaves."""
         self.deposit(index, -amount)
 
+    def move(self, payer: int, payee: int, amount: int) -> None:
+        """Move free money at once."""
+        self.balances[payer] = self.balances.get(payer, 0) - amount
+        self.balances[payee] = self.balances.get(payee, 0) + amount
+
     def apply(self, nets: dict[int, int], lock: int = 0) -> None:
         """Debit at once, credit later; the bond's lock is its own credit."""
         if lock:

@@ -137,28 +137,6 @@ def test_an_imbalance_voided_twice_is_settled_by_the_supplier(world: World) -> N
     assert world.post(SUPPLIED) is True
 
 
-def test_a_revision_voided_twice_goes_to_the_supplier_and_the_next_one_builds_on_that(world: World) -> None:
-    """It blocked every later correction of its slot; now kind 2 of that revision takes its place as the base."""
-    world.post(TRADE)
-    world.pass_epochs(2)
-    supplied = dataclasses.replace(SUPPLIED, revision=1)
-    with reverts("market: not the supplier's"):
-        world.post(supplied)
-    void_twice(world, CORRECTION)
-    third = dataclasses.replace(CORRECTION, revision=2, prior=supplied.content)
-    with reverts("market: base open"):
-        world.post(third)
-    with reverts("market: not the supplier's"):
-        world.post(SUPPLIED)
-    assert world.post(supplied) is True
-    with reverts("market: base open"):
-        world.post(third)
-    world.pass_epochs(2)
-    with reverts("market: prior"):
-        world.post(dataclasses.replace(third, prior=CORRECTION.content))
-    assert world.post(third) is True
-
-
 def test_a_part_of_a_revision_voided_twice_waits_for_the_others_before_it_is_a_base(world: World) -> None:
     world.post(TRADE)
     world.pass_epochs(2)
