@@ -1,4 +1,6 @@
-"""Every registered pricing policy keeps the price between both ends, in whole micro, the same every time."""
+"""Every registered pricing policy keeps the price between both ends, in whole micro, the same every time, whatever the book."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,16 +11,42 @@ from tests.fakes.books import NO_FEES
 from commonwatt.pricing import PRICINGS, PricingContext
 
 LIMIT = st.integers(-(2**31) + 1, 2**31 - 1)
+ENERGY = st.one_of(st.sampled_from([0, 1, 2**62]), st.integers(0, 10**6))
+SHARE = st.floats(0, 1)
 
 
 @pytest.mark.parametrize("name", PRICINGS.names())
 @settings(max_examples=60, deadline=None)
-@given(ends=st.lists(st.tuples(LIMIT, LIMIT), max_size=6))
-def test_a_price_lies_between_both_ends(name: str, ends: list[tuple[int, int]]) -> None:
+@given(
+    ends=st.lists(st.tuples(LIMIT, LIMIT), max_size=6),
+    rates=st.tuples(LIMIT, LIMIT),
+    book=st.tuples(ENERGY, ENERGY),
+    shares=st.tuples(SHARE, SHARE),
+)
+def test_a_price_lies_between_both_ends(
+    name: str,
+    ends: list[tuple[int, int]],
+    rates: tuple[int, int],
+    book: tuple[int, int],
+    shares: tuple[float, float],
+) -> None:
     low = np.array([min(pair) for pair in ends], np.int64)
     high = np.array([max(pair) for pair in ends], np.int64)
-    first, second = (PRICINGS.make(name).price(low, high, PricingContext(7, NO_FEES)) for _ in range(2))
+    tariff = replace(NO_FEES, feed_in_micro_per_kwh=rates[0], retail_micro_per_kwh=rates[1])
+    context = PricingContext(7, tariff, *book, *shares)
+    first, second = (PRICINGS.make(name).price(low, high, context) for _ in range(2))
     assert first.dtype == np.int64
     assert first.shape == low.shape
     assert ((low <= first) & (first <= high)).all()
     assert (first == second).all()
+
+
+@pytest.mark.parametrize("name", PRICINGS.names())
+@settings(max_examples=30, deadline=None)
+@given(books=st.lists(st.tuples(ENERGY, ENERGY), min_size=1, max_size=5))
+def test_many_books_at_once_are_priced_as_each_alone(name: str, books: list[tuple[int, int]]) -> None:
+    low, high = np.full(len(books), 80_000), np.full(len(books), 300_000)
+    supply, demand = np.array(books, np.int64).T
+    together = PRICINGS.make(name).price(low, high, PricingContext(7, NO_FEES, supply, demand))
+    alone = [int(PRICINGS.make(name).price(low[:1], high[:1], PricingContext(7, NO_FEES, *book))[0]) for book in books]
+    assert together.tolist() == alone

@@ -29,8 +29,15 @@ def test_a_preset_runs_balances_and_says_what_it_lacks(name: str, street: Path, 
     assert f'design = "{name}"' in (tmp_path / "run" / "public" / "settings.toml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(set(preset_names()) - {"community"}))
+@pytest.mark.parametrize("name", sorted(set(preset_names()) - {"community", "no_market"}))
 def test_a_preset_names_each_missing_part_once(name: str) -> None:
     missing = not_built(name)
     assert missing
     assert len(set(missing)) == len(missing)
+
+
+def test_without_a_market_everybody_saves_exactly_nothing(street: Path, tmp_path: Path) -> None:
+    result = ran(street, tmp_path / "run", "no_market", overrides=("ledger.chain=memory",))
+    assert result.summary["traded_wh"] == 0
+    assert not result.results.members.saving_nano.any()
+    assert result.results.members.cost_nano.any()

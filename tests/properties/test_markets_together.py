@@ -43,7 +43,8 @@ def contexts(count: int) -> list[ClearingContext]:
     """Some markets share a context, the others have their own price policy."""
     low = ClearingContext(0, context().rates, PRICINGS.make("fixed", reference_micro_per_kwh=-(2**31) + 1))
     high = ClearingContext(1, context().rates, PRICINGS.make("fixed", reference_micro_per_kwh=2**31 - 1))
-    return [(context(), low, high)[number % 3] for number in range(count)]
+    book = ClearingContext(2, context().rates, PRICINGS.make("supply_demand_ratio"))
+    return [(context(), low, high, book)[number % 4] for number in range(count)]
 
 
 def assert_alike(name: str, parts: list[OrderBook]) -> None:

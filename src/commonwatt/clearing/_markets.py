@@ -38,6 +38,12 @@ class Markets:
         """Orders of each market."""
         return np.diff(self.starts)
 
+    def sums_wh(self) -> tuple[Ints, Ints]:
+        """Energy of all offers and of all bids of each market."""
+        both = np.append(0, np.cumsum(self.book.energy_wh))[self.starts]
+        sold = np.append(0, np.cumsum(self.book.energy_wh * self.book.is_sell))[self.starts]
+        return np.diff(sold), np.diff(both - sold)
+
     def rows(self, markets: Ints) -> Ints:
         """Rows of some markets, one market after the other."""
         counts = self.counts[markets]

@@ -13,7 +13,6 @@ from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement
 from commonwatt.core.registry import parameter
 from commonwatt.core.units import Ints
-from commonwatt.pricing import PricingContext
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class AllocationKeys:
         """Trades with the pool at one price, in sequence order; whole Wh by largest remainder."""
         ends = sorted((context.rates.feed_in_micro_per_kwh, context.rates.neighbour_ceiling_micro_per_kwh))
         low, high = (np.array([end], np.int64) for end in ends)
-        price = int(context.pricing.price(low, high, PricingContext(context.slot, context.rates))[0])
+        price = int(context.priced(book, low, high)[0])
         takes_part = accepts(book, price)
         sells, buys = np.flatnonzero(takes_part & book.is_sell), np.flatnonzero(takes_part & ~book.is_sell)
         fills_wh = np.zeros(len(book), np.int64)

@@ -15,7 +15,7 @@ from commonwatt.core.records import Agreement, Trades
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Floats, Ints, exact_sum
-from commonwatt.pricing import Pricing
+from commonwatt.pricing import Pricing, PricingContext
 
 PROMISES = frozenset({"budget_balance", "limits", "efficiency", "order_independence"})
 """What an answer may declare in `breaks`; energy balance, fills <= wishes and determinism cannot be broken."""
@@ -63,6 +63,20 @@ class ClearingContext:
     """Seeded per slot; only for mechanisms that draw."""
     facts: OrderFacts | None = None
     """One row an order of the book; None where nothing is known beside the book."""
+
+    def priced(
+        self, book: OrderBook, low_micro_per_kwh: Ints, high_micro_per_kwh: Ints, sell: Ints | None = None
+    ) -> Ints:
+        """What `pricing` says between both ends of each row, knowing the whole book.
+
+        `sell` is the row of the seller's order of each trade, where a trade has one: its trust moves the price, if the policy says so.
+        """
+        supply_wh = int(book.energy_wh[book.is_sell].sum())
+        trust: Floats | float = 0.0
+        if sell is not None and self.facts is not None:
+            trust = np.nan_to_num(self.facts.trust[sell])
+        known = PricingContext(self.slot, self.rates, supply_wh, int(book.energy_wh.sum()) - supply_wh, trust)
+        return self.pricing.price(low_micro_per_kwh, high_micro_per_kwh, known)
 
 
 class Clearing(Answer, Protocol):

@@ -12,7 +12,6 @@ from commonwatt.clearing.base import ClearingContext
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Trades, with_filled
 from commonwatt.core.units import Ints
-from commonwatt.pricing import PricingContext
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class CentralOptimum:
         if not len(sell):
             return with_filled(book, Trades.empty(), unserved(book))
         low, high = _dual_interval(book, left_wh, sell, buy)
-        price = context.pricing.price(low, high, PricingContext(context.slot, context.rates))
+        price = context.priced(book, low, high)
         prices = {f"{side}_price_micro_per_kwh": np.repeat(price, len(sell)) for side in ("sell", "buy")}
         trades = Trades.of(len(sell), sell_order=sell, buy_order=buy, energy_wh=energy_wh, round=1, **prices)
         return with_filled(book, trades, unserved(book))

@@ -14,7 +14,6 @@ from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Trades, with_filled
 from commonwatt.core.registry import parameter
 from commonwatt.core.units import Ints
-from commonwatt.pricing import PricingContext
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class RandomMatching:
                 np.subtract.at(left_wh, rows, met[-1][2])
         met.append(matched(book, left_wh, *_able(limit, left_wh, sells, buys)))
         sell, buy, energy_wh = (np.concatenate(parts) for parts in zip(*met, strict=True))
-        price = context.pricing.price(limit[sell], limit[buy], PricingContext(context.slot, context.rates))
+        price = context.priced(book, limit[sell], limit[buy], sell)
         number = np.repeat(np.arange(1, len(met) + 1), [len(part[0]) for part in met])
         return with_filled(book, Trades(sell, buy, energy_wh, price, price, number), unserved(book))
 

@@ -12,7 +12,6 @@ from commonwatt.clearing.base import ClearingContext, OrderFacts
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Trades, with_filled
 from commonwatt.core.units import Floats, Ints
-from commonwatt.pricing import PricingContext
 
 _CAPS_PERCENT: Final = np.array([50, 75, 90, 100])
 """What a holder of 1, 2, 3 or 4 trust rating points may give of the asked energy (Haider 2024)."""
@@ -46,7 +45,7 @@ class TokenRing:
         answers = ring.answers()
         sell, buy, energy_wh = (np.concatenate(parts) for parts in zip(*answers, strict=True))
         limit = book.limit_micro_per_kwh
-        price = context.pricing.price(limit[sell], limit[buy], PricingContext(context.slot, context.rates))
+        price = context.priced(book, limit[sell], limit[buy], sell)
         trades = Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int64))
         return with_filled(book, trades, unserved(book))
 

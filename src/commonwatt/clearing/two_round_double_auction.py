@@ -12,7 +12,6 @@ from commonwatt.clearing.base import ClearingContext
 from commonwatt.core.orders import RENEWABLE_SOURCES, OrderBook, Preference, Source
 from commonwatt.core.records import Agreement, Trades, with_filled
 from commonwatt.core.units import Flags
-from commonwatt.pricing import PricingContext
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class TwoRoundDoubleAuction:
         second = matched(book, residual_wh, sells, buys)
         sell, buy, energy_wh = (np.concatenate(parts) for parts in zip(first, second, strict=True))
         limit = book.limit_micro_per_kwh
-        price = context.pricing.price(limit[sell], limit[buy], PricingContext(context.slot, context.rates))
+        price = context.priced(book, limit[sell], limit[buy], sell)
         number = np.repeat(np.array([1, 2]), (len(first[0]), len(second[0])))
         return with_filled(book, Trades(sell, buy, energy_wh, price, price, number), unserved(book))
 

@@ -69,7 +69,8 @@ class UniformPrice:
         clear_small(markets, np.flatnonzero((counts > 0) & (counts <= _SORT_UP_TO)), outcome)
         for number in np.flatnonzero(counts > _SORT_UP_TO).tolist():
             self._clear_alone(markets, number, contexts[number], outcome)
-        return agreement(markets, outcome, lambda *interval: _prices(contexts, *interval))
+        sums = markets.sums_wh() if outcome.is_traded.any() else (outcome.low, outcome.low)
+        return agreement(markets, outcome, lambda *interval: _prices(contexts, sums, *interval))
 
     def _clear_alone(self, markets: Markets, number: int, context: ClearingContext, outcome: Outcome) -> None:
         rows = np.arange(markets.starts[number], markets.starts[number + 1])
@@ -80,14 +81,18 @@ class UniformPrice:
             outcome.low[number] = outcome.high[number] = cleared.trades.sell_price_micro_per_kwh[0]
 
 
-def _prices(contexts: Sequence[ClearingContext], markets: Ints, low: Ints, high: Ints) -> Ints:
-    """Prices of some markets; those that share a context are asked for together."""
+def _prices(
+    contexts: Sequence[ClearingContext], sums_wh: tuple[Ints, Ints], markets: Ints, low: Ints, high: Ints
+) -> Ints:
+    """Prices of some markets; those that share a context are asked for together. `sums_wh`: supply and demand of every market."""
     shared = np.fromiter(map(id, contexts), np.int64, len(contexts))[markets]
     order = np.argsort(shared, kind="stable")
     price = np.empty(len(markets), np.int64)
     for own in np.split(order, np.flatnonzero(np.diff(shared[order])) + 1) if len(order) else ():
         context = contexts[int(markets[own[0]])]
-        price[own] = context.pricing.price(low[own], high[own], PricingContext(context.slot, context.rates))
+        supply_wh, demand_wh = (side[markets[own]] for side in sums_wh)
+        known = PricingContext(context.slot, context.rates, supply_wh, demand_wh)
+        price[own] = context.pricing.price(low[own], high[own], known)
     return price
 
 
@@ -135,7 +140,7 @@ def _price(book: OrderBook, low: int, is_interval: bool, context: ClearingContex
     higher = (book.limit_micro_per_kwh > low) & (book.energy_wh > 0)
     high = int(book.limit_micro_per_kwh[higher].min()) if is_interval else low
     ends = (np.array([low], np.int64), np.array([high], np.int64))
-    return int(context.pricing.price(*ends, PricingContext(context.slot, context.rates))[0])
+    return int(context.priced(book, *ends)[0])
 
 
 def _agreement(book: OrderBook, fills_wh: Ints, trades: Trades, rest: npt.NDArray[np.int8] | int) -> Agreement:

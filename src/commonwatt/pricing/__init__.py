@@ -1,5 +1,5 @@
 """Pricing: what a kWh costs between the lowest and highest price both sides accept."""
 
-from commonwatt.pricing.base import PRICINGS, Pricing, PricingContext
+from commonwatt.pricing.base import PRICINGS, Pricing, PricingContext, by_book, moved_into
 
-__all__ = ["PRICINGS", "Pricing", "PricingContext"]
+__all__ = ["PRICINGS", "Pricing", "PricingContext", "by_book", "moved_into"]

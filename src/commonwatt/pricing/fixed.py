@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from commonwatt.core.registry import parameter
 from commonwatt.core.units import Ints
-from commonwatt.pricing.base import PricingContext
+from commonwatt.pricing.base import PricingContext, moved_into
 
 
 @dataclass(frozen=True)
@@ -28,4 +26,4 @@ class Fixed:
 
     def price(self, low_micro_per_kwh: Ints, high_micro_per_kwh: Ints, context: PricingContext) -> Ints:  # noqa: ARG002
         """The reference price, but at least `low` and at most `high` of its row."""
-        return np.minimum(np.maximum(low_micro_per_kwh, self.reference_micro_per_kwh), high_micro_per_kwh)
+        return moved_into(low_micro_per_kwh, high_micro_per_kwh, self.reference_micro_per_kwh)

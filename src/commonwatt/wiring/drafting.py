@@ -26,8 +26,6 @@ from commonwatt.wiring.starting_points import STARTING_POINTS
 WIDTH: Final = 120
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _ALWAYS: Final = {"dataclass": "dataclasses", "ClassVar": "typing"}
-_ELSEWHERE: Final = {"PricingContext": "commonwatt.pricing"}
-"""Names of starting points that neither the room's base nor the records define."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +205,7 @@ def _home(base: ModuleType, name: str) -> str:
         return base.__name__
     if hasattr(records, name):
         return records.__name__
-    return _ELSEWHERE.get(name, "commonwatt.core.errors")
+    return "commonwatt.core.errors"
 
 
 def _words(name: str) -> str:

@@ -31,7 +31,7 @@ ends, energy = ends[energy > 0], energy[energy > 0]
 sell, buy = sells[np.searchsorted(sold_to, ends)], buys[np.searchsorted(bought_to, ends)]
 agreed = limit[sell] <= limit[buy]
 sell, buy, energy = sell[agreed], buy[agreed], energy[agreed]
-price = context.pricing.price(limit[sell], limit[buy], PricingContext(context.slot, context.rates))
+price = context.priced(book, limit[sell], limit[buy], sell)
 trades = Trades(sell, buy, energy, price, price, np.zeros(len(sell), np.int64))
 return with_filled(book, trades, np.full(len(book), int(Reason.NO_COUNTERPART)))
 """

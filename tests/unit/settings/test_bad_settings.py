@@ -129,7 +129,7 @@ def test_a_fault_of_a_window_is_named(tmp_path: Path, window: str, expected: str
         ("market.timming=ex_ante", "--set market.timming: expected a key of [market]"),
         (
             "community.design=p2pett",
-            "--set community.design: expected one of bc-et-mf, community, layered-trust, p2pet, pbet-chain, sealed-auction (did you mean p2pet?)",
+            "--set community.design: expected one of bc-et-mf, community, layered-trust, no_market, p2pet, pbet-chain, sealed-auction (did you mean p2pet?)",
         ),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_faulty_override_is_named_as_it_was_typed(tmp_path: Path, text: str, e
 
 def test_an_unknown_preset_is_answered_with_the_nearest(tmp_path: Path) -> None:
     assert told(write_community(tmp_path), design="comunity") == [
-        "--preset: expected one of bc-et-mf, community, layered-trust, p2pet, pbet-chain, sealed-auction (did you mean community?), found 'comunity'"
+        "--preset: expected one of bc-et-mf, community, layered-trust, no_market, p2pet, pbet-chain, sealed-auction (did you mean community?), found 'comunity'"
     ]
 
 

@@ -9,7 +9,15 @@ from commonwatt.settings import load, preset_names
 
 def test_every_preset_is_a_sound_design(tmp_path: Path) -> None:
     write_community(tmp_path)
-    assert preset_names() == ["bc-et-mf", "community", "layered-trust", "p2pet", "pbet-chain", "sealed-auction"]
+    assert preset_names() == [
+        "bc-et-mf",
+        "community",
+        "layered-trust",
+        "no_market",
+        "p2pet",
+        "pbet-chain",
+        "sealed-auction",
+    ]
     for name in preset_names():
         assert told(tmp_path, design=name) == []
 
