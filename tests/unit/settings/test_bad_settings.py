@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.communities import TOML, lines_of, told, write_community
 
+from commonwatt.clearing import CLEARINGS
 from commonwatt.core.errors import InvalidInput
 from commonwatt.metering import METERINGS
 from commonwatt.settings import load
@@ -57,7 +58,7 @@ def test_the_nearest_key_is_proposed_even_without_its_unit(tmp_path: Path) -> No
 def test_an_unknown_mechanism_is_answered_with_the_nearest(tmp_path: Path) -> None:
     [line] = faults(tmp_path, TOML + '[market]\nclearing = "uniform_prise"\n')
     assert line == (
-        "community.toml:15 market.clearing: expected one of two_round_double_auction, uniform_price (did you mean uniform_price?), "
+        f"community.toml:15 market.clearing: expected one of {', '.join(CLEARINGS.names())} (did you mean uniform_price?), "
         "found 'uniform_prise'"
     )
 
