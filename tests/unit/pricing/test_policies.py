@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ RATES = replace(NO_FEES, retail_micro_per_kwh=300_000, feed_in_micro_per_kwh=80_
 WIDE = (np.array([0]), np.array([1_000_000]))
 
 
-def priced(policy: str, supply_wh: int, demand_wh: int, rates: Rates = RATES, **parameters: object) -> int:
+def priced(policy: str, supply_wh: int, demand_wh: int, rates: Rates = RATES, **parameters: Any) -> int:
     made = PRICINGS.make(policy, **parameters)
     return int(made.price(*WIDE, PricingContext(7, rates, supply_wh, demand_wh))[0])
 
@@ -47,7 +48,7 @@ def test_the_ratios_price_never_rises_with_supply() -> None:
 
 
 def test_a_threshold_of_requested_energy_parts_on_peak_from_off_peak() -> None:
-    asked = {"threshold_wh": 2000, "on_peak_micro_per_kwh": 250_000, "off_peak_micro_per_kwh": 120_000}
+    asked: dict[str, Any] = {"threshold_wh": 2000, "on_peak_micro_per_kwh": 250_000, "off_peak_micro_per_kwh": 120_000}
     assert [priced("threshold", 10**6, demand, **asked) for demand in (0, 1999, 2000, 9000)] == [
         120_000,
         120_000,
@@ -63,7 +64,7 @@ def test_time_of_use_follows_the_tariffs_windows() -> None:
 
 
 def test_a_dynamic_price_rises_with_scarcity_within_the_tariff() -> None:
-    asked = {"base_micro_per_kwh": 150_000, "phi_micro_per_kwh": 50_000}
+    asked: dict[str, Any] = {"base_micro_per_kwh": 150_000, "phi_micro_per_kwh": 50_000}
     # 150 000 + 50 000 (D - S) / (S + 1), rounded down
     assert priced("dynamic", 999, 1999, **asked) == 200_000
     assert priced("dynamic", 1999, 999, **asked) == 125_000
