@@ -43,7 +43,7 @@ def test_the_answer_stands_above_everything_else(html: str) -> None:
 
 
 def test_every_table_of_designs_has_the_footnote(html: str) -> None:
-    note = "\u00b9 paper: not built yet, so the plainest answer stands in for smoothing &lt;of&gt; errors."
+    note = "\u00b9 paper: not built yet, so the plainest answer stands in. Missing: smoothing &lt;of&gt; errors."
     for section in ("designs", "sure", "table", "metrics", "answers"):
         body = html[html.index(f'<section id="{section}">') :]
         assert note in body[: body.index("</section>")], section

@@ -53,15 +53,9 @@ def how_sure(comparison: Comparison) -> str:
     behind += f"{second} is {money(round(gap.value), currency)} behind {'them' if same else best}"
     if not gap.has_interval:
         return f"{behind}; with fewer than {FEWEST_DAYS} days nothing can be said of how sure that is."
-    between = f"{money(round(gap.low), currency)} and {money(round(gap.high), currency)}"
-    how = (
-        "were other such days drawn from these"
-        if comparison.seeds == 1
-        else f"judging by {comparison.seeds} seeds, on these very days"
-    )
-    if gap.sign > 0:
-        return f"{behind}: {how}, with 95 % confidence between {between}."
-    return f"{behind}, which may be chance: {how}, the difference lies between {between} (95 %)."
+    between = f"between {money(round(gap.low), '').strip()} and {money(round(gap.high), currency)} (95 %)"
+    when = "on other days like these" if comparison.seeds == 1 else "with other seeds on these days"
+    return f"{behind}{', ' if gap.sign > 0 else ', which may be chance: '}{when} {between}."
 
 
 def losers(comparison: Comparison, design: str) -> str:
@@ -85,7 +79,7 @@ def footnotes(comparison: Comparison) -> tuple[Mapping[str, str], Sequence[str]]
     for number, designs in enumerate(notes.values()):
         marks |= dict.fromkeys(designs, _mark(number))
     said = [
-        f"{_mark(number)} {listed(designs)}: not built yet, so the plainest answer stands in for {listed(list(missing))}."
+        f"{_mark(number)} {listed(designs)}: not built yet, so the plainest answer stands in. Missing: {'; '.join(missing)}."
         for number, (missing, designs) in enumerate(notes.items())
     ]
     return {design: marks.get(design, "") for design in comparison.designs}, said
