@@ -14,6 +14,8 @@ from commonwatt.clearing import CLEARINGS
 from commonwatt.services.schemas import COLUMNS
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "orders.csv"
+GIVES_UP = {"no_market", "mcafee"}
+"""Who leaves something untraded where everybody could trade."""
 HEADER = "order_id,member,side,energy_wh,limit_micro_per_kwh"
 
 
@@ -119,10 +121,53 @@ def test_a_parameter_that_a_mechanism_does_not_take_is_named(tmp_path: Path) -> 
     assert "--param tie: expected a parameter of uniform_price" in said.err
 
 
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("static_members=-1", "--param static_members: expected 0..2147483647, found -1"),
+        ("static_members=many", "--param static_members: expected a whole number, found 'many'"),
+        ("key=rank", "--param key: expected one of dynamic, ranked, static (did you mean ranked?), found 'rank'"),
+    ],
+)
+def test_a_parameter_out_of_range_is_a_finding(tmp_path: Path, parameter: str, expected: str) -> None:
+    arguments = ("clear", EXAMPLE, "--mechanism", "allocation_keys", "--out", tmp_path / "out", "--param", parameter)
+    said = commonwatt(*arguments)
+    assert (said.code, said.err.strip()) == (2, expected)
+
+
+def test_a_parameter_and_the_tariff_reach_the_mechanism(tmp_path: Path) -> None:
+    tariff = ("--retail-micro-per-kwh", "300000", "--feed-in-micro-per-kwh", "80000", "--param", "key=ranked")
+    figures = cleared(tmp_path / "out", EXAMPLE, "allocation_keys", *tariff)
+    assert figures["parameters"] == {"key": "ranked", "static_members": 0}
+    assert figures["price_mean_micro_per_kwh"] == 190_000
+    filled = {order["member"]: order["filled_wh"] for order in rows_of(tmp_path / "out" / "orders.csv")}
+    assert (filled["carla"], filled["dario"]) == ("500", "0")
+
+
+def test_two_microgrids_without_a_link_do_not_trade_on_one_ring(tmp_path: Path) -> None:
+    rows = ("a,ben,buy,5,100,north", "b,carla,sell,5,10,south", "c,dario,sell,3,20,north")
+    figures = cleared(tmp_path / "out", orders_file(tmp_path, *rows, header=HEADER + ",microgrid"), "token_ring")
+    assert figures["traded_wh"] == 3
+    assert [trade["seller"] for trade in rows_of(tmp_path / "out" / "trades.csv")] == ["dario"]
+
+
+def test_the_same_seed_draws_the_same_meetings(tmp_path: Path) -> None:
+    rows = [
+        f"o{number},m{number},{'sell' if number % 2 else 'buy'},5,{1000 - number % 2 * 1000 + number}"
+        for number in range(40)
+    ]
+    orders = orders_file(tmp_path, *rows)
+    for folder, seed in (("one", "3"), ("again", "3"), ("other", "4")):
+        cleared(tmp_path / folder, orders, "random_matching", "--seed", seed)
+    one, again, other = ((tmp_path / name / "trades.csv").read_bytes() for name in ("one", "again", "other"))
+    assert one == again != other
+
+
 @pytest.mark.full
-@pytest.mark.parametrize("mechanism", ["uniform_price", "two_round_double_auction"])
+@pytest.mark.parametrize("mechanism", CLEARINGS.names())
 def test_a_million_orders_at_one_price_clear(tmp_path: Path, mechanism: str) -> None:
     rows = (f"o{number},m{number},{'sell' if number % 2 else 'buy'},{1 + number % 7},0" for number in range(1_000_000))
     figures = cleared(tmp_path / "out", orders_file(tmp_path, *rows), mechanism)
-    assert figures["traded_wh"] == min(sum(1 + number % 7 for number in range(side, 1_000_000, 2)) for side in (0, 1))
-    assert figures["price_mean_micro_per_kwh"] == 0
+    least = min(sum(1 + number % 7 for number in range(side, 1_000_000, 2)) for side in (0, 1))
+    assert figures["traded_wh"] == least or (mechanism in GIVES_UP and figures["traded_wh"] < least)
+    assert figures["price_mean_micro_per_kwh"] in (0, None)

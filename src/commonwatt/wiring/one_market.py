@@ -57,8 +57,8 @@ def clear_file(request: ClearRequest) -> list[str]:
     mechanism, faults = _mechanism(request)
     file, found = read_orders(request.orders)
     require([*_folder_findings(request.out), *_term_findings(request), *faults, *found])
-    if file is None or mechanism is None:
-        raise InvalidInput([])
+    assert file is not None
+    assert mechanism is not None
     rates = _rates(request, file.book)
     agreement, cpu_s = _cleared(mechanism, file, rates, request)
     if broken := promise_findings(file.book, agreement, mechanism.breaks):
