@@ -30,6 +30,9 @@ class Evidence:
     proven: Proven
     rows: dict[tuple[int, int], int] = field(default_factory=dict)
     by_place: dict[tuple[str, int, int], tuple[Booked, ...]] = field(default_factory=dict)
+    """What stands; what was void is not here."""
+    voided: frozenset[tuple[int, int]] = frozenset()
+    """Slot and revision of what was void once; it stands as it was settled again."""
 
     @property
     def account(self) -> int:
@@ -49,9 +52,12 @@ def evidence(bill: Bill, terms: Terms, proven: Proven) -> Evidence:
     """Put a bill and its part of the chain side by side."""
     by_place: dict[tuple[str, int, int], tuple[Booked, ...]] = {}
     for posted in proven.posted:
+        if posted.is_void:
+            continue
         key = posted.place.kind, posted.place.slot, posted.place.revision
         by_place[key] = (*by_place.get(key, ()), posted)
-    return Evidence(bill, terms, proven, row_numbers(bill), by_place)
+    voided = frozenset((p.place.slot, p.place.revision) for p in proven.posted if p.is_void)
+    return Evidence(bill, terms, proven, row_numbers(bill), by_place, voided)
 
 
 def reading_findings(seen: Evidence, meter_key: bytes) -> list[Finding]:

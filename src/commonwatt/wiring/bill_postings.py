@@ -21,7 +21,8 @@ def posting_findings(seen: Evidence) -> list[Finding]:
             found.append(Finding(where, "its settlement on the chain, all parts", f"parts {numbers}"))
             continue
         due_s = (entry.slot + 1) * seen.terms.slot_s
-        if not entry.revision and any(posted.time_s != due_s for posted in parts):
+        was_void = (entry.slot, entry.revision) in seen.voided
+        if not entry.revision and not was_void and any(posted.time_s != due_s for posted in parts):
             found.append(Finding(where, f"settled at its end, {due_s} s", f"{[p.time_s for p in parts]}"))
         posted_lines = [line for posted in parts for line in read_lines(posted.data)]
         found += _net_findings(seen, entry, posted_lines)
@@ -106,6 +107,9 @@ def period_findings(seen: Evidence) -> list[Finding]:
     for posted in seen.proven.posted:
         key, is_due = (posted.place.slot, posted.place.revision), begin_s < posted.time_s <= end_s
         if posted.place.kind != "settle" or is_due == (key in billed):
+            continue
+        if posted.is_void or (key in seen.voided and not key[1]):
+            # What was void is not billed; what was settled again is, with its slot, whenever that was.
             continue
         where = f"slot {key[0]} revision {key[1]}"
         if not is_due:

@@ -235,7 +235,11 @@ def _entries(
     revised = {
         (p.place.slot, p.place.revision)
         for p in run.postings
-        if p.place.kind == "settle" and p.place.revision and begin_s < p.time_s <= end_s and _concerns(p, member)
+        if p.place.kind == "settle"
+        and p.place.revision
+        and p.voided_at is None
+        and begin_s < p.time_s <= end_s
+        and _concerns(p, member)
     }
     keys = {(slot, 0): True for slot in slots} | dict.fromkeys(sorted(revised), True)
     for slot, revision in revised:
@@ -246,9 +250,11 @@ def _entries(
     for posted in run.postings:
         place = posted.place
         needed = (place.slot, place.revision) in keys if place.kind == "settle" else (place.slot, 0) in keys
-        if place.kind == "anchor" or not needed or wanted.get(posted.block, ()) is None:
+        if place.kind == "anchor" or not needed:
             continue
-        wanted[posted.block] = (*(wanted.get(posted.block) or ()), posted.position)
+        for block, position in ((posted.block, posted.position), *((posted.voided_at,) if posted.voided_at else ())):
+            if wanted.get(block, ()) is not None:
+                wanted[block] = (*(wanted.get(block) or ()), position)
     entries = [
         makers[slot].corrected(revision, member, is_billed) if revision else makers[slot].settled(member, is_billed)
         for (slot, revision), is_billed in sorted(keys.items())

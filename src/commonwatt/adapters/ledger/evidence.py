@@ -1,8 +1,8 @@
 """The part of a chain that a bill carries: cut out of an export, and read back with every hash and signature checked."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from commonwatt.adapters.chain.blocks import (
@@ -26,6 +26,10 @@ CREATIONS, CALLS, SEAL = 0, 1, 2
 """The blocks of the genesis."""
 
 _SETTLED: Final = b"Settled(uint256,bytes32,bytes32,uint256,uint256,uint256,uint256,uint256)"
+_VOIDED: Final = b"Voided(uint256,bytes32,bytes32,uint256)"
+_CONTENT_TOPIC: Final = 3
+_KINDS: Final = (0, 2)
+"""Kinds of `settle_net` that this package posts: a slot's settlement, and that with the supplier after it was void twice."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Booked:
     transaction: bytes
     content: bytes
     data: bytes
+    is_void: bool = False
+    """Whether a later transaction, which is here too, undid it."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +73,24 @@ class Located:
     time_s: int
     content: bytes
     data: bytes
+    voided_at: tuple[int, int] | None = None
+    """Block and position of the transaction that undid it; None while it stands."""
 
 
 def located(blocks: Iterable[StoredBlock], community: str) -> tuple[Located, ...]:
     """Every posting that a chain holds and accepted, in order; signatures are not looked at."""
     chain_id, named, found = chain_id_of(community), community_hash(community), []
+    voids: dict[bytes, tuple[int, int]] = {}
     for block in blocks:
         for position, (raw, encoded) in enumerate(zip(block.raws, block.receipts, strict=True)):
             receipt = decode_receipt(encoded, block.number, position)
             transaction = decode_transaction(raw, chain_id, receipt.sender)
+            voids |= dict.fromkeys(_contents(receipt, _VOIDED), (block.number, position))
             place = read_place(transaction.data) if transaction.to is not None and receipt.succeeded else None
             if place is not None:
                 content = read_content_hash(named, transaction.data)
                 found.append(Located(place, block.number, position, block.time_s, content, transaction.data))
-    return tuple(found)
+    return tuple(replace(f, voided_at=voids.get(f.content)) if f.place.kind == "settle" else f for f in found)
 
 
 def chain_part(blocks: Iterable[StoredBlock], fork: str, wanted: Mapping[int, Collection[int] | None]) -> ChainPart:
@@ -135,7 +145,7 @@ def proven(chain: ChainPart, community: str) -> Proven:
         frozenset(reading.whole),
         reading.operator,
         tuple(reading.admitted),
-        tuple(reading.posted),
+        tuple(replace(p, is_void=p.place.kind == "settle" and p.content in reading.void) for p in reading.posted),
         tuple(reading.header_findings),
         tuple(reading.block_findings),
     )
@@ -155,6 +165,7 @@ class _Reading:
         self.addresses: dict[str, bytes] = {}
         self.admitted: list[Admitted] = []
         self.posted: list[Booked] = []
+        self.void: set[bytes] = set()
         self.header_findings: list[Finding] = []
         self.block_findings: list[Finding] = []
 
@@ -244,12 +255,14 @@ class _Reading:
             if transaction.to == self.addresses["members"]:
                 self.admitted += read_admissions(transaction.data)
             return
-        if transaction.to != self.addresses["market"]:
-            # Money paid in or out at the vault is no matter of a bill.
+        void = set(_contents(receipt, _VOIDED, self.addresses["market"]))
+        self.void |= void
+        if transaction.to != self.addresses["market"] or void:
+            # Money paid in or out at the vault, and what members demand, is no matter of a bill.
             return
         place = read_place(transaction.data)
-        # Of `settle_net`, word 1 is the kind: this package posts kind 0 only.
-        if place is None or (place.kind == "settle" and word(transaction.data[4:], 1)):
+        # Of `settle_net`, word 1 is the kind.
+        if place is None or (place.kind == "settle" and word(transaction.data[4:], 1) not in _KINDS):
             self.block_findings.append(Finding(where, "a posting of a slot or an anchor", "another call"))
             return
         content = read_content_hash(self.community, transaction.data)
@@ -260,10 +273,16 @@ class _Reading:
 
 
 def _logged(receipt: Receipt, market: bytes, content: bytes) -> bool:
-    topic = keccak256(_SETTLED)
-    return any(
-        log.address == market and len(log.topics) == 4 and log.topics[0] == topic and log.topics[3] == content
+    return content in _contents(receipt, _SETTLED, market)
+
+
+def _contents(receipt: Receipt, event: bytes, market: bytes | None = None) -> Iterator[bytes]:
+    """The content hashes that an event of the market names (of any address, where `market` is None)."""
+    topic = keccak256(event)
+    return (
+        log.topics[_CONTENT_TOPIC]
         for log in receipt.logs
+        if log.address == (market or log.address) and len(log.topics) == _CONTENT_TOPIC + 1 and log.topics[0] == topic
     )
 
 
