@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,6 +189,19 @@ def test_the_rows_that_the_kills_are_for_are_there(morning: Path, tmp_path: Path
     ]
 
 
+def test_the_bill_of_a_slot_that_was_void_proves_what_stands(morning: Path, tmp_path: Path) -> None:
+    out = copied(morning / "void", tmp_path / "out")
+    ran(morning / "street", out, resume=True)
+    said = commonwatt("bill", out, "--member", MEMBER)
+    assert said.code == 0, said.both
+    folder = out / "members" / MEMBER / "bill"
+    proof = json.loads((folder / "bill.json").read_text(encoding="utf-8"))
+    settled = [entry for entry in proof["entries"] if not entry["revision"]]
+    assert len(settled) == 10
+    verified = subprocess.run([sys.executable, "-I", "verify_bill.py"], cwd=folder, capture_output=True, text=True)
+    assert verified.returncode == 0, verified.stdout
+
+
 def test_a_lost_chain_is_made_again_with_what_the_members_sent(morning: Path, tmp_path: Path) -> None:
     street, out = morning / "street", copied(morning / "void", tmp_path / "out")
     run_until(street, out, LATE + 1)
@@ -243,3 +258,9 @@ def test_what_was_stopped_in_the_middle_of_a_step_is_resumed_first(morning: Path
     said = commonwatt("watch", out, "--send", "--member", MEMBER, "--keys", street)
     assert said.code == 2, said.both
     assert "stopped in the middle of a step" in said.err
+
+
+def test_what_to_type_next_is_said_in_full(morning: Path, tmp_path: Path) -> None:
+    street, out = morning / "street", copied(morning / "cheated", tmp_path / "out")
+    lines = sent(street, out).lines
+    assert lines[-1].endswith(f"commonwatt watch {out} --member {MEMBER} --keys {street} --send")

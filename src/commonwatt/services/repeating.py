@@ -60,8 +60,9 @@ def repeat(
     if batch.attempt == SECOND and batch.kind == SUPPLIED:
         raise LedgerDisagrees(f"slot {batch.slot}: expected a settlement with the supplier to stand, was void twice")
     to_supplier = batch.attempt == SECOND
+    without = to_supplier or batch.kind == SUPPLIED
     void = ""
-    if not statement.revision and (to_supplier or not _stands(_calls(statement, batch), batches, known)):
+    if not statement.revision and (without or not _stands(_calls(statement, batch), batches, known)):
         if batch.parts > 1:
             raise LedgerDisagrees(
                 f"slot {batch.slot} part {batch.part}: expected one that can be shown, and trades in other parts stand"

@@ -65,10 +65,10 @@ def wallet_of(directory: Path, member: str | None, keys: Path | None) -> Wallet:
 
 
 class Sender:
-    """A member at the chain of a stopped run; what it does is said in `lines`."""
+    """A member at the chain of a stopped run; what it does is said in `lines`, and `again` is how the command was typed."""
 
-    def __init__(self, watched: Watched, ledger: ClaimsLedger, wallet: Wallet, program: str) -> None:
-        self.watched, self.ledger, self.program = watched, ledger, program
+    def __init__(self, watched: Watched, ledger: ClaimsLedger, wallet: Wallet, again: str) -> None:
+        self.watched, self.ledger, self.again = watched, ledger, again
         self.account = FIRST_MEMBER + watched.pseudonyms.index(wallet.pseudonym)
         self.terms = ledger.claim_terms()
         self.now_s = max(entry.time_s for entry in ledger.entries())
@@ -82,11 +82,9 @@ class Sender:
         if asked or waits:
             until = min(d.deadline_s for d in self._own(DemandState.OPEN))
             self.lines.append(
-                f"Next: the operator goes on (commonwatt run ... --resume) and has until {self._when(until)} to answer."
+                f"Next: the operator goes on (the run's command with --resume) and has until {self._when(until)} to answer."
             )
-            self.lines.append(
-                f"      When the run is past that and stopped, type this again: {self.program} watch ... --send"
-            )
+            self.lines.append(f"      When the run is past that and stopped: {self.again}")
         elif not self.lines:
             self.lines.append("Nothing to demand.")
         return self.lines

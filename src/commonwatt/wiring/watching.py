@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
@@ -26,7 +27,14 @@ class WatchRequest:
     keys: Path | None = None
     """The community's key file, with which a member's wallet sends; or its folder."""
     program: str = "commonwatt"
-    """How the command was typed, for what to type next."""
+    """How the command was called, for what to type next."""
+
+    @property
+    def typed(self) -> str:
+        """The command as it can be typed again."""
+        options = {"--member": self.member, "--slot": self.slot, "--keys": self.keys}
+        given = [f"{option} {quote(str(value))}" for option, value in options.items() if value is not None]
+        return " ".join([self.program, "watch", quote(str(self.directory)), *given, "--send"])
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def watch_run(request: WatchRequest) -> WatchResult:
         with stopped(request.directory, wallet.key) as (watched, ledger):
             seen = _seen(watched, request)
             return WatchResult(
-                seen.doubts, [*seen.lines, *Sender(watched, ledger, wallet, request.program).step(seen.doubts)]
+                seen.doubts, [*seen.lines, *Sender(watched, ledger, wallet, request.typed).step(seen.doubts)]
             )
     if is_stopped(request.directory):
         with stopped(request.directory) as (watched, _):

@@ -86,6 +86,13 @@ def test_more_than_was_offered_is_doubted_at_the_line_that_exceeds_it() -> None:
     assert (found.line, found.expected, found.found) == (1, "at most 700 Wh filled", "701 Wh")
 
 
+def test_what_overfills_an_order_only_in_sum_names_the_lines_to_demand_with_it() -> None:
+    bought = batch(trade(A, B, 400, PRICE), trade(A, B, 400, PRICE), trade(B, Account.SUPPLIER, 100, FEED_IN))
+    (doubt,) = doubts(ANN, [bought], replace(SELLS, registers={}))
+    assert (doubt.line, doubt.side) == (1, GIVER)
+    assert [(line, side) for _, line, side in doubt.together] == [(0, GIVER)]
+
+
 def test_energy_that_the_meter_did_not_see_is_doubted() -> None:
     (found,) = doubts(ANN, [honest()], replace(SELLS, registers={0: (0, 1001)}))
     assert (found.line, found.side) == (1, GIVER)
