@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from commonwatt.services.audit.base import SHOWN, Audited, Check
 from commonwatt.services.audit.chain import check_balances, check_members, check_receipts, check_roots
-from commonwatt.services.audit.claims import check_claims
 from commonwatt.services.audit.enrolments import check_enrolments
 from commonwatt.services.audit.entries import Claimed, check_coverage, check_entries, check_foundation
 from commonwatt.services.audit.excuses import check_failures, check_refusals
@@ -12,6 +11,7 @@ from commonwatt.services.audit.form import check_form, check_tables
 from commonwatt.services.audit.instructions import check_instructions
 from commonwatt.services.audit.links import check_links
 from commonwatt.services.audit.slots import check_clearing, check_readings, check_statements
+from commonwatt.services.audit.unanswered import check_unanswered
 
 __all__ = ["CHECKS", "CLAIM_CHECKS", "SHOWN", "Audited", "Check", "Claimed", "check_form", "check_tables"]
 
@@ -26,7 +26,6 @@ CHECKS: tuple[Callable[[Audited], Check], ...] = (
     check_statements,
     check_balances,
     check_receipts,
-    check_claims,
 )
 """Checks of well-formed public tables (`check_form` comes before), in order."""
 
@@ -36,5 +35,6 @@ CLAIM_CHECKS: tuple[Callable[[Claimed], Check], ...] = (
     check_coverage,
     check_failures,
     check_refusals,
+    check_unanswered,
 )
 """Checks of what settings and inputs claim: the foundation, what else is on the chain, what is missing, what was excused."""

@@ -7,7 +7,7 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.records import Receipt, Statement
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.services.audit.base import Audited, Check, recomputed
-from commonwatt.services.audit.claims import standing
+from commonwatt.services.audit.standing import standing
 from commonwatt.services.claims import moved_nano
 from commonwatt.services.ports import Call, ClearCall, OpenCall, SettleCall
 from commonwatt.services.posting import NO_PRIOR, settle_calls

@@ -64,7 +64,7 @@ def check_entries(claimed: Claimed) -> Check:
             found += _deposit_findings(entry, where)
             continue
         if entry.call.startswith("claims.") or (entry.call == VOID_CALL and receipt.status == 1):
-            # Anybody may ask, and be refused; a void needs the quorum. What they did is in the balances, and in `check_claims`.
+            # Anybody may ask, and be refused; a void needs the quorum. What they did is in the balances, and in `check_unanswered`.
             continue
         if entry.call not in ("open", "clear", "settle", "supplied", "anchor"):
             found.append(Finding(where, "a posting of a slot or an anchor", entry.call))

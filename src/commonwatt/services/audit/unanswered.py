@@ -1,35 +1,24 @@
 """Audit of claims: what was demanded, answered and voided on the chain, and that what was void stands again as the contracts allow."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from commonwatt.contracts.encoding import SUPPLIED
 from commonwatt.core.findings import Finding
-from commonwatt.services.audit.base import Audited, Check
+from commonwatt.services.audit.base import Check
+from commonwatt.services.audit.entries import Claimed
 from commonwatt.services.claims import Demand, DemandState
-from commonwatt.services.ports import Batch, SettleCall
-from commonwatt.services.posting import NO_PRIOR
+from commonwatt.services.ports import Batch
 from commonwatt.services.reporting.claims import claims_told
 
 
-def check_claims(audited: Audited) -> Check:
+def check_unanswered(claimed: Claimed) -> Check:
     """Every demand was answered in time, or its batch is void; what is void stands again."""
+    audited = claimed.audited
     batches, demands = audited.claimed_batches, audited.demands
     found = [*_unanswered(demands, batches), *_not_repeated(batches)]
     note = "; ".join(claims_told(demands, batches, lambda slot: f"slot {slot}"))
     return Check(
         "demands were answered, and what was void stands again", len(demands), "demands", tuple(found), note=note
     )
-
-
-def standing(audited: Audited, call: SettleCall) -> SettleCall:
-    """A settlement of the tables as the attempt, and of the kind, in which the chain holds it."""
-    batch = audited.standing_batches.get((call.slot, call.revision, call.part))
-    if batch is None:
-        return call
-    if batch.kind == SUPPLIED:
-        return replace(call, kind=SUPPLIED, prior=NO_PRIOR, attempt=batch.attempt)
-    return replace(call, attempt=batch.attempt)
 
 
 def _unanswered(demands: Sequence[Demand], batches: Sequence[Batch]) -> list[Finding]:
