@@ -43,6 +43,20 @@ BILL_FILES: Final = {
     "verify_bill.py": "The verifier: `python3 verify_bill.py` in the folder, with Python 3.11 and nothing else.",
 }
 """Every file of a bill's folder; a test compares with a bill."""
+BILL_COLUMNS: Final = {
+    "slot_start": "Beginning of the slot on the community's wall clock, with its offset.",
+    "slot": "Number of the slot.",
+    "revision": "0, or the number of the correction.",
+    "leg": "What the line is for: a [leg](#leg).",
+    "reading": "How the meter's value came about: a [quality](#quality).",
+    "energy_wh": "What is charged on.",
+    "price_micro_per_kwh": "At what price.",
+    "amount_nano": "Price times energy, exact; positive: to the member.",
+    "price_CURRENCY_per_kwh": "The price as a decimal, exact.",
+    "amount_CURRENCY": "The amount as a decimal, exact.",
+    "running_total_CURRENCY": "Sum of the amounts so far.",
+}
+"""Every column of `bill.csv`; a test compares with a bill."""
 SUMMARY: Final = {
     "slots": "Slots of the run.",
     "failed_slots": "Slots whose trades were void.",
@@ -112,6 +126,8 @@ def page() -> str:
     )
     lines += ["`commonwatt bill` adds a folder a member, " + where + ":", ""]
     lines += table(("file", "holds"), ((code(name), text) for name, text in BILL_FILES.items()))
+    lines += ["### bill.csv", "", "One row a line, of a run's and of a bill's folder; CURRENCY is the community's.", ""]
+    lines += table(("column", "unit", "meaning"), ((code(n), unit(n), text) for n, text in BILL_COLUMNS.items()))
     for name, columns in COLUMNS.items():
         if name == PUBLIC[0]:
             lines += ["## Public tables", "", "In `public/`; they exist, with these columns, when nothing traded.", ""]

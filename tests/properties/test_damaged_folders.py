@@ -143,6 +143,26 @@ def test_a_half_copied_disk_is_made_right_or_refused(morning: Morning, tmp_path:
     assert refusal == "" if "chain" in file else "private/journal.sqlite" in refusal
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("how", ["gone", "cut"])
+@pytest.mark.parametrize("state", STATES)
+def test_every_file_of_a_half_copied_disk_may_be_missing_or_cut(
+    morning: Morning, tmp_path: Path, state: str, how: str
+) -> None:
+    """One file at a time; what was resumed or refused, no half of anything is left beside it."""
+    for name in morning.files[state]:
+        run = tmp_path / "run"
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(morning.states[state], run)
+        data = (run / name).read_bytes()
+        (run / name).unlink()
+        if how == "cut":
+            (run / name).write_bytes(data[: len(data) // 2])
+        refusal = same_or_refused(morning, run)
+        assert not refusal or name == "private/journal.sqlite", (name, refusal)
+        assert not list(run.rglob("*.tmp*"))
+
+
 def test_a_refusal_is_bad_input_where_the_journal_is_gone(morning: Morning, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(morning.whole, run)

@@ -11,7 +11,7 @@ from pathlib import Path
 from commonwatt.adapters.chain.chain_file import ChainFile, StoredBlock
 from commonwatt.adapters.chain.errors import ChainError
 from commonwatt.adapters.ledger.calldata import read_lines
-from commonwatt.adapters.ledger.evidence import Located, chain_part, located, proven
+from commonwatt.adapters.ledger.evidence import Located, chain_part, located
 from commonwatt.adapters.store.files import write_bytes, write_text
 from commonwatt.adapters.store.run_folder import (
     CHAIN,
@@ -38,8 +38,7 @@ from commonwatt.services.reporting.words import several
 from commonwatt.settings import Settings, load
 from commonwatt.wiring.audit_claims import read_inputs
 from commonwatt.wiring.auditing import check_files, public_folder
-from commonwatt.wiring.bill_checks import evidence
-from commonwatt.wiring.bill_verifier import MOST_FINDINGS, Verdict, blocks_of, verdict_lines, verdict_on, with_totals
+from commonwatt.wiring.bill_verifier import MOST_FINDINGS, Verdict, verdict_lines, verdict_on, with_totals
 from commonwatt.wiring.reports import ORIGINS, PSEUDONYMS
 
 VERIFIER = "verify_bill.py"
@@ -109,7 +108,7 @@ def make_bills(request: BillRequest) -> BillResult:
     for name, pseudonym in members.items():
         folder = _folder(request, name, run, slots)
         try:
-            made = _made(_bill(run, makers, name, pseudonym, slots), run.terms)
+            made = _made(run, _bill(run, makers, name, pseudonym, slots))
         except ROOM_FAILURES as error:
             raise VerificationFailed(
                 f"bill of {name}: expected files that agree, {error} (see commonwatt audit)"
@@ -276,9 +275,12 @@ class Made:
     verdict: Verdict
 
 
-def _made(bill: Bill, terms: Terms) -> Made:
-    shown = evidence(bill, terms, proven(bill.chain, terms.community))
-    text, csv, html = bill_text(bill), bill_csv(bill, terms), bill_page(bill, terms, blocks_of(shown))
+def _made(run: OpenRun, bill: Bill) -> Made:
+    blocks: dict[tuple[int, int], int] = {}
+    for posted in run.postings:
+        if posted.place.kind == "settle":
+            blocks.setdefault((posted.place.slot, posted.place.revision), posted.block)
+    text, csv, html = bill_text(bill), bill_csv(bill, run.terms), bill_page(bill, run.terms, blocks)
     return Made(bill, {"bill.json": text, "bill.csv": csv, "bill.html": html}, verdict_on(text, csv, html))
 
 

@@ -66,6 +66,18 @@ def test_who_pays_more_is_named() -> None:
     )
 
 
+def test_the_top_of_the_page_says_whose_figures_they_are_and_that_nobody_audited_them() -> None:
+    facts, tables = week(**SMALL)
+    first, *others = facts.origins
+    told = results(replace(facts, origins={first: "measured", **dict.fromkeys(others, "resampled")}), tables)
+    html = without_scripts(page(told))
+    top = html[: html.index("<nav")]
+    assert f"Worked out on past data of {len(others)} resampled homes and 1 measured home; meters" in top
+    assert "nobody else has audited the code" in top
+    assert "`" not in html
+    assert "<code>commonwatt audit</code>" in html
+
+
 def test_books_that_do_not_balance_raise_an_alarm_on_top() -> None:
     facts, tables = week(**SMALL)
     off = results(facts, tables | {"balances": changed(tables["balances"], "free_nano", 9, 1)})

@@ -47,7 +47,7 @@ PROVEN: Final = (
 NOT_PROVEN: Final = (
     "That this chain is the community's only one: compare its head (below) with what another member was given, or with --head.",
     "That the contracts were obeyed, and that no trade of yours was left out: both need the whole chain and all orders, and "
-    "commonwatt audit checks them from the run's public folder.",
+    "`commonwatt audit` checks them from the run's public folder.",
     "That the meter told the truth. In a simulated run the operator holds the meters' keys.",
     "That the verifier in this folder is honest: take your own copy, from the package, if you doubt who sent it.",
     "What happened after the period: a batch can be voided while its credits are pending, and late readings are settled on later bills.",

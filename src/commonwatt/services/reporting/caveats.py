@@ -18,6 +18,13 @@ ORIGINS = {
     "simulated": "simulated by a model",
 }
 
+SHORT = {
+    "measured": ("measured home", "measured homes"),
+    "doubtful": ("measured home whose data look faulty", "measured homes whose data look faulty"),
+    "resampled": ("resampled home", "resampled homes"),
+    "simulated": ("simulated home", "simulated homes"),
+}
+
 COMPARISON = (
     "The comparison is with no market at all: the same meters, everything bought from and sold to the supplier. What panels and "
     "batteries cost is not counted."
@@ -35,30 +42,48 @@ def caveats(results: Results) -> list[str]:
         *(f"{notice[:1].upper()}{notice[1:].rstrip('.')}." for notice in facts.notices),
         *_grid(results),
         *_ledger(results),
+        "The contracts and the cryptography have not been audited by anybody else.",
         COMPARISON,
         *([f"Not built yet in this version: {listed(list(facts.not_built))}."] if facts.not_built else []),
     ]
 
 
+def in_short(results: Results) -> str:
+    """One sentence for the top of the page: whose figures these are, and what of them is made up."""
+    kinds = _kinds(results)
+    counted = [
+        several(number, *SHORT.get(kind, ("home of unknown origin", "homes of unknown origin")))
+        for kind, number in sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
+    made = "meters" if not _owners(results) else f"meters and {several(_owners(results), 'battery', 'batteries')}"
+    return f"Worked out on past data of {listed(counted)}; {made} are simulated, no money moved, and nobody else has audited the code."
+
+
+def _kinds(results: Results) -> Counter[str]:
+    return Counter(results.facts.origins.get(name) or "unknown" for name in results.books.pseudonyms)
+
+
+def _owners(results: Results) -> int:
+    """How many members have a battery that did something."""
+    flows = results.books.tables["flows"]
+    moved = numbers(flows, "charge_wh") + numbers(flows, "discharge_wh") > 0
+    return len(np.unique(results.books.member_rows("flows")[moved]))
+
+
 def _profiles(results: Results) -> list[str]:
-    kinds = Counter(results.facts.origins.get(name) or "unknown" for name in results.books.pseudonyms)
     said = []
-    for kind, number in sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])):
+    for kind, number in sorted(_kinds(results).items(), key=lambda pair: (-pair[1], pair[0])):
         verb = "is" if number == 1 else "are"
         said.append(f"{several(number, 'profile')} of load and sun {verb} {ORIGINS.get(kind, 'of unknown origin')}.")
     return said
 
 
 def _assets(results: Results) -> list[str]:
-    flows = results.books.tables["flows"]
-    stored = [int(numbers(flows, name).sum()) for name in ("charge_wh", "discharge_wh")]
     said = ["The meters are simulated: each signs what the profile says, with a key of its own."]
-    if any(stored):
-        owners = np.unique(
-            results.books.member_rows("flows")[numbers(flows, "charge_wh") + numbers(flows, "discharge_wh") > 0]
-        )
+    owners = _owners(results)
+    if owners:
         said.append(
-            f"{several(len(owners), 'battery', 'batteries')} {'is' if len(owners) == 1 else 'are'} simulated: a model charges and discharges on top of the profiles."
+            f"{several(owners, 'battery', 'batteries')} {'is' if owners == 1 else 'are'} simulated: a model charges and discharges on top of the profiles."
         )
     return said
 
@@ -95,7 +120,7 @@ def _ledger(results: Results) -> list[str]:
         )
     if facts.gas_source == "model":
         said.append(
-            "Gas comes from a model fitted to the run's first slots, which py-evm executed again; `commonwatt audit --reference` gives the exact figures."
+            "Gas comes from a model that was fitted for these contracts on another executor (py-evm); `commonwatt audit --reference` gives the exact figures."
         )
     elif facts.gas_source != "none":
         said.append(f"Gas was measured: {facts.gas_source}.")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import Final
+
+_CODE: Final = re.compile("`([^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,15 @@ class Section:
         return f'<li><a href="#{self.anchor}">{escape(self.heading)}</a></li>'
 
 
+def marked(text: str) -> str:
+    """Escaped text in which what stands between backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
+
+
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph, or nothing where there is nothing to say."""
     attribute = f' class="{kind}"' if kind else ""
-    return f"<p{attribute}>{escape(text)}</p>\n" if text else ""
+    return f"<p{attribute}>{marked(text)}</p>\n" if text else ""
 
 
 def card_list(cards: Sequence[tuple[str, str, bool]]) -> str:
@@ -81,7 +90,7 @@ def card_list(cards: Sequence[tuple[str, str, bool]]) -> str:
 
 def items(texts: Sequence[str]) -> str:
     """A list."""
-    return '<ul class="plain">' + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
+    return '<ul class="plain">' + "".join(f"<li>{marked(text)}</li>" for text in texts) + "</ul>"
 
 
 def plot(name: str, label: str) -> str:

@@ -29,7 +29,10 @@
       const place = document.getElementById("plot-" + name);
       if (!place) continue;
       const layout = { ...figure.layout, ...ink, xaxis: { ...figure.layout.xaxis, ...axis }, yaxis: { ...figure.layout.yaxis, ...axis } };
-      if (place.clientWidth < 480) layout.margin = { ...layout.margin, l: 44, r: 8 };
+      if (place.clientWidth < 480) {
+        layout.margin = { ...layout.margin, l: 8, r: 8 };
+        layout.yaxis.automargin = true;
+      }
       Plotly.react(place, figure.data, layout, config);
     }
   };

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from commonwatt.services.reporting.answer import Answer, answer, title
+from commonwatt.services.reporting.caveats import in_short
 from commonwatt.services.reporting.frame import framed
 from commonwatt.services.reporting.html import card_list, paragraph
 from commonwatt.services.reporting.members import shown_total_nano
@@ -33,6 +34,8 @@ def _answer(results: Results, told: Answer) -> str:
     if not told.is_sound:
         html += paragraph(f"Do not rely on this page: the books do not agree. {told.books}.", "alarm")
     html += paragraph(f"{told.who} {told.worse_off}") + _cards(results, told)
+    real = '<a href="#caveats">What is real here, and what is not</a>.'
+    html += f'<p class="real">{escape(in_short(results))} {real}</p>\n'
     html += paragraph(told.local) + paragraph(told.price) + paragraph(told.forecasts, "note") + paragraph(told.failed)
     return html
 

@@ -130,7 +130,7 @@ def _members(results: Results) -> str:
     )
     text += paragraph(
         "A name leads to that member's bill.csv. A bill to hand out, with the proof of every line and a verifier, is made on demand: "
-        "commonwatt bill with this folder and --member NAME, or --all."
+        "`commonwatt bill` with this folder and `--member NAME`, or `--all`."
     )
     bills = {name: f"members/{quote(name)}/bill.csv" for name in books.ids}
     return text + Table("Members", heads, body, texts=2, foot=row("Together", ranked, ""), links=bills).html()
