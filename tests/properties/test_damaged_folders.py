@@ -159,7 +159,8 @@ def test_every_file_of_a_half_copied_disk_may_be_missing_or_cut(
         if how == "cut":
             (run / name).write_bytes(data[: len(data) // 2])
         refusal = same_or_refused(morning, run)
-        assert not refusal or name == "private/journal.sqlite", (name, refusal)
+        # Without its log a journal that was killed is empty.
+        assert not refusal or name.startswith("private/journal.sqlite"), (name, refusal)
         assert not list(run.rglob("*.tmp*"))
 
 
