@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -202,6 +203,15 @@ def test_a_folder_that_is_no_run_is_bad_input(tmp_path: Path) -> None:
         audit_run(AuditRequest(tmp_path / "nowhere"))
 
 
+def test_the_folder_of_the_community_or_a_slip_in_the_name_is_answered_with_the_right_one(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(InvalidInput, match=r"no such folder \(did you mean mine\?\)"):
+        audit_run(AuditRequest(tmp_path / "mien"))
+    (tmp_path / "mine" / "community.toml").touch()
+    with pytest.raises(InvalidInput, match="found a community, whose runs are in out/"):
+        audit_run(AuditRequest(tmp_path / "mine"))
+
+
 def test_a_run_that_is_not_finished_says_how_to_finish_it(tmp_path: Path) -> None:
     (tmp_path / "private").mkdir()
     with pytest.raises(InvalidInput, match="--resume"):
@@ -232,7 +242,7 @@ def test_a_member_is_shown_by_pseudonym_and_for_the_operator_by_name(p2pet_run: 
     by_name = commonwatt("audit", p2pet_run, "--member", name)
     assert by_name.code == 0, by_name.both
     assert by_name.out.splitlines() == audit_run(AuditRequest(p2pet_run / "public", member=pseudonym)).lines
-    assert f"member {pseudonym}:" in by_name.out
+    assert re.search(rf"member {pseudonym}: amounts in [A-Z]{{3}}; what the member pays has a minus", by_name.out)
     statements = pq.read_table(p2pet_run / "public" / "statements.parquet").to_pylist()
     billed = sum(row["amount_nano"] for row in statements if row["member"] == pseudonym)
     assert f"billed {billed / 10**9:.9f}" in by_name.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,9 @@ def test_check_of_a_sound_community_says_what_it_holds(street_with_gaps: Path) -
     assert "Little Street: no faults found." in said.out
     assert "5 members, 72 slots of 3600 s" in said.out
     assert "2 gaps, 6 h substituted" in said.out
+    assert re.search(
+        r"A kWh from the supplier costs 0\.\d{3} \w+ with fees and taxes, one fed in brings 0\.\d{3}", said.out
+    )
     assert f"commonwatt run {street_with_gaps}" in said.out
     assert files_of(street_with_gaps) == before
 

@@ -5,12 +5,9 @@ from typing import Annotated
 
 import typer
 
-from commonwatt.cli.endings import VERIFICATION_FAILED
+from commonwatt.cli.endings import VERIFICATION_FAILED, example
 
-EXAMPLE = """Example:
-
-    commonwatt bill out/demo --member home-01
-"""
+EXAMPLE = example("commonwatt bill out/demo --member home-01")
 
 
 def register(app: typer.Typer) -> None:

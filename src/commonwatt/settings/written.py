@@ -69,7 +69,7 @@ def start_community(directory: Path) -> list[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        intro = "A community to start from: the homes of the example `fontana`. Put your own members and profiles in their place."
+        intro = "Made by `commonwatt init` from the example `fontana`: put your own currency, prices, members and profiles in its place."
         (made / FILE_NAME).write_text(community_toml(given, intro), encoding="utf-8")
         shutil.copyfile(example / MEMBERS_NAME, made / MEMBERS_NAME)
         shutil.copyfile(example / PROFILES_NAME, made / PROFILES_NAME)

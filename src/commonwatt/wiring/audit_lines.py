@@ -51,7 +51,7 @@ def slot_lines(tables: PublicTables, slot: int, trade: str | None) -> list[str]:
     return lines
 
 
-def member_lines(audited: Audited, member: str, directory: Path) -> list[str]:
+def member_lines(audited: Audited, member: str, directory: Path, currency: str) -> list[str]:
     """What a member was billed and what the chain holds for it.
 
     Raises:
@@ -63,7 +63,7 @@ def member_lines(audited: Audited, member: str, directory: Path) -> list[str]:
     number = FIRST_MEMBER + audited.public.pseudonyms.index(pseudonym)
     balances, deposits = audited.ledger.balances(audited.final_s), audited.ledger.deposits()
     held = int(balances.free_nano[number] + balances.pending_nano[number])
-    lines = [f"member {pseudonym}:"]
+    lines = [f"member {pseudonym}: amounts in {currency}; what the member pays has a minus"]
     for leg in sorted(set(rows["leg"].to_pylist())):
         of = rows.filter(pc.equal(rows["leg"], leg))
         lines.append(

@@ -7,6 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from commonwatt.adapters.csv_table import nearest_name
 from commonwatt.adapters.ledger import open_export
 from commonwatt.adapters.store.run_folder import CHAIN, MANIFEST, file_hashes, files_root, read_manifest, read_public
 from commonwatt.core.errors import InvalidInput, LedgerError, require
@@ -85,7 +86,7 @@ def audit_run(request: AuditRequest) -> AuditResult:
         if form.passed and slots is not None:
             lines += [line for slot in sorted(slots) for line in slot_lines(tables, slot, request.trade)]
         if form.passed and request.member is not None:
-            lines += member_lines(audited, request.member, request.directory)
+            lines += member_lines(audited, request.member, request.directory, settings.community.currency)
     except LedgerError as error:
         checks.append(
             Check(
@@ -170,6 +171,10 @@ def public_folder(directory: Path) -> Path:
     if not any((public / name).is_file() for name in (MANIFEST, CHAIN, "receipts.parquet")):
         began = (directory / "private").is_dir()
         was = "one that is not finished (go on with commonwatt run --resume)" if began else f"no {MANIFEST} in it"
+        if not directory.exists():
+            was = f"no such folder{nearest_name(directory)}"
+        elif (directory / "community.toml").is_file():
+            was = "a community, whose runs are in out/ or where --out says"
         require([Finding(str(directory), "a run's folder, or its public/ folder", was)])
     return public
 

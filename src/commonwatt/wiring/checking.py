@@ -3,6 +3,7 @@
 from pathlib import Path
 from shlex import quote
 
+from commonwatt.core.units import MICRO_PER_UNIT
 from commonwatt.settings.checking import open_community
 from commonwatt.wiring.doubting import community_doubts, data_lines, write_doubts
 from commonwatt.wiring.inputs import slots_of
@@ -30,13 +31,23 @@ def check_lines(
     first, last = (settings.slots.local_start(slot, settings.zone).date() for slot in (slots.start, slots.stop - 1))
     run = slots_of(community, None, None)
     days = [settings.slots.local_start(slot, settings.zone).date() for slot in (run.start, run.stop - 1)]
+    tariff = settings.tariff
+    charges = tariff.retail_micro_per_kwh + (tariff.grid_fee_micro_per_kwh or 0) + (tariff.tax_micro_per_kwh or 0)
     chosen = ", ".join(f"{room} {choice.name}" for room, choice in settings.choices.items())
     return [
         f"{settings.community.name}: no faults found.",
         f"{len(settings.members)} members, {len(slots)} slots of {settings.community.slot_s} s with data, {first} to {last}.",
         f"Design {settings.community.design}, {settings.market.timing}: {chosen}.",
         f"A run covers {days[0]} to {days[1]}, both included: [data] from and to, or --from and --to, choose other days.",
+        f"A kWh from the supplier costs {_price(charges)} {settings.community.currency} with fees and taxes, one fed in brings "
+        f"{_price(tariff.feed_in_micro_per_kwh)}" + ("; other prices in windows." if tariff.windows else "."),
         *feed.notices(),
         *(data_lines(community, found, doubts) if data or doubts is not None else [_HINT.format(quote(str(file)))]),
         f"Next: commonwatt run {quote(str(file))}",
     ]
+
+
+def _price(micro_per_kwh: int) -> str:
+    """Three decimals, and as many more as the price has."""
+    text = f"{micro_per_kwh / MICRO_PER_UNIT:.6f}".rstrip("0")
+    return text + "0" * (3 - len(text.partition(".")[2]))

@@ -99,5 +99,5 @@ def _next(request: ImportRequest, understood: Understood, written: Written) -> l
         maps = "".join(f" --map {quote(f'{key}={value}')}" for key, value in keys.items())
         lines.append(f"Again without a guess: {request.program} import {files} --into {quote(str(request.into))}{named}{maps}")  # fmt: skip
     name = quote(str(request.into))
-    first = "put your prices into community.toml and limits into members.csv, then " if any(p.name == "community.toml" for p in written.files) else ""  # fmt: skip
+    first = "put your currency and prices into community.toml and limits into members.csv, then " if any(p.name == "community.toml" for p in written.files) else ""  # fmt: skip
     return [*lines, f"Next: {first}{request.program} check {name}, then {request.program} run {name}"]

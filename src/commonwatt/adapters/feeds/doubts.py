@@ -40,6 +40,7 @@ KINDS: Final[Mapping[str, DoubtKind]] = {
     "pv_weak": DoubtKind("much less PV for its size than the neighbours", _TAKEN + "; mark the home `doubtful`", True),
     "pv_at_night": DoubtKind("PV in the dark", _TAKEN + "; look at time zone and registers"),
     "clock_shift": DoubtKind("PV earlier or later by about an hour from a day on", _TAKEN + "; look at summer time in the meter's clock"),
+    "unit": DoubtKind("energies that no home has, perhaps of a wrong unit", _TAKEN + "; look at the unit of the columns (import: `--map unit=`)"),
     "zone": DoubtKind("PV whose middle is far from noon", _TAKEN + "; look at the time zone"),
 }  # fmt: skip
 """By name."""
@@ -94,9 +95,11 @@ def doubt_lines(doubts: Sequence[Doubt]) -> list[str]:
         first = mine[0]
         named = first.column if not first.where.endswith(first.column) else ""
         example = " ".join(part for part in (first.where, first.start, named) if part)
-        count = f"{sum(doubt.slots for doubt in mine)} slots" if first.slots else f"{len(mine)}"
+        # A row that is there twice is a doubt of each of its columns, and yet one slot.
+        slots = sum(count for _, _, count in {(doubt.member, doubt.start, doubt.slots) for doubt in mine})
+        count = f"{slots} slot{'s' * (slots != 1)}" if first.slots else f"{len(mine)}"
         lines.append(f"{name} ({kind.says}): {count}{f' at {who}' if who else ''}.")
-        lines.append(
-            f"    e.g. {first.member + ' ' if first.member else ''}{example}: {first.found}. {kind.done[0].upper()}{kind.done[1:]}."
-        )
+        place = f"{first.member} {example}".strip()
+        said = f"e.g. {place}: {first.found}" if place else first.found
+        lines.append(f"    {said}. {kind.done[0].upper()}{kind.done[1:]}.")
     return lines

@@ -36,6 +36,8 @@ FOLLOWS: Final = 0.7
 """Correlation of a load with its neighbours' PV from which it is no household's."""
 ZERO_NIGHTS: Final = 0.75
 NOON_H: Final = 3.0
+HOME_W: Final = (5.0, 20_000.0)
+"""What flows at a typical home on average, W: a thousand times more or less is a wrong unit, not another home."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,25 @@ class Series:
 
 def doubts_of(series: Series) -> list[Doubt]:
     """Every doubt about some profiles, kind by kind, member by member."""
-    found = [*_gaps(series), *_spikes(series), *_stuck(series), *_zero_load(series)]
+    found = [*_unit(series), *_gaps(series), *_spikes(series), *_stuck(series), *_zero_load(series)]
     if len(series.producers) and len(series.days) >= _LEAST_DAYS:
         dark = _dark(series)
         found += [*_pv_at_night(series, dark), *_zero_at_night(series, dark), *_noons(series), *_shifts(series)]
         found += [*_silent(series), *_weak(series), *_follows(series)]
     return found
+
+
+def _unit(series: Series) -> list[Doubt]:
+    """All homes together: energies that are a thousand times too large or too small."""
+    slots = np.maximum(series.known.sum(axis=0), 1)
+    energy_wh = np.where(series.known, series.load_wh + series.pv_wh, 0).sum(axis=0)
+    mean_w: Floats = energy_wh / slots * SECONDS_PER_HOUR / series.slot_s
+    used = mean_w[mean_w > 0]
+    typical_w = float(np.median(used)) if len(used) else 0.0
+    if not len(used) or HOME_W[0] <= typical_w <= HOME_W[1]:
+        return []
+    power = f"{typical_w / 1000:,.0f} kW" if typical_w >= HOME_W[1] else f"{typical_w:.2f} W"
+    return [Doubt("unit", "", "", "", 0, f"the typical home uses and makes {power} on average")]
 
 
 def _gaps(series: Series) -> list[Doubt]:

@@ -175,7 +175,7 @@ def _fill(
     for home_at in np.unique(places % values.shape[1]).tolist():
         mine = places[places % values.shape[1] == home_at]
         row = int(np.argmax(flat == mine[0]))
-        found = f"{len(mine)} times" + f", the {layout.duplicates} counts" * bool(layout.duplicates)
+        found = "given more than once" + f", the {layout.duplicates} counts" * bool(layout.duplicates)
         start = stamp((grid.first + int(mine[0]) // values.shape[1]) * grid.interval_s)
         where = part.source.place(int(part.lines[index[row]]), "")
         result.doubts.append(Doubt("duplicate", grid.homes[home_at], energy, start, len(mine), found, where))

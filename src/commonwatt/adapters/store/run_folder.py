@@ -108,7 +108,11 @@ class RunFolder:
         if not self.root.is_dir() or not any(self.root.iterdir()):
             return []
         if not resume:
-            return [Finding(where, "an empty or new folder (or --resume to go on with this run)", "files in it")]
+            return [
+                Finding(
+                    where, "an empty or new folder (another --out, or --resume to go on with this run)", "files in it"
+                )
+            ]
         # A run that was killed before its first step leaves folders and the lock, which is as good as nothing.
         left = [p for p in self.root.rglob("*") if p.is_file() and p != self.lock]
         if left and not self.is_begun:

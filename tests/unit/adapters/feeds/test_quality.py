@@ -115,6 +115,22 @@ def test_times_of_another_zone_show_in_the_middle_of_the_day() -> None:
     assert doubt.kind == "zone" and doubt.found.startswith("the middle of PV is at 05:")
 
 
+@pytest.mark.parametrize(("times", "kilowatts"), [((1000, 1), "kW on average"), ((1, 1000), " W on average")])
+def test_a_wrong_unit_shows_in_what_a_home_uses(times: tuple[int, int], kilowatts: str) -> None:
+    sound, (up, down) = street(), times
+    series = replace(sound, load_wh=sound.load_wh * up // down, pv_wh=sound.pv_wh * up // down)
+    doubt, *_ = doubts_of(series)
+    assert (doubt.kind, doubt.member) == ("unit", "")
+    assert kilowatts in doubt.found
+
+
+def test_a_row_that_is_there_twice_is_one_slot_in_the_summary() -> None:
+    twice = [
+        Doubt("duplicate", "h0", column, "2024-03-18T00:00Z", 1, "given more than once") for column in ("load", "pv")
+    ]
+    assert doubt_lines(twice)[0].endswith("1 slot at h0.")
+
+
 def test_a_single_home_is_looked_at_alone() -> None:
     sound = street()
     one = Series(["h0"], sound.first_slot, 3600, sound.load_wh[:, :1], sound.pv_wh[:, :1], sound.known[:, :1], [3000])
