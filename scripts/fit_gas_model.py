@@ -4,7 +4,8 @@ Writes `src/commonwatt/contracts/gas_model.json`. The same contracts give the sa
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
 import numpy as np
 
@@ -13,12 +14,25 @@ from commonwatt.adapters.ledger import calldata
 from commonwatt.adapters.ledger.embedded import EmbeddedLedger
 from commonwatt.adapters.ledger.foundation import chain_id_of
 from commonwatt.adapters.ledger.gas_use import GasUse
-from commonwatt.contracts.gas import FILE, SettleWork, code_hashes, intrinsic_gas
+from commonwatt.contracts.encoding import IMBALANCE
+from commonwatt.contracts.gas import FILE, KINDS_OF_WORK, Work, code_hashes, intrinsic_gas
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Kind, Postings, amount_postings, energy_postings
 from commonwatt.core.determinism import stream
+from commonwatt.core.orders import SETTLE_TRADES, Instructions
 from commonwatt.core.units import Ints
 from commonwatt.crypto.keccak import keccak256
-from commonwatt.services.ports import AnchorCall, Call, ClearCall, LedgerMember, LedgerTerms, OpenCall, SettleCall
+from commonwatt.crypto.secp256k1 import address_of_secret, sign
+from commonwatt.services.instructing import order_digests
+from commonwatt.services.ports import (
+    AnchorCall,
+    Call,
+    ClearCall,
+    LedgerMember,
+    LedgerTerms,
+    OpenCall,
+    SettleCall,
+    TradesCall,
+)
 
 from compile_contracts import CONTRACTS  # isort: skip  (a neighbour, not a package)
 
@@ -27,14 +41,18 @@ SLOT_S, WINDOW_SLOTS = 3600, 4
 FIRST_SLOT = 120_000 * WINDOW_SLOTS
 SIZES = (3, 8, 25, 60, 110)
 SLOTS = 6
-REGRESSORS = ("constant", *SettleWork.__dataclass_fields__)
+
+
+def wallet(member: int) -> bytes:
+    """The secret key of a member's wallet."""
+    return keccak256(b"wallet %d" % member)
 
 
 def terms(members: int) -> LedgerTerms:
     """A community whose money never runs out, so that nothing reverts."""
     known = tuple(
         LedgerMember(
-            f"{i:016x}", keccak256(b"wallet %d" % i)[:20], keccak256(b"meter %d" % i)[:20], 10**6, 10**14, "prosumer"
+            f"{i:016x}", address_of_secret(wallet(i)), keccak256(b"meter %d" % i)[:20], 10**6, 10**14, "prosumer"
         )
         for i in range(members)
     )
@@ -72,7 +90,57 @@ def settlement(slot: int, members: int) -> Postings:
     )  # fmt: skip
 
 
-def measured(members: int) -> Iterator[tuple[str, int, SettleWork | None]]:
+def by_trades(slot: int, members: int, domain: bytes) -> tuple[TradesCall, Postings]:
+    """The same slot as trades with signed orders, and what is left beside them."""
+    whole = settlement(slot, members)
+    is_trade = whole.kind == Kind.TRADE
+    draw = stream(1, "gas model trades", members, slot)
+    active = draw.permutation(members)[: draw.integers(2, members + 1)]
+    sellers, buyers = np.split(active, [max(1, int(len(active) * draw.uniform(0.1, 0.6)))])
+    count = int(draw.integers(0, 2 * len(buyers) + 1))
+    sell, buy = draw.integers(0, len(sellers), count), len(sellers) + draw.integers(0, max(len(buyers), 1), count)
+    used, rows = np.unique(np.concatenate([sell, buy]), return_inverse=True)
+    orders = Instructions.of(
+        len(used),
+        member=active[used],
+        is_sell=used < len(sellers),
+        energy_wh=10**8,
+        limit_micro_per_kwh=np.where(used < len(sellers), 0, 10**6),
+        first_slot=slot,
+        last_slot=slot,
+        path=SETTLE_TRADES,
+        salt=np.full((len(used), 32), slot % 251, np.uint8),
+    )
+    signatures = [
+        sign(digest, wallet(int(m))) for m, digest in zip(orders.member, order_digests(domain, orders), strict=True)
+    ]
+    signed = [r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((27 + v,)) for v, r, s in signatures]
+    orders = orders.replaced(signature=np.frombuffer(b"".join(signed), np.uint8).reshape(len(used), 65))
+    postings = energy_postings(
+        FIRST_MEMBER + orders.member[rows[:count]],
+        FIRST_MEMBER + orders.member[rows[count:]],
+        draw.integers(1, 3000, count),
+        np.full(count, draw.integers(80_000, 300_000)),
+        Kind.TRADE,
+    )
+    # Fees as runs post them, on energy: more lines than members.
+    charged = FIRST_MEMBER + active[: draw.integers(0, len(active) + 1)]
+    fees = energy_postings(
+        np.full(len(charged), Account.GRID), charged, draw.integers(1, 3000, len(charged)), np.full(len(charged), 9000), Kind.FEE
+    )  # fmt: skip
+    rest = Postings.joined([whole.take(~is_trade), fees])
+    return TradesCall(slot, 0, 1, postings, orders, rows[:count], rows[count:]), rest
+
+
+def settling(ledger: EmbeddedLedger, slot: int, members: int, one_by_one: bool) -> list[Call]:
+    """What settles a slot, in one batch or (`one_by_one`) trade by trade."""
+    if not one_by_one:
+        return [SettleCall(slot, 0, 0, 1, bytes(32), settlement(slot, members))]
+    trades, rest = by_trades(slot, members, ledger.order_domain())
+    return [trades, SettleCall(slot, 0, 0, 1, ledger.content_hash(trades), rest, IMBALANCE)]
+
+
+def measured(members: int, one_by_one: bool) -> Iterator[tuple[str, int, Work | None]]:
     """Kind, gas beyond the price of the bytes, and what a settlement did, of every posting of a seeded run."""
     ledger = EmbeddedLedger.open(None, chain_id_of(terms(members).community), KEY, "py-evm")
     ledger.found(terms(members), (FIRST_SLOT - 1) * SLOT_S)
@@ -82,7 +150,7 @@ def measured(members: int) -> Iterator[tuple[str, int, SettleWork | None]]:
         wanted: list[Call] = [
             OpenCall(slot, root, 9),
             ClearCall(slot, root, root),
-            SettleCall(slot, 0, 0, 1, bytes(32), settlement(slot, members)),
+            *settling(ledger, slot, members, one_by_one),
             AnchorCall(slot, 0, root),
         ]
         raws = [signed.raw for signed in ledger.sign(wanted)]
@@ -99,24 +167,30 @@ def measured(members: int) -> Iterator[tuple[str, int, SettleWork | None]]:
 
 def model_text() -> str:
     """The file's content."""
-    samples = [sample for members in SIZES for sample in measured(members)]
+    samples = [sample for members in SIZES for path in (False, True) for sample in measured(members, path)]
     plain = {kind: {gas for k, gas, work in samples if k == kind} for kind in ("open", "clear", "anchor")}
     unequal = [kind for kind, gas in plain.items() if len(gas) != 1]
     if unequal:
         raise ValueError(f"expected one price for each plain call, was several for {unequal}")
-    settles = [(gas, work) for _, gas, work in samples if work is not None]
-    design = np.array([work.row() for _, work in settles], np.float64)
-    gas = np.array([gas for gas, _ in settles], np.float64)
-    # Relative errors count: a small slot's price should be as right as a large one's.
-    coefficients, *_ = np.linalg.lstsq(design / gas[:, None], np.ones(len(gas)), rcond=None)
-    worst = float(np.abs(design @ np.rint(coefficients) / gas - 1).max())
-    print(f"{len(gas)} settlements, largest error {worst:.1%}")
     model = {
         "code_hashes": code_hashes(),
         "plain_gas": {kind: values.pop() for kind, values in plain.items()},
-        "settle_gas": dict(zip(REGRESSORS, np.rint(coefficients).astype(int).tolist(), strict=True)),
+        **{f"{name}_gas": fitted(kind, samples) for name, kind in KINDS_OF_WORK.items()},
     }
     return json.dumps(model, indent=1) + "\n"
+
+
+def fitted(kind: type[Work], samples: Sequence[tuple[str, int, Work | None]]) -> dict[str, int]:
+    """Gas for each regressor of a kind of work, by name."""
+    seen = [(gas, work) for _, gas, work in samples if type(work) is kind]
+    design = np.array([work.row() for _, work in seen], np.float64)
+    gas = np.array([gas for gas, _ in seen], np.float64)
+    # Relative errors count: a small slot's price should be as right as a large one's.
+    coefficients, *_ = np.linalg.lstsq(design / gas[:, None], np.ones(len(gas)), rcond=None)
+    worst = float(np.abs(design @ np.rint(coefficients) / gas - 1).max())
+    print(f"{kind.__name__}: {len(gas)} batches, largest error {worst:.1%}")
+    names = ("constant", *(field.name for field in fields(kind)))
+    return dict(zip(names, np.rint(coefficients).astype(int).tolist(), strict=True))
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason
 from commonwatt.core.registry import NEEDS
 from commonwatt.core.welfare import optimum_welfare_nano, welfare_nano
+from commonwatt.services.pairing import one_price_findings
 
 every_mechanism = pytest.mark.parametrize("name", CLEARINGS.names())
 every_patient_mechanism = pytest.mark.parametrize(
@@ -124,6 +125,13 @@ def test_welfare_is_the_optimum_or_never_above_it(name: str, book: OrderBook) ->
     assert welfare <= optimum if mechanism.breaks & {"efficiency", "limits"} else welfare == optimum
 
 
+@pytest.mark.parametrize("name", [n for n in CLEARINGS.names() if "one_price" not in CLEARINGS.answer(n).breaks])
+@settings(max_examples=40, deadline=None)
+@given(book=books())
+def test_a_trade_and_the_pool_have_one_price(name: str, book: OrderBook) -> None:
+    assert one_price_findings(CLEARINGS.make(name).clear(book, context()).trades) == []
+
+
 @every_mechanism
 def test_a_break_that_is_declared_is_true(name: str) -> None:
     mechanism = CLEARINGS.make(name)
@@ -132,6 +140,7 @@ def test_a_break_that_is_declared_is_true(name: str) -> None:
         "order_independence": lambda book: depends_on_arrival(mechanism, book, 1),
         "limits": lambda book: breaks_a_check(mechanism, book, "price"),
         "budget_balance": lambda book: breaks_a_check(mechanism, book, "money"),
+        "one_price": lambda book: bool(one_price_findings(mechanism.clear(book, context()).trades)),
     }
     for promise in mechanism.breaks:
         assert any(shown[promise](book) for book in SMALL), f"{name} declares {promise} broken, and keeps it"

@@ -219,16 +219,17 @@ def test_a_correction_that_the_ledger_would_refuse_is_refused_before_anything(
 
 
 @pytest.mark.parametrize("chain", ["embedded", "memory"])
-def test_a_settlement_that_reverts_stops_the_run_for_good_and_says_so(
+def test_a_settlement_that_the_ledger_would_refuse_is_not_begun_and_the_run_can_be_resumed(
     morning: tuple[Path, Path], tmp_path: Path, chain: str
 ) -> None:
     street, out = beyond_its_connection(morning, tmp_path / "street"), tmp_path / "out"
     run = ("run", street, "--out", out, *CAPPED, "--set", f"ledger.chain={chain}")
     first = typed(*run, spoil=no_check_of_connections)
     assert (first.code, first.out) == (1, "")
-    assert "was reverted: market: cap" in first.err
-    assert "another folder" in first.err
-    # The refused call is in the journal: no resume gets past it, and none changes anything.
+    assert "would be refused: market: cap" in first.err
+    assert "more than its connection carries at the price cap" in first.err
+    assert "flat-1" in first.err
+    # Asked before it was journalled: as long as the cause is there every resume says the same, and none changes anything.
     rows, before = journal_rows(out), files_of(out)
     assert not (out / "public").exists()
     again = typed(*run, "--resume", spoil=no_check_of_connections)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
+from commonwatt.contracts.encoding import SETTLEMENT
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Kind, Postings, amount_postings, energy_postings
+from commonwatt.core.orders import SETTLE_TRADES, Instructions
 from commonwatt.crypto.keccak import keccak256
-from commonwatt.crypto.secp256k1 import address_of_secret
-from commonwatt.services.ports import ClearCall, Ledger, LedgerMember, LedgerTerms, OpenCall, SettleCall
+from commonwatt.crypto.secp256k1 import address_of_secret, sign
+from commonwatt.services.instructing import order_digests
+from commonwatt.services.ports import (
+    ClearCall,
+    Ledger,
+    LedgerMember,
+    LedgerTerms,
+    OpenCall,
+    SettleCall,
+    TradesCall,
+)
 
 OPERATOR_KEY: Final = bytes(31) + b"\x05"
 SLOT_S: Final = 3600
@@ -82,10 +94,16 @@ def payment(payer: int, receiver: int, amount_nano: int) -> Postings:
 
 
 def settle(
-    slot: int, *postings: Postings, revision: int = 0, part: int = 0, parts: int = 1, prior: bytes = NO_PRIOR
+    slot: int,
+    *postings: Postings,
+    revision: int = 0,
+    part: int = 0,
+    parts: int = 1,
+    prior: bytes = NO_PRIOR,
+    kind: int = SETTLEMENT,
 ) -> SettleCall:
     """Settles a part of a slot."""
-    return SettleCall(slot, revision, part, parts, prior, Postings.joined(postings))
+    return SettleCall(slot, revision, part, parts, prior, Postings.joined(postings), kind)
 
 
 def some_settlement(slot: int) -> SettleCall:
@@ -110,3 +128,43 @@ def settle_slot(ledger: Ledger, call: SettleCall) -> None:
     """Open, clear and settle a slot when it is over, and insist that it was accepted."""
     receipts = ledger.post(ledger.sign([opened(call.slot), cleared(call.slot), call]), slot_end_s(call.slot))
     assert [receipt.reason for receipt in receipts] == ["", "", ""]
+
+
+Wish = tuple[int, bool, int, int]
+"""Account, whether it sells, greatest energy in Wh, limit in micro per kWh."""
+
+
+def signed_orders(
+    domain: bytes,
+    wishes: Sequence[Wish],
+    slots: tuple[int, int] = (FIRST_SLOT, FIRST_SLOT + 2),
+    path: int = SETTLE_TRADES,
+    signers: Sequence[int] | None = None,
+) -> Instructions:
+    """Orders of accounts, signed by their wallets, or by those of the accounts `signers`."""
+    account = np.array([wish[0] for wish in wishes], np.int64)
+    unsigned = Instructions.of(
+        len(wishes),
+        member=account - FIRST_MEMBER,
+        is_sell=np.array([wish[1] for wish in wishes], np.bool_),
+        energy_wh=np.array([wish[2] for wish in wishes], np.int64),
+        limit_micro_per_kwh=np.array([wish[3] for wish in wishes], np.int64),
+        first_slot=slots[0],
+        last_slot=slots[1],
+        path=path,
+        salt=np.frombuffer(b"".join(digest("salt", wish) for wish in wishes), np.uint8).reshape(-1, 32),
+    )
+    signatures = b""
+    for signer, hashed in zip(signers or account.tolist(), order_digests(domain, unsigned), strict=True):
+        recovery_id, r, s = sign(hashed, digest("wallet", signer - FIRST_MEMBER))
+        signatures += r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes((27 + recovery_id,))
+    return unsigned.replaced(signature=np.frombuffer(signatures, np.uint8).reshape(-1, 65))
+
+
+def trades_of(
+    slot: int, orders: Instructions, *lines: tuple[int, int, int, int], part: int = 0, parts: int = 1
+) -> TradesCall:
+    """Trades posted one by one; a line is the rows of its sell and buy order, energy in Wh and price in micro per kWh."""
+    sell, buy, energy, price = (np.array([line[k] for line in lines], np.int64) for k in range(4))
+    seller, buyer = (FIRST_MEMBER + orders.member[side] if len(lines) else side for side in (sell, buy))
+    return TradesCall(slot, part, parts, energy_postings(seller, buyer, energy, price, Kind.TRADE), orders, sell, buy)

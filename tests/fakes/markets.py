@@ -17,6 +17,7 @@ from commonwatt.bidding import BIDDINGS
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.determinism import stream
 from commonwatt.core.members import Member
+from commonwatt.core.orders import SETTLE_NET
 from commonwatt.core.records import Quality
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.tariff import Rates
@@ -138,6 +139,7 @@ def rules(timing: str = EX_POST, **changes: Any) -> Rules:
         pricing=PRICINGS.make("midpoint"),
         settlement=SETTLEMENTS.make("scheduled", rewards_fee_share=0.2),
         venue=VENUES.make("sealed_batch"),
+        path=SETTLE_NET,
     )
     return replace(usual, **changes)
 

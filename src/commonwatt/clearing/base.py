@@ -17,7 +17,7 @@ from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Floats, Ints, exact_sum
 from commonwatt.pricing import Pricing, PricingContext
 
-PROMISES = frozenset({"budget_balance", "limits", "efficiency", "order_independence"})
+PROMISES = frozenset({"budget_balance", "limits", "efficiency", "order_independence", "one_price"})
 """What an answer may declare in `breaks`; energy balance, fills <= wishes and determinism cannot be broken."""
 
 
@@ -82,8 +82,8 @@ class ClearingContext:
 class Clearing(Answer, Protocol):
     """What every answer of this room keeps.
 
-    Promises: fills <= wishes; nobody trades outside their limit; sold = bought; the budget balances; every order is matched or returned
-    with a reason; the result does not depend on the order of arrival (ties aside); deterministic.
+    Promises: fills <= wishes; nobody trades outside their limit; sold = bought; the budget balances; both sides of a trade, and all of the
+    pool, have one price (which only the settlement path `trades` relies on); every order is matched or returned with a reason; the result does not depend on the order of arrival (ties aside); deterministic.
 
     The book is in sequence order, with energy-only limits (`core.tariff.clearing_book`).
     """

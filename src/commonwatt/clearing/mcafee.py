@@ -27,11 +27,11 @@ class Mcafee:
     doi:10.1111/1467-8640.t01-1-00206. Of those who stay, the long side shares what is traded (here in proportion). Strategy-proof in the limit
     of members with one order; energy can still be understated. Of equal limits the larger order comes first, then the earlier.
 
-    Declares efficiency broken: the last trade is given up.
+    Declares efficiency broken: the last trade is given up; and one price: sellers may get less than buyers pay.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
-    breaks: ClassVar[frozenset[str]] = frozenset({"efficiency"})
+    breaks: ClassVar[frozenset[str]] = frozenset({"efficiency", "one_price"})
 
     def clear(self, book: OrderBook, context: ClearingContext) -> Agreement:  # noqa: ARG002
         """Trades with the pool, all sellers at one price and all buyers at one, in sequence order."""

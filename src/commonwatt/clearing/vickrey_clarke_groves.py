@@ -30,7 +30,7 @@ class VickreyClarkeGroves:
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
-    breaks: ClassVar[frozenset[str]] = frozenset({"budget_balance"})
+    breaks: ClassVar[frozenset[str]] = frozenset({"budget_balance", "one_price"})
 
     def clear(self, book: OrderBook, context: ClearingContext) -> Agreement:  # noqa: ARG002
         """Trades with the pool, a price a member, in sequence order."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from typing import Final
@@ -29,11 +29,38 @@ class SettleWork:
     accounts: int
     """Accounts of the community, the eight system accounts included."""
     first_of_epoch: int
-    """1 for the first settlement of a window, which notes that the market is alive."""
+    """1 for the first batch of a window, which notes that the market is alive."""
 
     def row(self) -> tuple[int, ...]:
         """The regressors in order of `GasModel.settle_gas`, a constant first."""
-        return 1, self.energy_lines, self.amount_lines, self.moved, self.filled, self.accounts, self.first_of_epoch
+        return 1, *(getattr(self, field.name) for field in fields(self))
+
+
+@dataclass(frozen=True)
+class RestWork(SettleWork):
+    """The same of a settlement that builds on trades or on the revision before: its base is looked up, each line's sides are checked."""
+
+
+@dataclass(frozen=True)
+class TradesWork:
+    """What the gas of trades posted one by one depends on, counted."""
+
+    energy_lines: int
+    orders: int
+    """Signed orders, each of a member of its own: checked, noted as filled, paid."""
+    accounts: int
+    first_of_epoch: int
+    """1 for the first batch of a window, which notes that the market is alive."""
+
+    def row(self) -> tuple[int, ...]:
+        """The regressors in order of `GasModel.trades_gas`, a constant first."""
+        return 1, *(getattr(self, field.name) for field in fields(self))
+
+
+Work = SettleWork | TradesWork
+
+KINDS_OF_WORK: Final = {"settle": SettleWork, "rest": RestWork, "trades": TradesWork}
+"""By name in the file."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +71,17 @@ class GasModel:
     """By kind (`open`, `clear`, `anchor`): what the call costs, the same every time."""
     settle_gas: tuple[int, ...]
     """Of a settlement: gas for each regressor of `SettleWork.row`."""
+    rest_gas: tuple[int, ...]
+    """Of one that builds on another, likewise."""
+    trades_gas: tuple[int, ...]
+    """Of trades posted one by one: gas for each regressor of `TradesWork.row`."""
 
-    def gas(self, kind: str, data: bytes, work: SettleWork | None = None) -> int:
-        """Gas of a transaction with this calldata; `work` of a `settle`. Raises KeyError for a kind without a model."""
+    def gas(self, kind: str, data: bytes, work: Work | None = None) -> int:
+        """Gas of a transaction with this calldata; `work` of `settle` and `trades`. Raises KeyError for a kind without a model."""
         if work is None:
             return intrinsic_gas(data) + self.plain_gas[kind]
-        return intrinsic_gas(data) + sum(gas * count for gas, count in zip(self.settle_gas, work.row(), strict=True))
+        models = {SettleWork: self.settle_gas, RestWork: self.rest_gas, TradesWork: self.trades_gas}
+        return intrinsic_gas(data) + sum(gas * n for gas, n in zip(models[type(work)], work.row(), strict=True))
 
 
 def intrinsic_gas(data: bytes) -> int:
@@ -69,4 +101,4 @@ def gas_model() -> GasModel | None:
     fitted = json.loads((resources.files(__package__) / FILE).read_text(encoding="utf-8"))
     if fitted["code_hashes"] != code_hashes():
         return None
-    return GasModel(fitted["plain_gas"], tuple(fitted["settle_gas"].values()))
+    return GasModel(fitted["plain_gas"], *(tuple(fitted[f"{kind}_gas"].values()) for kind in KINDS_OF_WORK))

@@ -20,7 +20,8 @@
         trades; 2 settles with the supplier what a part of another kind left open that was voided twice; 3 are trades
         whose signed orders are checked here, for members who trust nobody. Revision r > 0 has revision r - 1 of its kind
         as its base, with the supplier's part where that was voided twice. A base is named by the content hash of its part
-        0, must be complete, and its window must have closed.
+        0, must be complete, and its window must have closed; trades as a base need not wait for it, since they cannot be
+        voided while a batch of kind 1 stands on them.
 
         Lines, 12 bytes each, big-endian, energy lines first, then 20 bytes of padding that are not read:
             energy  who u16 | with u16 | energy_wh u32 | price_micro_per_kwh i32   who receives energy * price from with
@@ -687,7 +688,8 @@ def _check_base(slot: uint256, kind: uint256, revision: uint256, prior: bytes32)
         assert live + voided == base & _MASK_16 and self._is_closed(base), "market: base open"
         base_kind = _SUPPLIED
         base = self._groups[self._group_key(slot, _SUPPLIED, base_revision)]
-    assert self._is_complete(base) and self._is_closed(base), "market: base open"
+    # Trades need not wait for their window: they cannot be voided while a batch stands on them (`_void`).
+    assert self._is_complete(base) and (base_kind == _TRADES or self._is_closed(base)), "market: base open"
     first: uint256 = self._batches[batches.key_of(community, slot, base_kind, base_revision, 0)]
     assert first >> 64 == convert(prior, uint256) >> 64, "market: prior"
 
@@ -824,6 +826,10 @@ def _void(place: batches.Place, lines: Bytes[_LINES_BYTES]) -> uint256:
     posted: uint256 = (batch >> 32) & _MASK_32
     epoch: uint256 = block.timestamp // window_s
     assert epoch <= posted + 1, "market: window closed"
+    if place.kind == _TRADES:
+        # What settles on the trades goes first; its window closes no earlier than theirs.
+        imbalance: uint256 = self._groups[self._group_key(place.slot, _IMBALANCE, 0)]
+        assert (imbalance >> 16) & _MASK_16 == 0, "market: base of another"
     attempt: uint256 = (batch >> 16) & _MASK_16
     self._batches[key] = (batch ^ _LIVE) | _VOID
     group_key: bytes32 = self._group_key(place.slot, place.kind, place.revision)

@@ -92,11 +92,11 @@ class Instructions(Columns):
         "signature": ("uint8", 65),
     }
 
-    def covers(self, book: OrderBook, slot: int) -> Flags:
-        """For each row whether it allows the order of the same row, in `slot`, to be settled in a batch."""
+    def covers(self, book: OrderBook, slot: int, path: int) -> Flags:
+        """For each row whether it allows the order of the same row, in `slot`, to be settled by a path."""
         price = book.limit_micro_per_kwh
         is_no_worse = np.where(self.is_sell, price >= self.limit_micro_per_kwh, price <= self.limit_micro_per_kwh)
-        is_theirs = (self.member == book.member) & (self.is_sell == book.is_sell) & (self.path == SETTLE_NET)
+        is_theirs = (self.member == book.member) & (self.is_sell == book.is_sell) & (self.path == path)
         is_valid = (self.first_slot <= slot) & (slot <= self.last_slot)
         covered: Flags = is_theirs & is_valid & (book.energy_wh <= self.energy_wh) & is_no_worse
         return covered

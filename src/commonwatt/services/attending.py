@@ -159,7 +159,7 @@ def _settle_again(market: Market, journal: Journal, state: State, books: _Books,
         return settle(market, before, books.trading[slot], readings, slot, void=VOIDED)[0]
 
     batches, statement = list(market.ledger.batches()), books.statements[slot, revision]
-    done = repeat(batch, batches, statement, without_trades, books.known(slot))
+    done = repeat(batch, batches, statement, without_trades, books.known(slot), market.rules.path)
     require_covered(slot, done.calls, market.ledger.balances(state.heard_s))
     again = Again(slot, revision, state.heard_s, done.statement, done.void, market.ledger.sign(done.calls))
     journal.append(slot, AGAIN, encode(again))

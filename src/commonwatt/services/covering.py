@@ -1,14 +1,15 @@
 """Covering: whether the supplier's deposit covers what a slot's settlement takes, asked before anything is signed; and paying in more."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from commonwatt.core.accounts import Account, balances_nano
-from commonwatt.core.errors import DepositShort
+from commonwatt.core.accounts import FIRST_MEMBER, Account, balances_nano
+from commonwatt.core.errors import DepositShort, LedgerDisagrees
 from commonwatt.services.halves import TopUp
 from commonwatt.services.market import Market
-from commonwatt.services.ports import Balances, Call, DepositCall, SettleCall
+from commonwatt.services.ports import Balances, Call, DepositCall, SettleCall, Signed, TradesCall
 
 
 def require_covered(slot: int, calls: Sequence[Call], balances: Balances) -> None:
@@ -34,7 +35,7 @@ def shortfall_nano(balances: Balances, calls: Sequence[Call]) -> int:
     free, debt = balances.free_nano.copy(), balances.debt_nano.copy()
     missing_nano = 0
     for call in calls:
-        if not isinstance(call, SettleCall):
+        if not isinstance(call, SettleCall | TradesCall):
             continue
         nets = balances_nano(call.postings, len(free))
         free += np.minimum(nets, 0)
@@ -42,6 +43,59 @@ def shortfall_nano(balances: Balances, calls: Sequence[Call]) -> int:
         debt[Account.SUPPLIER] = 0
         missing_nano = max(missing_nano, int(debt.sum()) - int(free[Account.SUPPLIER]))
     return missing_nano
+
+
+def require_accepted(market: Market, slot: int, calls: Sequence[Call], signed: tuple[Signed, ...], time_s: int) -> None:
+    """Do nothing when the ledger will take these signed calls at `time_s`; asked of its own rules before anything is journalled.
+
+    What is journalled is sent again by every resume, so a call that reverts would end the run for good.
+
+    Raises:
+        LedgerDisagrees: it will not; nothing of the slot was kept, and the run can be resumed once the cause is mended.
+
+    """
+    reason = market.ledger.objection(signed, time_s)
+    if not reason:
+        return
+    why = REFUSALS.get(reason, "")
+    if reason == CAP:
+        why += _over_cap(market, calls)
+    raise LedgerDisagrees(
+        f"slot {slot}: expected the ledger to take its settlement, would be refused: {reason}\n"
+        + (f"{why}.\n" if why else "")
+        + "Every slot before it is settled, and nothing of this one was posted: mend the cause, then go on with the same command and "
+        "--resume (other settings, members or data are another run, in another folder)."
+    )
+
+
+CAP: Final = "market: cap"
+REFUSALS: Final = {
+    CAP: "A member would pay or get more than its connection carries at the price cap (connection_w, [ledger] price_cap_micro_per_kwh)",
+    "vault: bond": "The operator's bond does not cover what this batch locks ([ledger] operator_bond_nano, bond_nano)",
+    "market: limit": "A trade is priced outside what its member signed",
+    "market: overfilled": "More was traded than a member signed for",
+    "market: order not signed": "An order is not signed by its member's wallet",
+    "market: amount between members": "A plain amount goes from one member to another: between members only energy at a price does",
+    "market: members on both sides": "A line between two members stands where only lines with the supplier, fees and taxes may",
+    "market: pool": "The pool keeps energy or money: what goes in has to come out in the same batch",
+    "market: slot too old": "The slot's final date is over",
+    "market: closed": "The market was closed for good",
+}
+"""What a contract's reason means to whoever runs the community."""
+
+
+def _over_cap(market: Market, calls: Sequence[Call]) -> str:
+    factor = market.rules.slots.slot_s * market.terms.price_cap_micro_per_kwh
+    over = set()
+    for call in calls:
+        if isinstance(call, SettleCall | TradesCall):
+            nets = balances_nano(call.postings, FIRST_MEMBER + len(market.members))[FIRST_MEMBER:]
+            over |= {
+                m.id
+                for m, net in zip(market.members, nets.tolist(), strict=True)
+                if abs(net) * 3600 > m.connection_w * factor
+            }
+    return f": {', '.join(sorted(over))}" if over else ""
 
 
 def top_up(market: Market, slot: int, amount_nano: int, time_s: int) -> TopUp:

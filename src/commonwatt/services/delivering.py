@@ -9,6 +9,7 @@ from commonwatt.core.units import Ints
 from commonwatt.services.failing import attempted
 from commonwatt.services.halves import Trading
 from commonwatt.services.market import Market
+from commonwatt.services.pairing import SignedTrades
 from commonwatt.services.state import State
 from commonwatt.settlement import statement_findings
 from commonwatt.trust import TrustContext
@@ -97,6 +98,17 @@ def settle(
     if findings:
         raise ConservationBroken(f"slot {slot}: " + "; ".join(str(f) for f in findings))
     return statement, failed
+
+
+def signed_trades(state: State, trading: Trading, statement: Statement) -> SignedTrades:
+    """The trades of a slot as a statement settled them, with what their members signed."""
+    void = len(statement.delivered_wh) != len(trading.agreement.trades)
+    return SignedTrades(
+        trades=trading.agreement.trades,
+        delivered_wh=np.zeros(0, np.int64) if void else statement.delivered_wh,
+        instruction=trading.instruction,
+        instructions=state.standing if len(state.standing) else trading.signed,
+    )
 
 
 def score(market: Market, state: State, readings: Readings, statement: Statement) -> tuple[Scores, str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from commonwatt.contracts.encoding import order_digest
 from commonwatt.core.accounts import FIRST_MEMBER
-from commonwatt.core.orders import SETTLE_NET, Instructions, OrderBook
+from commonwatt.core.orders import Instructions, OrderBook
 from commonwatt.core.units import Ints, slot_energy_wh
 from commonwatt.services.market import Market
 from commonwatt.services.rules import STANDING
@@ -36,7 +36,7 @@ def standing_instructions(market: Market, slots: range) -> Instructions:
         limit_micro_per_kwh=np.where(is_sell, sell, buy),
         first_slot=slots[0],
         last_slot=slots[-1],
-        path=SETTLE_NET,
+        path=market.rules.path,
     )
     return _signed(market, wishes)
 
@@ -62,7 +62,7 @@ def instructed(market: Market, slot: int, book: OrderBook, standing: Instruction
         limit_micro_per_kwh=book.limit_micro_per_kwh,
         first_slot=slot,
         last_slot=slot,
-        path=SETTLE_NET,
+        path=market.rules.path,
     )
     return _signed(market, wishes), np.arange(len(book))
 

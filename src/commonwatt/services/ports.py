@@ -8,6 +8,7 @@ from typing import Protocol
 from commonwatt.core.accounts import Postings
 from commonwatt.core.columns import Columns
 from commonwatt.core.findings import Finding
+from commonwatt.core.orders import Instructions
 from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
 
@@ -104,12 +105,28 @@ class SettleCall:
     part: int
     parts: int
     prior: bytes
-    """Content hash of the revision before (32 bytes), zeros for revision 0."""
+    """Content hash of what it builds on (32 bytes): of the revision before, or of the slot's trades; zeros where it stands alone."""
     postings: Postings
     kind: int = 0
-    """0 settlement; 2 what goes to the supplier after its part was voided twice (`market.vy`)."""
+    """0 the whole settlement; 1 what is left of it beside trades that were posted by themselves; 2 what goes to the supplier after its
+    part was voided twice (`market.vy`)."""
     attempt: int = 1
     """2 after a void; its content then ends with a line of nothing, so that it is never that of the first."""
+
+
+@dataclass(frozen=True)
+class TradesCall:
+    """Posts a part of a slot's trades one by one: energy lines between two members, and the signed orders behind each."""
+
+    slot: int
+    part: int
+    parts: int
+    postings: Postings
+    orders: Instructions
+    """Each once, of path `SETTLE_TRADES`."""
+    sell_order: Ints
+    """Per posting the row of `orders` that sells, and below the one that buys."""
+    buy_order: Ints
 
 
 @dataclass(frozen=True)
@@ -131,7 +148,7 @@ class DepositCall:
     amount_nano: int
 
 
-Call = OpenCall | ClearCall | SettleCall | AnchorCall | DepositCall
+Call = OpenCall | ClearCall | TradesCall | SettleCall | AnchorCall | DepositCall
 
 
 @dataclass(frozen=True)
@@ -139,7 +156,7 @@ class Signed:
     """A signed transaction, journalled before it is sent; the same bytes are sent again after a crash."""
 
     kind: str
-    """`open`, `clear`, `settle`, `anchor`, `deposit`."""
+    """`open`, `clear`, `trades`, `settle`, `anchor`, `deposit`."""
     slot: int
     """For `anchor`, the period."""
     revision: int
@@ -195,7 +212,8 @@ class Entry:
     time_s: int
     """Time of its block."""
     call: str
-    """`open`, `clear`, `settle`, `anchor` or `deposit`; of anything else what it calls, such as `claims.demand`."""
+    """`open`, `clear`, `trades`, `settle`, `rest` (a settlement beside trades), `supplied`, `anchor` or `deposit`; of anything else what
+    it calls, such as `claims.demand`."""
     by_operator: bool
     """Whether the account that founded the ledger sent it."""
     paid_nano: tuple[tuple[int, int], ...] = ()
@@ -335,6 +353,10 @@ class Ledger(LedgerReader, Protocol):
             LedgerError: refused by the chain (nonce, signature, time going backwards). A revert is a receipt with status 0.
 
         """
+        ...
+
+    def objection(self, signed: Sequence[Signed], time_s: int) -> str:
+        """Why one of these calls would be refused, were they posted as the next block with this time; empty when none would. Nothing is kept."""
         ...
 
     def caught_up(self) -> str:

@@ -1,34 +1,48 @@
 """Posting: a statement becomes settle calls, in parts that each sum to zero; what was signed is sent exactly once."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
+from commonwatt.contracts.encoding import IMBALANCE, SETTLEMENT
 from commonwatt.core.accounts import Account, Kind, Postings, amount_postings
 from commonwatt.core.errors import LedgerDisagrees
+from commonwatt.core.orders import SETTLE_NET
 from commonwatt.core.records import Receipt, Statement
 from commonwatt.core.units import Ints, exact_sum
 from commonwatt.services.halves import Trading
-from commonwatt.services.ports import Call, ClearCall, Ledger, OpenCall, SettleCall, Signed
-
-LINES_PER_PART = 999
-"""What one batch holds (`market.settle_net`), less the line that tells a second attempt from the first."""
+from commonwatt.services.pairing import LINES_PER_PART, SignedTrades, trades_calls
+from commonwatt.services.ports import Call, ClearCall, Ledger, OpenCall, SettleCall, Signed, TradesCall
 
 NO_PRIOR = bytes(32)
 
 
-def settle_calls(statement: Statement, prior: bytes = NO_PRIOR) -> tuple[SettleCall, ...]:
-    """The calls that post a statement; `prior` is the content hash of the revision before it.
+def settle_calls(statement: Statement, prior: bytes = NO_PRIOR, path: int = SETTLE_NET) -> tuple[SettleCall, ...]:
+    """The calls that post a statement, or on path `SETTLE_TRADES` what is left of it beside the trades.
 
-    Wholesale is the supplier's business with the outside world and never on the ledger. A statement without postings is one empty
-    call, so that a later correction has a base to name.
+    `prior` is the content hash of what it builds on: the revision before it, or the slot's trades. Wholesale is the supplier's business
+    with the outside world and never on the ledger. A statement without postings is one empty call, so that a later correction has a
+    base to name.
     """
-    postings = statement.postings.take(statement.postings.kind != Kind.WHOLESALE)
-    parts = _parts(postings)
+    alone = path == SETTLE_NET
+    elsewhere = [Kind.WHOLESALE] if alone else [Kind.WHOLESALE, Kind.TRADE]
+    parts = _parts(statement.postings.take(~np.isin(statement.postings.kind, elsewhere)))
+    kind = SETTLEMENT if alone else IMBALANCE
     return tuple(
-        SettleCall(statement.slot, statement.revision, part, len(parts), prior, chunk)
+        SettleCall(statement.slot, statement.revision, part, len(parts), prior, chunk, kind)
         for part, chunk in enumerate(parts)
     )
+
+
+def slot_calls(
+    statement: Statement, signed: SignedTrades, path: int, content_hash: Callable[[Call], bytes]
+) -> tuple[TradesCall | SettleCall, ...]:
+    """The calls that post revision 0 of a slot by its settlement path; `content_hash` is the ledger's."""
+    if path == SETTLE_NET:
+        return settle_calls(statement)
+    trades = trades_calls(statement.slot, signed)
+    return (*trades, *settle_calls(statement, content_hash(trades[0]), path))
 
 
 def _parts(postings: Postings) -> list[Postings]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from commonwatt.contracts.encoding import SUPPLIED
 from commonwatt.core.errors import LedgerDisagrees
+from commonwatt.core.orders import SETTLE_NET
 from commonwatt.core.records import Statement
 from commonwatt.services.ports import Batch, BatchLines, SettleCall
 from commonwatt.services.posting import NO_PRIOR, settle_calls
@@ -44,11 +45,13 @@ def repeat(
     statement: Statement,
     without_trades: Callable[[], Statement],
     known: dict[int, Evidence],
+    path: int,
 ) -> Repeat:
     """What is posted in place of a voided batch.
 
     Its own statement once more, where every member's order, meter and tariff bear it out; else, and after the second attempt, the slot
-    with its trades void: everybody with the supplier, on the meters alone. A correction has no trades and is only ever repeated.
+    with its trades void: everybody with the supplier, on the meters alone. A correction has no trades and is only ever repeated; so is what
+    stands beside trades that the contract checked itself (`path` SETTLE_TRADES).
 
     Args: `statement` is what the operator's books say was to be posted, `without_trades` settles the slot without them, `known` is what
     each member knows of the slot.
@@ -62,21 +65,22 @@ def repeat(
     to_supplier = batch.attempt == SECOND
     without = to_supplier or batch.kind == SUPPLIED
     void = ""
-    if not statement.revision and (without or not _stands(_calls(statement, batch), batches, known)):
+    has_trades = not statement.revision and path == SETTLE_NET
+    if has_trades and (without or not _stands(_calls(statement, batch, path), batches, known)):
         if batch.parts > 1:
             raise LedgerDisagrees(
                 f"slot {batch.slot} part {batch.part}: expected one that can be shown, and trades in other parts stand"
             )
         statement, void = without_trades(), VOIDED
-    calls = _calls(statement, batch)
+    calls = _calls(statement, batch, path)
     if to_supplier:
         calls = tuple(replace(c, kind=SUPPLIED, part=0, parts=1, prior=NO_PRIOR, attempt=1) for c in calls)
     return Repeat(statement, void, calls)
 
 
-def _calls(statement: Statement, batch: Batch) -> tuple[SettleCall, ...]:
+def _calls(statement: Statement, batch: Batch, path: int) -> tuple[SettleCall, ...]:
     """A statement as the second attempt at the place of a batch."""
-    calls = settle_calls(statement, batch.prior)
+    calls = settle_calls(statement, batch.prior, path)
     if len(calls) != batch.parts:
         raise LedgerDisagrees(f"slot {batch.slot}: expected {batch.parts} parts as before, was {len(calls)}")
     return (replace(calls[batch.part], kind=batch.kind, attempt=SECOND),)

@@ -46,6 +46,8 @@ class Rules:
     pricing: Pricing
     settlement: Settlement
     venue: Venue
+    path: int
+    """How slots are settled: `SETTLE_NET` or `SETTLE_TRADES` (`core.orders`)."""
 
     @property
     def window_s(self) -> int:

@@ -107,7 +107,10 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
     },
     "receipts": {
         "slot": _SLOT,
-        "kind": (_TEXT, "`open` (root of the sealed book), `clear` (orders and trades) or `settle` (postings)."),
+        "kind": (
+            _TEXT,
+            "`open` (root of the sealed book), `clear` (orders and trades), `trades` (one by one) or `settle` (postings).",
+        ),
         "revision": _REVISION,
         "part": (_WHOLE, "Number of the part of a settlement too large for one transaction."),
         "parts": (_WHOLE, "How many parts it has."),
@@ -147,6 +150,9 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "deposit_nano": (_WHOLE, "What was paid in, and what bonds of demands moved in or out."),
     },
 }
+
+PUBLIC_RECEIPTS: Final = ("open", "clear", "trades", "settle")
+"""Kinds of receipt in the public table; anchors are made of the tables themselves."""
 
 SCHEMAS: dict[str, pa.Schema] = {
     table: pa.schema([(name, kind) for name, (kind, _) in columns.items()]) for table, columns in COLUMNS.items()

@@ -16,9 +16,8 @@ from commonwatt.core.units import Bytes2D, Flags, Ints
 from commonwatt.services.halves import DeliveryHalf, GateHalf, Trading
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Balances
-from commonwatt.services.schemas import HELD, SCHEMAS
+from commonwatt.services.schemas import HELD, PUBLIC_RECEIPTS, SCHEMAS
 
-PUBLIC_RECEIPTS = ("open", "clear", "settle")
 Column: TypeAlias = npt.NDArray[np.generic] | Sequence[str | None] | Sequence[int] | pa.Array
 
 

@@ -9,7 +9,7 @@ from commonwatt.clearing import promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.determinism import stream
 from commonwatt.core.errors import BrokenPromise, SlotFailed, require
-from commonwatt.core.orders import Instructions, OrderBook, book_findings
+from commonwatt.core.orders import SETTLE_TRADES, Instructions, OrderBook, book_findings
 from commonwatt.core.records import (
     NOTHING_TRADED,
     Agreement,
@@ -26,6 +26,7 @@ from commonwatt.services.failing import attempted
 from commonwatt.services.halves import Trading
 from commonwatt.services.instructing import instructed, standing_rows
 from commonwatt.services.market import Market
+from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Balances
 from commonwatt.services.rules import EX_POST
 from commonwatt.venues import Session, book_root, clearing_root, commitments, order_leaves, order_root
@@ -130,7 +131,7 @@ def _refusals(
     uncovered = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
     refusal = np.where(uncovered[book.member], int(Reason.BALANCE), int(Reason.FILLED))
     if len(standing):
-        is_signed = standing.take(standing_rows(book)).covers(book, slot)
+        is_signed = standing.take(standing_rows(book)).covers(book, slot, market.rules.path)
         refusal = np.where(is_signed, refusal, int(Reason.INSTRUCTION))
     return refusal
 
@@ -148,6 +149,8 @@ def _nonces(market: Market, slot: int, book: OrderBook) -> Bytes2D:
 def _require_promises(market: Market, session: Session, slot: int) -> None:
     seen = clearing_book(session.book, market.rules.rates(slot))
     findings = promise_findings(seen, session.agreement, market.rules.clearing.breaks)
+    if market.rules.path == SETTLE_TRADES:
+        findings += one_price_findings(session.agreement.trades)
     if findings:
         raise BrokenPromise("; ".join(str(f) for f in findings))
 

@@ -2,13 +2,13 @@
 
 from commonwatt.services.anchoring import anchor_of_period
 from commonwatt.services.correcting import due_corrections
-from commonwatt.services.covering import require_covered
-from commonwatt.services.delivering import delivered_s, dispatch, elect, meter, score, settle
+from commonwatt.services.covering import require_accepted, require_covered
+from commonwatt.services.delivering import delivered_s, dispatch, elect, meter, score, settle, signed_trades
 from commonwatt.services.halves import DeliveryHalf, GateHalf
 from commonwatt.services.market import Market
 from commonwatt.services.planning import gate_s, intend
 from commonwatt.services.ports import Call
-from commonwatt.services.posting import market_calls, settle_calls
+from commonwatt.services.posting import market_calls, settle_calls, slot_calls
 from commonwatt.services.rules import EX_POST
 from commonwatt.services.state import State
 from commonwatt.services.trading import trade
@@ -43,16 +43,17 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     corrections = due_corrections(market, state, readings, slot)
     calls: list[Call] = [
         *(market_calls(slot, trading) if trading else ()),
-        *settle_calls(statement),
+        *slot_calls(statement, signed_trades(state, agreed, statement), market.rules.path, market.ledger.content_hash),
         *(
             call
             for c in corrections
-            for call in settle_calls(c.statement, state.settled[c.statement.slot].content_hash)
+            for call in settle_calls(c.statement, state.settled[c.statement.slot].content_hash, market.rules.path)
         ),
     ]
     calls += anchor_of_period(market, state, slot, calls)
     require_covered(slot, calls, balances)
     signed = market.ledger.sign(calls)
+    require_accepted(market, slot, calls, signed, delivered_s(market, slot))
     return DeliveryHalf(
         slot, flows, assets, readings, trading, failed, statement, corrections, scores, election, signed
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from commonwatt.contracts.encoding import TRADES
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Flags, Ints
@@ -64,13 +65,18 @@ def doubts(member: int, batches: Sequence[Batch], evidence: Evidence) -> list[Do
     (`market.answer_order`, `market.answer_position`), with the slot's own tariff where the contract knows only its bounds.
     """
     account = member + FIRST_MEMBER
-    mine = [_Mine.of(batch, account) for batch in sorted(batches, key=lambda b: (b.revision, b.kind, b.part))]
+    mine = [_Mine.of(batch, account) for batch in sorted(batches, key=_order)]
     return [
         *_peer_doubts(mine, evidence),
         *_price_doubts(mine, evidence.rates),
         *_charge_doubts(mine, evidence),
         *_position_doubts(mine, evidence, account),
     ]
+
+
+def _order(batch: Batch) -> tuple[int, bool, int, int]:
+    """Trades before what is settled beside them: charges are held against the energy so far."""
+    return batch.revision, batch.kind != TRADES, batch.kind, batch.part
 
 
 @dataclass(frozen=True)

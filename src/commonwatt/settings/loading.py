@@ -22,7 +22,15 @@ from commonwatt.settings.layers import Layers, overrides, parsed, preset, preset
 from commonwatt.settings.member_rows import MemberRow, Members, MemberTerms, csv_rows, members_of, toml_rows
 from commonwatt.settings.model import Settings, all_in_micro_per_kwh
 from commonwatt.settings.rate_book import RateBook
-from commonwatt.settings.rooms import SECTION_ROOMS, matrix_findings, name_finding, room_findings, shown, strategy_names
+from commonwatt.settings.rooms import (
+    SECTION_ROOMS,
+    matrix_findings,
+    name_finding,
+    path_findings,
+    room_findings,
+    shown,
+    strategy_names,
+)
 from commonwatt.settings.toml_lines import TomlLines
 
 FILE_NAME = "community.toml"
@@ -177,6 +185,7 @@ def _between_sections(layers: Layers, sections: Mapping[str, s.Section]) -> list
         for registry in registries:
             default = s.SECTIONS[section].model_fields[registry.key].default
             names[f"{section}.{registry.key}"] = str(layers.values[section].get(registry.key, default))
+    found += path_findings(names["market.clearing"], str(layers.values["ledger"].get("path", "net")), layers.where)
     return found + matrix_findings(names, bool(layers.values["grid"].get("feeder")), layers.where)
 
 

@@ -150,6 +150,17 @@ def matrix_findings(names: Mapping[str, str], has_feeder: bool, where: Where) ->
     return found
 
 
+def path_findings(clearing: str, path: str, where: Where) -> list[Finding]:
+    """Why trades cannot be settled one by one: a line between two members has one price."""
+    if path != "trades" or "one_price" not in getattr(_answer(CLEARINGS, clearing), "breaks", ()):
+        return []
+    return [
+        Finding(
+            where("ledger", "path"), f"net, for with clearing {clearing} buyers and sellers have different prices", path
+        )
+    ]
+
+
 def strategy_names() -> list[str]:
     """The bidding strategies that a member may use."""
     return BIDDINGS.names()

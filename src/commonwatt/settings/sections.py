@@ -254,6 +254,10 @@ class Ledger(Section):
     chain: Literal["embedded", "memory"] = Field(
         "embedded", description="The ledger: contracts in process, or books only."
     )
+    path: Literal["net", "trades"] = Field(
+        "net",
+        description="How slots are settled: net positions under the operator's bond, or trade by trade, each signed order checked by the contract.",
+    )
     executor: Literal["auto", "pyrevm", "py-evm"] = Field(
         "auto", description="What executes contracts; auto: pyrevm if installed."
     )

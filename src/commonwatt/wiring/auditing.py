@@ -214,11 +214,11 @@ def _check_chain(ledger: LedgerReader, manifest: dict[str, Any], reference: bool
 
 def _gas_note(ledger: LedgerReader, verified: ChainCheck) -> str:
     """The exact gas of the run's transactions, where the executor counts it."""
-    gas, kinds = verified.gas_by_transaction, ("open", "clear", "settle", "anchor")
+    gas, kinds = verified.gas_by_transaction, ("open", "clear", "trades", "settle", "anchor")
     if not gas:
         return ""
     used = {kind: sum(gas.get(r.transaction, 0) for r in ledger.receipts() if r.kind == kind) for kind in kinds}
-    parts = ", ".join(f"{kind} {amount:,}" for kind, amount in used.items())
+    parts = ", ".join(f"{kind} {amount:,}" for kind, amount in used.items() if amount)
     return f"exact gas of the run: {sum(used.values()):,} ({parts}); of the foundation: {sum(gas.values()) - sum(used.values()):,}"
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from commonwatt.adapters.ledger.calldata import PostedLine, read_lines
+from commonwatt.adapters.ledger.calldata import PostedLine, read_lines, word
+from commonwatt.adapters.ledger.evidence import Booked
+from commonwatt.contracts.encoding import IMBALANCE, SETTLEMENT, SUPPLIED
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.findings import Finding
 from commonwatt.services.billing.bill import Entry, Line
@@ -14,12 +16,15 @@ def posting_findings(seen: Evidence) -> list[Finding]:
     """What the chain posted to the member is what its lines say, by whom it pays and who pays it."""
     found = []
     for entry in seen.bill.entries:
-        where, parts = seen.where(entry), seen.posted("settle", entry.slot, entry.revision)
-        numbers = sorted(posted.place.part for posted in parts)
-        # Numbered from 0, and as many as they say: of any size on a forged chain.
-        if not parts or len(parts) != parts[0].place.parts or numbers != list(range(len(parts))):
-            found.append(Finding(where, "its settlement on the chain, all parts", f"parts {numbers}"))
+        where, batches = seen.where(entry), _batches(seen, entry)
+        broken = [sorted(posted.place.part for posted in parts) for parts in batches if not _is_whole(parts)]
+        if broken:
+            found.append(Finding(where, "its settlement on the chain, all parts", f"parts {broken[0]}"))
             continue
+        parts = [posted for batch in batches for posted in batch]
+        kinds = {word(posted.data[4:], 1) for posted in parts if posted.place.kind == "settle"}
+        if not kinds <= {_KIND[seen.terms.path], SUPPLIED}:
+            found.append(Finding(where, f"settled by the path {seen.terms.path}", "settled by another"))
         due_s = (entry.slot + 1) * seen.terms.slot_s
         was_void = (entry.slot, entry.revision) in seen.voided
         if not entry.revision and not was_void and any(posted.time_s != due_s for posted in parts):
@@ -30,6 +35,25 @@ def posting_findings(seen: Evidence) -> list[Finding]:
         if entry.failed and peers:
             found.append(Finding(where, "nothing between members in a slot that failed", f"{len(peers)} lines"))
     return found
+
+
+_KIND = {"net": SETTLEMENT, "trades": IMBALANCE}
+"""What `settle_net` posts by each settlement path."""
+
+
+def _batches(seen: Evidence, entry: Entry) -> list[tuple[Booked, ...]]:
+    """What an entry was posted with: its settlement, and where trades are posted by themselves those of its slot."""
+    settled = [seen.posted("settle", entry.slot, entry.revision)]
+    if seen.terms.path == "trades" and not entry.revision:
+        settled.append(seen.posted("trades", entry.slot))
+    return settled
+
+
+def _is_whole(parts: Sequence[Booked]) -> bool:
+    """Whether every part is there, once."""
+    numbers = sorted(posted.place.part for posted in parts)
+    # Numbered from 0, and as many as they say: of any size on a forged chain.
+    return bool(parts) and len(parts) == parts[0].place.parts and numbers == list(range(len(parts)))
 
 
 def _is_peer(account: int) -> bool:
@@ -106,7 +130,7 @@ def period_findings(seen: Evidence) -> list[Finding]:
             found.append(Finding(f"block {number}", "all of its transactions, it is of this period", "not here"))
     for posted in seen.proven.posted:
         key, is_due = (posted.place.slot, posted.place.revision), begin_s < posted.time_s <= end_s
-        if posted.place.kind != "settle" or is_due == (key in billed):
+        if posted.place.kind not in ("settle", "trades") or is_due == (key in billed):
             continue
         if posted.is_void or (key in seen.voided and not key[1]):
             # What was void is not billed; what was settled again is, with its slot, whenever that was.

@@ -6,8 +6,8 @@ from typing import Final
 
 from commonwatt.core.records import FINAL_DAYS
 from commonwatt.core.units import SECONDS_PER_DAY, amount_nano, slot_energy_wh
+from commonwatt.services.pairing import LINES_PER_PART
 from commonwatt.services.ports import LedgerTerms
-from commonwatt.services.posting import LINES_PER_PART
 from commonwatt.settings import Settings
 from commonwatt.settlement import SETTLEMENTS
 

@@ -5,6 +5,7 @@ from typing import Any
 from commonwatt.adapters.keys import KeyFile
 from commonwatt.assets import ALWAYS, ASSETS
 from commonwatt.bidding import BIDDINGS
+from commonwatt.core.orders import SETTLE_NET, SETTLE_TRADES
 from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Feed, LedgerMember, LedgerTerms
@@ -53,6 +54,7 @@ def rules_of(settings: Settings, answers: dict[str, Any]) -> Rules:
         pricing=answers["pricing"],
         settlement=answers["settlement"],
         venue=answers["venues"],
+        path=SETTLE_TRADES if settings.ledger.path == "trades" else SETTLE_NET,
     )
 
 

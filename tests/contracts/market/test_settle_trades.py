@@ -150,11 +150,41 @@ def test_a_rotated_wallet_signed_what_it_signed(world: World) -> None:
     assert settle(world) is True
 
 
-def test_an_imbalance_builds_on_trades_where_there_is_no_settlement(world: World) -> None:
+IMBALANCE = Batch(FIRST_SLOT, energy=[(0, 8, 10, 300_000)], kind=encoding.IMBALANCE, prior=TRADE.content)
+
+
+def test_an_imbalance_builds_on_trades_at_once_where_there_is_no_settlement(world: World) -> None:
+    with reverts("market: base open"):
+        world.post(IMBALANCE)
     settle(world)
-    world.pass_epochs(2)
-    imbalance = Batch(FIRST_SLOT, energy=[(0, 8, 10, 300_000)], kind=encoding.IMBALANCE, prior=TRADE.content)
-    assert world.post(imbalance) is True
+    with reverts("market: prior"):
+        world.post(replace(IMBALANCE, prior=IMBALANCE.content))
+    assert world.post(IMBALANCE) is True
+
+
+def test_an_imbalance_waits_for_every_part_of_the_trades(world: World) -> None:
+    parts = [replace(TRADE, energy=[(8, 9, 400, 200_000)], part=k, parts=2) for k in range(2)]
+    settle(world, parts[0])
+    with reverts("market: base open"):
+        world.post(replace(IMBALANCE, prior=parts[0].content))
+    settle(world, parts[1])
+    assert world.post(replace(IMBALANCE, prior=parts[0].content)) is True
+
+
+def test_trades_are_not_voided_under_an_imbalance(world: World) -> None:
+    settle(world)
+    world.post(IMBALANCE)
+    with reverts("market: base of another"):
+        world.void(TRADE)
+    world.void(IMBALANCE)
+    world.void(TRADE)
+    assert world.account(8) == (0, 0, 0)
+
+
+def test_an_imbalance_has_a_system_account_on_every_line(world: World) -> None:
+    settle(world)
+    with reverts("market: members on both sides"):
+        world.post(replace(IMBALANCE, energy=[(8, 9, 10, 300_000)]))
 
 
 def test_the_supplier_still_has_to_stand_behind_debts(world: World) -> None:

@@ -53,6 +53,7 @@ def terms_with(rates: Rates, timing: str, rule: Scheduled | Delivered) -> Terms:
         tolerance_ppm=round(scheduled.tolerance_share * 1_000_000),
         metering="plain",
         chain="embedded",
+        path="net",
         rates=lambda _: rates,
     )
 

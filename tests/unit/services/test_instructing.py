@@ -71,7 +71,7 @@ def order(**changes: Any) -> OrderBook:
     ],
 )
 def test_an_order_lies_within_what_was_signed(signed: Any, wish: Any, slot: int, is_covered: bool) -> None:
-    assert instruction(**signed).covers(order(**wish), slot).tolist() == [is_covered]
+    assert instruction(**signed).covers(order(**wish), slot, SETTLE_NET).tolist() == [is_covered]
 
 
 @MODES

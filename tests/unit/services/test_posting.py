@@ -11,8 +11,9 @@ from commonwatt.core.errors import LedgerDisagrees
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Legs, Statement, Trades
 from commonwatt.core.units import Ints
+from commonwatt.services.pairing import LINES_PER_PART
 from commonwatt.services.ports import Call, ClearCall, OpenCall, SettleCall
-from commonwatt.services.posting import LINES_PER_PART, send, settle_calls
+from commonwatt.services.posting import send, settle_calls
 from commonwatt.settlement._trades import Peers, trade_postings
 
 PEOPLE = len(markets.MEMBERS)

@@ -1,7 +1,7 @@
 """What every chain with a file can answer: blocks, receipts, views and storage at its head."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Self
 
 from commonwatt.adapters.chain.blocks import Block, Receipt, decode_receipt, describe_revert
@@ -73,6 +73,17 @@ class ReadableChain:
         if not outcome.succeeded:
             raise ViewRevertedError(describe_revert(outcome.return_data), outcome.return_data)
         return outcome.return_data
+
+    def trial(self, sender: bytes, calls: Sequence[tuple[bytes, bytes]], time_s: int) -> str | None:
+        """Why the first of these calls (contract and data) that the contracts would refuse, as the next block at `time_s`, is refused.
+
+        None when they take all. Nothing is kept.
+        """
+        machine = self._ready()
+        for outcome in machine.executor.trial(machine.head.number + 1, time_s, sender, calls):
+            if not outcome.succeeded:
+                return describe_revert(outcome.return_data) or "no reason given"
+        return None
 
     def words(self, address: bytes, first_slot: int, count: int) -> list[int]:
         """Return consecutive storage words of a contract at the head."""

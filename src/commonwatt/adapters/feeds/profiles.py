@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os.path import commonpath
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -85,7 +86,7 @@ class ProfileFeed:
         return self.late.get(slot, ())
 
     def file_hashes(self) -> dict[str, str]:
-        """SHA-256 (hex) of each data file by its name."""
+        """SHA-256 (hex) of each data file by its name, with folders before it where two share one."""
         return dict(self.hashes)
 
     def notices(self) -> list[str]:
@@ -135,9 +136,19 @@ def checked_profiles(
         found += faults
     if found:
         return None, found
-    hashes = {f.name: f.sha256 for f in (file, late_file) if f is not None}
+    paths = [files.profiles, *([files.corrections] if files.corrections is not None else [])]
+    hashes = dict(zip(distinct_names(paths), [f.sha256 for f in (file, late_file) if f is not None], strict=True))
     notices = [*zone_notices(file, "start", Zones(files.zone, files.naive_zone)), *notices]
     return _built(file, files, rows, span, tuple(ids), (late, hashes, notices)), []
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """The names of files; where two share one, their paths below the folder that holds them all, wherever that lies."""
+    if len({path.name for path in paths}) == len(set(paths)):
+        return [path.name for path in paths]
+    whole = [path.absolute() for path in paths]
+    base = commonpath([path.parent for path in whole])
+    return [path.relative_to(base).as_posix() for path in whole]
 
 
 @dataclass(frozen=True)

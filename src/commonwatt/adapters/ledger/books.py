@@ -5,14 +5,18 @@ batch's nets are summed per account instead of per word. What must come out equa
 hash, every balance at every time.
 """
 
-from dataclasses import dataclass, field
+from collections import ChainMap
+from collections.abc import MutableMapping
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 import numpy as np
 
 from commonwatt.adapters.ledger.calls import content_hash
 from commonwatt.adapters.ledger.foundation import FINAL_S, community_hash
-from commonwatt.contracts.encoding import BOND
+from commonwatt.adapters.ledger.signed_orders import Fills, RevertedError, SignedOrders, require
+from commonwatt.contracts.encoding import BOND, IMBALANCE, SETTLEMENT, TRADES
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings, balances_nano
 from commonwatt.core.units import SECONDS_PER_HOUR, Ints, exact_sum
 from commonwatt.services.ports import (
@@ -24,6 +28,7 @@ from commonwatt.services.ports import (
     LedgerTerms,
     OpenCall,
     SettleCall,
+    TradesCall,
 )
 
 MATURE_EPOCHS: Final = 2
@@ -39,10 +44,6 @@ _HASH_KEPT_BYTES: Final = 24
 
 
 _Key = TypeVar("_Key")
-
-
-class RevertedError(Exception):
-    """The rules refuse a call; the message is the contract's reason."""
 
 
 @dataclass
@@ -89,7 +90,7 @@ class _Money:
 
 @dataclass
 class _Group:
-    """The parts of one settlement: how many there are, the content of each that was posted, and when the first and the last one were."""
+    """The parts of one settlement of a kind: how many there are, the content of each, and when the first and the last one were posted."""
 
     parts: int
     content: dict[int, bytes] = field(default_factory=dict)
@@ -100,18 +101,32 @@ class _Group:
 class Books:
     """Accounts and slots of a community as its contracts would hold them."""
 
-    def __init__(self, terms: LedgerTerms) -> None:
+    def __init__(self, terms: LedgerTerms, order_domain: bytes) -> None:
         self.terms = terms
+        self._signed = SignedOrders(order_domain, [member.wallet for member in terms.members])
         self.community = community_hash(terms.community)
         self.deposits_nano = [0] * (FIRST_MEMBER + len(terms.members))
         self.deposits_nano[Account.SUPPLIER] = terms.supplier_deposit_nano
         self.deposits_nano[BOND] = terms.operator_bond_nano
         self.deposits_nano[FIRST_MEMBER:] = [member.deposit_nano for member in terms.members]
         self._money = [_Money(balance_nano=nano) for nano in self.deposits_nano]
-        self._opened: dict[int, bytes] = {}
-        self._cleared: dict[int, bytes] = {}
-        self._anchors: dict[tuple[int, int], bytes] = {}
-        self._groups: dict[tuple[int, int], _Group] = {}
+        self._opened: MutableMapping[int, bytes] = {}
+        self._cleared: MutableMapping[int, bytes] = {}
+        self._anchors: MutableMapping[tuple[int, int], bytes] = {}
+        self._groups: MutableMapping[tuple[int, int, int], _Group] = {}
+        """By slot, kind and revision."""
+
+    def copied(self) -> "Books":
+        """Books that go on from these, which keep as they are; what was noted before is shared, not copied."""
+        twin, signed = copy(self), copy(self._signed)
+        signed.filled_wh = ChainMap({}, signed.filled_wh)
+        vars(twin).update(
+            deposits_nano=list(self.deposits_nano),
+            _money=[replace(money, credits=list(money.credits)) for money in self._money],
+            _signed=signed,
+            **{name: ChainMap({}, getattr(self, name)) for name in ("_opened", "_cleared", "_anchors", "_groups")},
+        )
+        return twin
 
     def balances(self, time_s: int) -> Balances:
         """Every account at an instant."""
@@ -125,13 +140,13 @@ class Books:
         """Do what a call says; once, however often it is called. RevertedError, changing nothing, when it may not."""
         if isinstance(call, OpenCall):
             is_near = call.slot <= (time_s + OPEN_AHEAD_S) // self.terms.slot_s
-            _require(is_near, "market: slot too far ahead")
+            require(is_near, "market: slot too far ahead")
             self._note(self._opened, call.slot, content_hash(self.community, call), "market: slot already opened")
         elif isinstance(call, ClearCall):
-            _require(call.slot in self._opened, "market: slot not opened")
+            require(call.slot in self._opened, "market: slot not opened")
             self._note(self._cleared, call.slot, content_hash(self.community, call), "market: slot already cleared")
         elif isinstance(call, AnchorCall):
-            _require(any(call.root), "market: no root")
+            require(any(call.root), "market: no root")
             self._note(self._anchors, (call.period, call.kind), call.root, "market: already anchored")
         elif isinstance(call, DepositCall):
             self._deposit(call, time_s)
@@ -139,66 +154,75 @@ class Books:
             self._settle(call, time_s)
 
     @staticmethod
-    def _note(noted: dict[_Key, bytes], key: _Key, value: bytes, reason: str) -> None:
-        _require(noted.get(key, value) == value, reason)
+    def _note(noted: MutableMapping[_Key, bytes], key: _Key, value: bytes, reason: str) -> None:
+        require(noted.get(key, value) == value, reason)
         noted[key] = value
 
-    def _settle(self, call: SettleCall, time_s: int) -> None:
-        content = content_hash(self.community, call)
-        known = self._groups.get((call.slot, call.revision), _Group(call.parts)).content.get(call.part)
+    def _settle(self, call: SettleCall | TradesCall, time_s: int) -> None:
+        content, is_trades = content_hash(self.community, call), isinstance(call, TradesCall)
+        place = (call.slot, TRADES, 0) if isinstance(call, TradesCall) else (call.slot, call.kind, call.revision)
+        group = self._groups.get(place, _Group(call.parts))
+        known = group.content.get(call.part)
         if known is not None:
-            _require(known[:_HASH_KEPT_BYTES] == content[:_HASH_KEPT_BYTES], "market: key taken")
+            require(known[:_HASH_KEPT_BYTES] == content[:_HASH_KEPT_BYTES], "market: key taken")
             return
         epoch = self._epoch(time_s)
         self._check_slot(call.slot, time_s)
-        self._check_base(call, epoch)
-        group = self._groups.get((call.slot, call.revision), _Group(call.parts))
-        _require(0 <= call.part < call.parts <= MAX_PARTS and group.parts == call.parts, "market: parts")
+        fills: Fills = {}
+        if isinstance(call, TradesCall):
+            fills = self._signed.fills(call)
+        else:
+            self._check_base(call, epoch)
+        require(0 <= call.part < call.parts <= MAX_PARTS and group.parts == call.parts, "market: parts")
         is_late = bool(group.content) and group.first_epoch != epoch
-        if call.revision or is_late:
+        if isinstance(call, SettleCall) and (call.revision or call.kind != SETTLEMENT or is_late):
             self._check_sides(call)
         nets = self._nets(call.postings)
         self._check_caps(nets)
-        lock_nano = self._lock_nano(nets)
-        _require(self._money[BOND].free_nano(epoch) >= lock_nano, "vault: bond")
-        _require(self._surplus_after(nets, epoch) >= 0, "market: supplier short")
+        lock_nano = 0 if is_trades else self._lock_nano(nets)
+        require(self._money[BOND].free_nano(epoch) >= lock_nano, "vault: bond")
+        require(self._surplus_after(nets, epoch) >= 0, "market: supplier short")
         for account in np.flatnonzero(nets).tolist():
             self._money[account].move(int(nets[account]), epoch)
         self._money[BOND].lock(lock_nano, epoch)
-        group.first_epoch = group.first_epoch if group.content else epoch
-        group.content[call.part] = content
-        group.last_epoch = epoch
-        self._groups[call.slot, call.revision] = group
+        first_epoch = group.first_epoch if group.content else epoch
+        self._groups[place] = _Group(call.parts, {**group.content, call.part: content}, first_epoch, epoch)
+        self._signed.filled_wh.update(fills)
 
     def _deposit(self, call: DepositCall, time_s: int) -> None:
         known = 0 <= call.account < len(self._money) and call.account != Account.POOL
-        _require(known, "vault: unknown account")
-        _require(call.amount_nano > 0, "vault: amount")
+        require(known, "vault: unknown account")
+        require(call.amount_nano > 0, "vault: amount")
         self._money[call.account].pay_in(call.amount_nano, self._epoch(time_s))
         self.deposits_nano[call.account] += call.amount_nano
 
     def _check_slot(self, slot: int, time_s: int) -> None:
-        _require(slot in self._cleared, "market: slot not cleared")
+        require(slot in self._cleared, "market: slot not cleared")
         end_s = (slot + 1) * self.terms.slot_s
-        _require(end_s <= time_s, "market: slot not over")
-        _require(time_s - end_s <= FINAL_S, "market: slot too old")
+        require(end_s <= time_s, "market: slot not over")
+        require(time_s - end_s <= FINAL_S, "market: slot too old")
 
     def _check_base(self, call: SettleCall, epoch: int) -> None:
-        _require(call.revision < MAX_REVISIONS, "market: revision")
-        if call.revision == 0:
-            _require(call.prior == _NO_PRIOR, "market: prior")
+        require(call.revision < MAX_REVISIONS, "market: revision")
+        require(call.kind in (SETTLEMENT, IMBALANCE), "market: kind")
+        if call.revision == 0 and call.kind == SETTLEMENT:
+            require(call.prior == _NO_PRIOR, "market: prior")
             return
-        base = self._groups.get((call.slot, call.revision - 1))
-        is_final = base is not None and len(base.content) == base.parts and epoch >= base.last_epoch + MATURE_EPOCHS
-        _require(is_final, "market: base open")
+        base = self._groups.get((call.slot, *((call.kind, call.revision - 1) if call.revision else (SETTLEMENT, 0))))
+        waits = base is not None or call.revision > 0
+        # Trades need not wait for their window: nothing voids them while this stands on them.
+        base = base if waits else self._groups.get((call.slot, TRADES, 0))
+        is_final = base is not None and len(base.content) == base.parts
+        is_final = is_final and (not waits or epoch >= (base.last_epoch if base else 0) + MATURE_EPOCHS)
+        require(is_final, "market: base open")
         first = base.content[0] if base else b""
-        _require(first[:_HASH_KEPT_BYTES] == call.prior[:_HASH_KEPT_BYTES], "market: prior")
+        require(first[:_HASH_KEPT_BYTES] == call.prior[:_HASH_KEPT_BYTES], "market: prior")
 
     @staticmethod
     def _check_sides(call: SettleCall) -> None:
         debit, credit = call.postings.debit, call.postings.credit
         is_system = (np.minimum(debit, credit) < FIRST_MEMBER) & (debit != Account.POOL) & (credit != Account.POOL)
-        _require(bool(np.all(is_system)), "market: members on both sides")
+        require(bool(np.all(is_system)), "market: members on both sides")
 
     def _nets(self, postings: Postings) -> Ints:
         # Lines are read in order, those with energy first: the first bad one gives the reason.
@@ -218,8 +242,8 @@ class Books:
         buyer = np.where(postings.price_micro_per_kwh < 0, postings.credit, postings.debit)
         into_pool = int(postings.energy_wh[buyer == Account.POOL].sum())
         out_of_pool = int(postings.energy_wh[seller == Account.POOL].sum())
-        _require(into_pool == out_of_pool and nets[Account.POOL] == 0, "market: pool")
-        _require(nets[BOND] == 0, "market: bond account")
+        require(into_pool == out_of_pool and nets[Account.POOL] == 0, "market: pool")
+        require(nets[BOND] == 0, "market: bond account")
         return nets
 
     def _lock_nano(self, nets: Ints) -> int:
@@ -230,7 +254,7 @@ class Books:
     def _check_caps(self, nets: Ints) -> None:
         factor = self.terms.slot_s * self.terms.price_cap_micro_per_kwh
         for net_nano, member in zip(nets[FIRST_MEMBER:].tolist(), self.terms.members, strict=True):
-            _require(abs(net_nano) * SECONDS_PER_HOUR <= member.connection_w * factor, "market: cap")
+            require(abs(net_nano) * SECONDS_PER_HOUR <= member.connection_w * factor, "market: cap")
 
     def _surplus_after(self, nets: Ints, epoch: int) -> int:
         """The supplier's free balance less what each other account will owe; untouched ones as they last stood."""
@@ -245,8 +269,3 @@ class Books:
 
     def _epoch(self, time_s: int) -> int:
         return time_s // (self.terms.window_slots * self.terms.slot_s)
-
-
-def _require(holds: bool, reason: str) -> None:
-    if not holds:
-        raise RevertedError(reason)

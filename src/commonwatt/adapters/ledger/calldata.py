@@ -7,8 +7,12 @@ from functools import cache
 from typing import Final
 
 from commonwatt.contracts.encoding import (
+    IMBALANCE,
     LINE_BYTES,
     PADDING_BYTES,
+    SETTLEMENT,
+    SUPPLIED,
+    TRADES,
     batch_key,
     book_commitment,
     clearing_commitment,
@@ -20,10 +24,18 @@ OPEN: Final = "open(uint256,bytes32,uint256)"
 CLEAR: Final = "clear(uint256,bytes32,bytes32)"
 ANCHOR: Final = "anchor(uint256,uint256,bytes32)"
 SETTLE: Final = "settle_net(uint256,uint256,uint256,uint256,uint256,bytes32,uint256,bytes,uint256[3][])"
+SETTLE_TRADES: Final = (
+    "settle_trades(uint256,uint256,uint256,bytes,"
+    "((uint256,bool,uint256,int256,uint256,uint256,uint256,uint256),uint256,uint256,uint256)[],bytes)"
+)
 ADMIT: Final = "admit_many((address,uint8,address,bytes32,uint256)[])"
 
 WORD: Final = 32
 SETTLE_HEAD_WORDS: Final = 9
+TRADES_HEAD_WORDS: Final = 6
+SIGNED_ORDER_WORDS: Final = 11
+POSTED_KINDS: Final = (SETTLEMENT, IMBALANCE, SUPPLIED)
+"""Kinds of `settle_net` that this package posts: whole settlements, what is left beside trades, what was void twice; trades are kind 3."""
 _ADMISSION_WORDS: Final = 5
 _ENERGY_LINE: Final = struct.Struct(">HHIi")
 _AMOUNT_LINE: Final = struct.Struct(">HHq")
@@ -31,7 +43,7 @@ _AMOUNT_LINE: Final = struct.Struct(">HHq")
 
 @dataclass(frozen=True)
 class Place:
-    """Which posting a call is. `kind` is `open`, `clear`, `settle`, `anchor` or `deposit`.
+    """Which posting a call is. `kind` is `open`, `clear`, `trades`, `settle`, `anchor` or `deposit`.
 
     Of an anchor, `slot` is the period and `revision` its kind.
     """
@@ -56,7 +68,7 @@ class PostedLine:
 
 @dataclass(frozen=True)
 class Posted:
-    """The arguments of a `settle_net` but for the signatures."""
+    """The arguments of a `settle_net` or `settle_trades` but for what was signed."""
 
     slot: int
     kind: int
@@ -85,7 +97,7 @@ def selector(signature: str) -> bytes:
 
 
 def read_place(data: bytes) -> Place | None:
-    """Which posting some calldata is; None when it is none of the four."""
+    """Which posting some calldata is; None when it is none of the five."""
     called, words = data[:4], data[4:]
     if called == selector(OPEN):
         return Place("open", word(words, 0))
@@ -95,6 +107,8 @@ def read_place(data: bytes) -> Place | None:
         return Place("anchor", word(words, 0), word(words, 1))
     if called == selector(SETTLE):
         return Place("settle", word(words, 0), word(words, 2), word(words, 3), word(words, 4))
+    if called == selector(SETTLE_TRADES):
+        return Place("trades", word(words, 0), 0, word(words, 1), word(words, 2))
     return None
 
 
@@ -114,29 +128,36 @@ def read_content_hash(community: bytes, data: bytes) -> bytes:
 
 
 def read_posted(data: bytes) -> Posted:
-    """The arguments of a `settle_net`."""
+    """The arguments of a `settle_net`, or of a `settle_trades`, of which all lines are energy lines."""
     words = data[4:]
+    if data[:4] == selector(SETTLE_TRADES):
+        packed = _argument(words, 3)
+        count = max(len(packed) - PADDING_BYTES, 0) // LINE_BYTES
+        return Posted(word(words, 0), TRADES, 0, word(words, 1), word(words, 2), bytes(WORD), count, packed)
     slot, kind, revision, part, parts = (word(words, i) for i in range(5))
     prior = words[5 * WORD : 6 * WORD]
-    return Posted(slot, kind, revision, part, parts, prior, word(words, 6), _packed(words))
+    return Posted(slot, kind, revision, part, parts, prior, word(words, 6), _argument(words, 7))
 
 
-def read_batch(data: bytes) -> tuple[int, bytes] | None:
-    """How many of a `settle_net`'s lines are energy lines, and its packed lines; None for any other call."""
-    if data[:4] != selector(SETTLE):
-        return None
-    return word(data[4:], 6), _packed(data[4:])
+def read_batch(data: bytes) -> Posted | None:
+    """What a settlement or a batch of trades posts; None for any other call."""
+    return read_posted(data) if data[:4] in (selector(SETTLE), selector(SETTLE_TRADES)) else None
+
+
+def read_orders(data: bytes) -> int:
+    """How many signed orders a `settle_trades` carries."""
+    return word(data[4:], word(data[4:], 4) // WORD)
 
 
 def read_lines(data: bytes) -> Iterator[PostedLine]:
-    """The lines of a `settle_net`, in order.
+    """The lines of a `settle_net` or a `settle_trades`, in order.
 
     Raises:
         ValueError: the bytes of its lines are no whole number of lines.
 
     """
-    words = data[4:]
-    packed, energy_count = _packed(words), word(words, 6)
+    posted = read_posted(data)
+    packed, energy_count = posted.packed, posted.energy_count
     count = (len(packed) - PADDING_BYTES) // LINE_BYTES
     if len(packed) != count * LINE_BYTES + PADDING_BYTES or not 0 <= energy_count <= count:
         raise ValueError(f"expected lines of {LINE_BYTES} bytes with padding, was {len(packed)} bytes, {energy_count=}")
@@ -176,6 +197,7 @@ def _admitted(words: bytes, at: int) -> Admitted:
     return Admitted(wallet[12:], meter_key[12:], root, word(words, at + 4))
 
 
-def _packed(words: bytes) -> bytes:
-    at = word(words, 7)
+def _argument(words: bytes, index: int) -> bytes:
+    """The bytes that a word of the head points to."""
+    at = word(words, index)
     return words[at + WORD : at + WORD + int.from_bytes(words[at : at + WORD], "big")]

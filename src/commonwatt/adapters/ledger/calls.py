@@ -4,11 +4,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from commonwatt.adapters.ledger.calldata import ANCHOR, CLEAR, OPEN, SETTLE, SETTLE_HEAD_WORDS, WORD, Place, selector
+from commonwatt.adapters.ledger.calldata import (
+    ANCHOR,
+    CLEAR,
+    OPEN,
+    SETTLE,
+    SETTLE_HEAD_WORDS,
+    SETTLE_TRADES,
+    SIGNED_ORDER_WORDS,
+    TRADES_HEAD_WORDS,
+    WORD,
+    Place,
+    selector,
+)
 from commonwatt.contracts import encoding as lines
-from commonwatt.core.accounts import Account, Postings
+from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings
 from commonwatt.crypto.keccak import keccak256
-from commonwatt.services.ports import AnchorCall, Call, ClearCall, DepositCall, OpenCall, SettleCall
+from commonwatt.services.ports import AnchorCall, Call, ClearCall, DepositCall, OpenCall, SettleCall, TradesCall
 
 Signature = tuple[int, int, int]
 """(v, r, s) with v 27 or 28, as `ecrecover` takes it."""
@@ -24,6 +36,8 @@ def place_of(call: Call) -> Place:
         return Place("anchor", call.period, call.kind)
     if isinstance(call, DepositCall):
         return Place("deposit", call.slot)
+    if isinstance(call, TradesCall):
+        return Place("trades", call.slot, 0, call.part, call.parts)
     return Place("settle", call.slot, call.revision, call.part, call.parts)
 
 
@@ -38,6 +52,10 @@ def content_hash(community: bytes, call: Call) -> bytes:
     if isinstance(call, DepositCall):
         # The contracts keep no hash of it: it is a sum, and may come again.
         return keccak256(_words(call.slot, call.account, call.amount_nano))
+    if isinstance(call, TradesCall):
+        energy_count, packed = pack(call.postings)
+        key = lines.batch_key(community, call.slot, lines.TRADES, 0, call.part)
+        return lines.content_hash(key, call.parts, bytes(WORD), energy_count, packed)
     energy_count, packed = packed_lines(call)
     key = lines.batch_key(community, call.slot, call.kind, call.revision, call.part)
     return lines.content_hash(key, call.parts, call.prior, energy_count, packed)
@@ -112,6 +130,47 @@ def settle_data(call: SettleCall, signatures: Sequence[Signature]) -> bytes:
     )
     signed = _words(len(signatures), *(word for signature in signatures for word in signature))
     return selector(SETTLE) + head + _words(len(packed)) + padded + signed
+
+
+def trades_data(call: TradesCall) -> bytes:
+    """Calldata of `settle_trades`: lines, signed orders, and for each line the orders that sell and buy.
+
+    Raises:
+        ValueError: more orders than a byte can number.
+
+    """
+    _, packed = pack(call.postings)
+    fills = np.stack([call.sell_order, call.buy_order], axis=1)
+    if fills.size and (int(fills.max()) >= FILLS_OF_A_BYTE or int(fills.min()) < 0):
+        raise ValueError(f"expected orders 0..{FILLS_OF_A_BYTE - 1}, was {int(fills.min())}..{int(fills.max())}")
+    arguments = (_bytes(packed), _signed_orders(call), _bytes(fills.astype(np.uint8).tobytes() + bytes(FILLS_PADDING)))
+    starts = [TRADES_HEAD_WORDS * WORD]
+    for argument in arguments[:-1]:
+        starts.append(starts[-1] + len(argument))
+    return selector(SETTLE_TRADES) + _words(call.slot, call.part, call.parts, *starts) + b"".join(arguments)
+
+
+FILLS_OF_A_BYTE = 256
+FILLS_PADDING = 30
+"""The market reads 32 bytes from the start of the last line's pair."""
+
+
+def _signed_orders(call: TradesCall) -> bytes:
+    """Orders with (v, r, s), a word each field; columns at once, since a batch has hundreds."""
+    orders = call.orders
+    words = np.zeros((len(orders), SIGNED_ORDER_WORDS, WORD), np.uint8)
+    numbers = (orders.member + FIRST_MEMBER, orders.is_sell, orders.energy_wh, orders.limit_micro_per_kwh)
+    for field, column in enumerate((*numbers, orders.first_slot, orders.last_slot, orders.path)):
+        words[:, field, -8:] = column.astype(">i8").view(np.uint8).reshape(-1, 8)
+    words[:, 3, :-8] = np.where(orders.limit_micro_per_kwh < 0, 0xFF, 0)[:, None]
+    words[:, 7] = orders.salt
+    words[:, 8, -1] = orders.signature[:, -1]
+    words[:, 9:] = orders.signature[:, :-1].reshape(-1, 2, WORD)
+    return _words(len(orders)) + words.tobytes()
+
+
+def _bytes(data: bytes) -> bytes:
+    return _words(len(data)) + data + bytes(-len(data) % WORD)
 
 
 def _words(*values: int | bytes) -> bytes:

@@ -12,7 +12,7 @@ from commonwatt.adapters.chain.embedded import EmbeddedChain
 from commonwatt.adapters.chain.errors import ChainError, CorruptChainError, ViewRevertedError
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.exported import ExportedChain
-from commonwatt.adapters.chain.transactions import sign_transaction
+from commonwatt.adapters.chain.transactions import decode_transaction, sign_transaction
 from commonwatt.adapters.ledger import calls
 from commonwatt.adapters.ledger.calldata import Place
 from commonwatt.adapters.ledger.claiming import CONTRACT, claim_data
@@ -35,6 +35,7 @@ from commonwatt.services.ports import (
     LedgerTerms,
     OpenCall,
     Signed,
+    TradesCall,
 )
 
 
@@ -192,6 +193,12 @@ class EmbeddedLedger(ContractReader):
             self._sent_again += 1
         return tuple(_record(call, known[call.transaction]) for call in signed)
 
+    def objection(self, signed: Sequence[Signed], time_s: int) -> str:
+        """Why the contracts would refuse one of these calls as the next block; empty when they take all. Nothing is kept."""
+        sent = [decode_transaction(call.raw, self.chain.chain_id, self._operator) for call in signed]
+        calls_ = [(transaction.to or b"", transaction.data) for transaction in sent]
+        return self.chain.trial(self._operator, calls_, time_s) or ""
+
     def caught_up(self) -> str:
         """Say that everything journalled was posted again: what else the file holds is set aside. Returns what had to be mended, in words."""
         if self.chain.head.number >= self._next_block and self._mends:
@@ -271,6 +278,8 @@ class EmbeddedLedger(ContractReader):
             return calls.clear_data(call)
         if isinstance(call, AnchorCall):
             return calls.anchor_data(call)
+        if isinstance(call, TradesCall):
+            return calls.trades_data(call)
         assert not isinstance(call, DepositCall), "a deposit is no call of the market"
         recovery_id, r, s = sign(encoding.batch_digest(self._domain, content, call.attempt), self._secret)
         return calls.settle_data(call, [(27 + recovery_id, r, s)])

@@ -15,7 +15,15 @@ from commonwatt.adapters.chain.blocks import (
 )
 from commonwatt.adapters.chain.chain_file import StoredBlock
 from commonwatt.adapters.chain.transactions import created_address, decode_transaction
-from commonwatt.adapters.ledger.calldata import Admitted, Place, read_admissions, read_content_hash, read_place, word
+from commonwatt.adapters.ledger.calldata import (
+    POSTED_KINDS,
+    Admitted,
+    Place,
+    read_admissions,
+    read_content_hash,
+    read_place,
+    word,
+)
 from commonwatt.adapters.ledger.foundation import CONTRACTS, chain_id_of, community_hash
 from commonwatt.core.findings import Finding
 from commonwatt.crypto.keccak import keccak256
@@ -28,8 +36,6 @@ CREATIONS, CALLS, SEAL = 0, 1, 2
 _SETTLED: Final = b"Settled(uint256,bytes32,bytes32,uint256,uint256,uint256,uint256,uint256)"
 _VOIDED: Final = b"Voided(uint256,bytes32,bytes32,uint256)"
 _CONTENT_TOPIC: Final = 3
-_KINDS: Final = (0, 2)
-"""Kinds of `settle_net` that this package posts: a slot's settlement, and that with the supplier after it was void twice."""
 
 
 @dataclass(frozen=True)
@@ -262,11 +268,11 @@ class _Reading:
             return
         place = read_place(transaction.data)
         # Of `settle_net`, word 1 is the kind.
-        if place is None or (place.kind == "settle" and word(transaction.data[4:], 1) not in _KINDS):
+        if place is None or (place.kind == "settle" and word(transaction.data[4:], 1) not in POSTED_KINDS):
             self.block_findings.append(Finding(where, "a posting of a slot or an anchor", "another call"))
             return
         content = read_content_hash(self.community, transaction.data)
-        if place.kind == "settle" and not _logged(receipt, self.addresses["market"], content):
+        if place.kind in ("settle", "trades") and not _logged(receipt, self.addresses["market"], content):
             # The same batch sent again succeeds without effect and logs nothing.
             return
         self.posted.append(Booked(place, receipt.block, time_s, transaction.hash, content, transaction.data))

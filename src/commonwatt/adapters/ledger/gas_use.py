@@ -7,7 +7,7 @@ import numpy as np
 from commonwatt.adapters.chain.transactions import Transaction
 from commonwatt.adapters.ledger import calldata
 from commonwatt.contracts import encoding
-from commonwatt.contracts.gas import SettleWork, gas_model
+from commonwatt.contracts.gas import RestWork, SettleWork, TradesWork, Work, gas_model
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.units import Flags
 
@@ -20,19 +20,21 @@ class GasUse:
         self._filled: Flags = np.arange(FIRST_MEMBER) == Account.SUPPLIER  # its deposit is in
         self._epoch = -1
 
-    def work_of(self, data: bytes, epoch: int) -> SettleWork | None:
-        """What a `settle_net` of an epoch does, in the order of the chain; None for any other call."""
-        batch = calldata.read_batch(data)
-        if batch is None:
+    def work_of(self, data: bytes, epoch: int) -> Work | None:
+        """What a `settle_net` or a `settle_trades` of an epoch does, in the order of the chain; None for any other call."""
+        posted = calldata.read_batch(data)
+        if posted is None:
             return None
-        energy_count, packed = batch
-        energy, amounts = encoding.unpack_lines(packed, energy_count)
+        is_first, self._epoch = int(epoch != self._epoch), epoch
+        energy, amounts = encoding.unpack_lines(posted.packed, posted.energy_count)
+        if posted.kind == encoding.TRADES:
+            return TradesWork(len(energy), calldata.read_orders(data), self._accounts, is_first)
         moved = encoding.moved_accounts(energy, amounts, self._accounts)
         system = moved[moved < FIRST_MEMBER]
         filled = int((~self._filled[system]).sum())
         self._filled[system] = True
-        is_first, self._epoch = int(epoch != self._epoch), epoch
-        return SettleWork(len(energy), len(amounts), len(moved), filled, self._accounts, is_first)
+        kind = RestWork if any(posted.prior) else SettleWork
+        return kind(len(energy), len(amounts), len(moved), filled, self._accounts, is_first)
 
 
 def gas_of(transactions: Iterable[tuple[Transaction, int]], accounts: int) -> tuple[dict[str, int], str]:
@@ -44,7 +46,6 @@ def gas_of(transactions: Iterable[tuple[Transaction, int]], accounts: int) -> tu
     for transaction, epoch in transactions:
         place = calldata.read_place(transaction.data) if transaction.to is not None else None
         if place is not None:
-            gas["0x" + transaction.hash.hex()] = model.gas(
-                place.kind, transaction.data, use.work_of(transaction.data, epoch)
-            )
+            work = use.work_of(transaction.data, epoch)
+            gas["0x" + transaction.hash.hex()] = model.gas(place.kind, transaction.data, work)
     return gas, "model"

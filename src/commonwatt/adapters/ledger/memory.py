@@ -10,12 +10,13 @@ from typing import Any, Final, Self
 import numpy as np
 
 from commonwatt.adapters.ledger.batches import batch_of
-from commonwatt.adapters.ledger.books import Books, RevertedError
+from commonwatt.adapters.ledger.books import Books
 from commonwatt.adapters.ledger.calldata import Posted
 from commonwatt.adapters.ledger.calls import content_hash, pack, place_of
 from commonwatt.adapters.ledger.foundation import Genesis, chain_id_of, community_hash
+from commonwatt.adapters.ledger.signed_orders import RevertedError
 from commonwatt.adapters.store.files import write_text
-from commonwatt.contracts.encoding import SETTLEMENT, domain_separator
+from commonwatt.contracts.encoding import IMBALANCE, TRADES, domain_separator
 from commonwatt.core.encoding import decode, encode
 from commonwatt.core.errors import LedgerError
 from commonwatt.core.findings import Finding
@@ -39,6 +40,7 @@ from commonwatt.services.ports import (
     Registered,
     SettleCall,
     Signed,
+    TradesCall,
 )
 
 FORMAT: Final = "commonwatt memory ledger 1"
@@ -46,10 +48,12 @@ _NO_CLAIMS: Final = "expected a chain that takes demands, was the memory ledger"
 _CALLS: Final[dict[str, Any]] = {
     "open": OpenCall,
     "clear": ClearCall,
+    "trades": TradesCall,
     "settle": SettleCall,
     "anchor": AnchorCall,
     "deposit": DepositCall,
 }
+_BATCHES: Final[dict[str, Any]] = {kind: _CALLS[kind] for kind in ("trades", "settle")}
 
 
 class MemoryLedger:
@@ -100,7 +104,7 @@ class MemoryLedger:
     def found(self, terms: LedgerTerms, time_s: int) -> None:
         """Open the accounts and take the deposits; on a ledger founded on the same terms: nothing."""
         if self._books is None:
-            self._books, self._founded_s = Books(terms), time_s
+            self._books, self._founded_s = Books(terms, self._domain(terms)), time_s
             self._head = sha3_256(FORMAT.encode() + time_s.to_bytes(8, "big") + encode(terms)).digest()
         elif self._books.terms != terms:
             raise LedgerError("expected a ledger founded on these terms, was founded on others")
@@ -146,6 +150,17 @@ class MemoryLedger:
             self._append(missing, time_s)
         return tuple(self._receipts[call.transaction] for call in signed)
 
+    def objection(self, signed: Sequence[Signed], time_s: int) -> str:
+        """Why one of these calls would be refused as the next block; empty when none. Nothing is kept."""
+        books = self._ready().copied()
+        try:
+            for call in signed:
+                kind, body = call.raw.partition(b" ")[0].decode(), call.raw.partition(b"\n")[2]
+                books.apply(decode(_CALLS[kind], body), time_s)
+        except RevertedError as error:
+            return str(error)
+        return ""
+
     def caught_up(self) -> str:
         """Nothing is ever left of another process."""
         return ""
@@ -174,19 +189,20 @@ class MemoryLedger:
         """Everything posted, in order; all of it by the operator."""
         for receipt, (raw, _) in zip(self._receipts.values(), self._sent(), strict=True):
             paid = _paid_nano(raw) if receipt.kind == "deposit" and receipt.status == 1 else ()
-            yield Entry(receipt, self._blocks[receipt.block][0], receipt.kind, by_operator=True, paid_nano=paid)
+            yield Entry(receipt, self._blocks[receipt.block][0], _name(raw), by_operator=True, paid_nano=paid)
 
     def batches(self) -> Iterator[Batch]:
         """Every batch that was accepted, in order; none is ever voided here."""
         known: set[str] = set()
         for receipt, (raw, time_s) in zip(self._receipts.values(), self._sent(), strict=True):
-            if receipt.kind == "settle" and receipt.status == 1 and receipt.content_hash not in known:
+            if receipt.kind in _BATCHES and receipt.status == 1 and receipt.content_hash not in known:
                 known.add(receipt.content_hash)
-                call: SettleCall = decode(SettleCall, raw.partition(b"\n")[2])
+                call: SettleCall | TradesCall = decode(_BATCHES[receipt.kind], raw.partition(b"\n")[2])
                 energy_count, packed = pack(call.postings)
-                posted = Posted(
-                    call.slot, SETTLEMENT, call.revision, call.part, call.parts, call.prior, energy_count, packed
+                kind, revision, prior = (
+                    (TRADES, 0, bytes(32)) if isinstance(call, TradesCall) else (call.kind, call.revision, call.prior)
                 )
+                posted = Posted(call.slot, kind, revision, call.part, call.parts, prior, energy_count, packed)
                 yield batch_of(posted, bytes.fromhex(receipt.content_hash[2:]), time_s)
 
     def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
@@ -203,9 +219,7 @@ class MemoryLedger:
 
     def order_domain(self) -> bytes:
         """The 32-byte EIP-712 domain of the market, where the contracts of these terms would stand."""
-        terms = self._ready().terms
-        market = Genesis(terms, bytes.fromhex(self._operator[2:])).addresses["market"]
-        return domain_separator(chain_id_of(terms.community), market)
+        return self._domain(self._ready().terms)
 
     def content_hash(self, call: Call) -> bytes:
         """The hash under which this call is known: the same as the contracts'."""
@@ -235,6 +249,10 @@ class MemoryLedger:
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _domain(self, terms: LedgerTerms) -> bytes:
+        market = Genesis(terms, bytes.fromhex(self._operator[2:])).addresses["market"]
+        return domain_separator(chain_id_of(terms.community), market)
 
     def _sent(self) -> Iterator[tuple[bytes, int]]:
         """Every call as it was sent, with its block's time."""
@@ -291,6 +309,12 @@ class MemoryLedger:
             0 if reason else 1,
             reason,
         )
+
+
+def _name(raw: bytes) -> str:
+    """What a call is as an entry of the ledger."""
+    kind, body = raw.partition(b" ")[0].decode(), raw.partition(b"\n")[2]
+    return "rest" if kind == "settle" and decode(SettleCall, body).kind == IMBALANCE else kind
 
 
 def _paid_nano(raw: bytes) -> tuple[tuple[int, int], ...]:

@@ -34,7 +34,9 @@ _MARKET_CALLS: Final = {
     "market.open": "open",
     "market.clear": "clear",
     "market.settle_net": "settle",
+    "market.settle_net of kind 1": "rest",
     "market.settle_net of kind 2": "supplied",
+    "market.settle_trades": "trades",
     "market.anchor": "anchor",
 }
 

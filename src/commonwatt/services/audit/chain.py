@@ -9,8 +9,10 @@ from commonwatt.crypto.keccak import keccak256
 from commonwatt.services.audit.base import Audited, Check, recomputed
 from commonwatt.services.audit.standing import standing
 from commonwatt.services.claims import moved_nano
-from commonwatt.services.ports import Call, ClearCall, OpenCall, SettleCall
-from commonwatt.services.posting import NO_PRIOR, settle_calls
+from commonwatt.services.pairing import SignedTrades
+from commonwatt.services.ports import Call, ClearCall, OpenCall, SettleCall, TradesCall
+from commonwatt.services.posting import NO_PRIOR, settle_calls, slot_calls
+from commonwatt.services.schemas import PUBLIC_RECEIPTS
 from commonwatt.venues import book_root, clearing_root, commitments, order_root
 
 
@@ -42,7 +44,7 @@ def check_roots(audited: Audited) -> Check:
     on_chain = {
         (r.kind, r.slot, r.revision, r.part): r.content_hash.removeprefix("0x")
         for r in audited.ledger.receipts()
-        if r.status == 1 and r.kind in ("open", "clear", "settle") and (audited.only is None or r.slot in audited.only)
+        if r.status == 1 and r.kind in PUBLIC_RECEIPTS and (audited.only is None or r.slot in audited.only)
         if r.content_hash not in audited.void_contents
     }
     expected = 0
@@ -76,18 +78,40 @@ def _calls(audited: Audited, slot: int) -> list[Call]:
         OpenCall(slot, book_root(commitments(orders, nonces, slot)), accepted),
         ClearCall(slot, order_root(book, slot), clearing_root(agreement.trades, slot)),
     ]
+    calls += settlement_calls(audited, slot)
+    return calls
+
+
+def settlement_calls(audited: Audited, slot: int) -> list[TradesCall | SettleCall]:
+    """What posts the published statements of a slot, all revisions, by the settlement path of the rules."""
+    public, path, hashed = audited.public, audited.rules.path, audited.ledger.content_hash
+    calls: list[TradesCall | SettleCall] = []
     prior = NO_PRIOR
     for revision in public.revisions(slot):
-        statement = Statement(
-            slot, revision, public.legs(slot, revision), public.postings(slot, revision), np.zeros(0, np.int64)
+        statement = Statement(slot, revision, public.legs(slot, revision), public.postings(slot, revision), _NONE)
+        parts: tuple[TradesCall | SettleCall, ...] = (
+            settle_calls(statement, prior, path)
+            if revision
+            else slot_calls(statement, _signed_trades(audited, slot), path, hashed)
         )
-        parts = tuple(standing(audited, call) for call in settle_calls(statement, prior))
-        prior = audited.ledger.content_hash(parts[0])
+        parts = tuple(standing(audited, call) if isinstance(call, SettleCall) else call for call in parts)
+        prior = hashed(next(call for call in parts if isinstance(call, SettleCall)))
         calls += parts
     return calls
 
 
+_NONE = np.zeros(0, np.int64)
+
+
+def _signed_trades(audited: Audited, slot: int) -> SignedTrades:
+    public = audited.public
+    agreement, delivered_wh = public.agreement(slot)
+    return SignedTrades(agreement.trades, delivered_wh, public.instructed(slot), public.instructions)
+
+
 def _place(call: Call) -> tuple[str, int, int, int]:
+    if isinstance(call, TradesCall):
+        return "trades", call.slot, 0, call.part
     if isinstance(call, SettleCall):
         return "settle", call.slot, call.revision, call.part
     return ("open" if isinstance(call, OpenCall) else "clear"), getattr(call, "slot", 0), 0, 0
@@ -125,7 +149,7 @@ def check_receipts(audited: Audited) -> Check:
     table = audited.public.tables["receipts"]
     names = table.column_names
     published = list(zip(*(table[name].to_pylist() for name in names), strict=True))
-    recorded = [_row(r, names) for r in audited.ledger.receipts() if r.kind in ("open", "clear", "settle")]
+    recorded = [_row(r, names) for r in audited.ledger.receipts() if r.kind in PUBLIC_RECEIPTS]
     found = [
         Finding(f"receipts row {row}", str(is_), str(says))
         for row, (is_, says) in enumerate(zip(recorded, published, strict=False))

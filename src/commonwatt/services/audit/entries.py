@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from commonwatt.core.accounts import Account
 from commonwatt.core.determinism import merkle_root
 from commonwatt.core.findings import Finding
+from commonwatt.core.orders import SETTLE_TRADES
 from commonwatt.core.records import Quality
 from commonwatt.core.units import NANO_PER_UNIT
 from commonwatt.services.anchoring import PERIOD_ANCHOR
@@ -53,6 +54,8 @@ def check_entries(claimed: Claimed) -> Check:
     """After its foundation the ledger holds each posting once, accepted, in its time, and nothing else."""
     entries = list(claimed.audited.ledger.entries())
     allowed = _allowed(claimed)
+    by_trades = claimed.audited.rules.path == SETTLE_TRADES
+    postings = ("open", "clear", *(("trades", "rest") if by_trades else ("settle",)), "supplied", "anchor")
     found = []
     seen: Counter[Place] = Counter()
     for entry in entries:
@@ -66,7 +69,7 @@ def check_entries(claimed: Claimed) -> Check:
         if entry.call.startswith("claims.") or (entry.call == VOID_CALL and receipt.status == 1):
             # Anybody may ask, and be refused; a void needs the quorum. What they did is in the balances, and in `check_unanswered`.
             continue
-        if entry.call not in ("open", "clear", "settle", "supplied", "anchor"):
+        if entry.call not in postings:
             found.append(Finding(where, "a posting of a slot or an anchor", entry.call))
             continue
         if not entry.by_operator:
@@ -117,6 +120,7 @@ def _top_ups(claimed: Claimed, entries: list[Entry]) -> str:
 def _allowed(claimed: Claimed) -> set[tuple[str, int, int]]:
     public = claimed.audited.public
     places = {(kind, slot, 0) for slot in public.slots for kind in ("open", "clear")}
+    places |= {("trades", slot, 0) for slot in public.slots}
     return places | {("settle", slot, revision) for slot in public.slots for revision in public.revisions(slot)}
 
 

@@ -1,19 +1,23 @@
 """Audit of excuses: slots that failed, trades that the grid cut, orders that were refused; each has to have had its reason."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from commonwatt.clearing import promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings, balances_nano
 from commonwatt.core.findings import Finding
-from commonwatt.core.records import Agreement, Reason, Statement, Trades
+from commonwatt.core.orders import SETTLE_TRADES
+from commonwatt.core.records import Agreement, Reason, Trades
 from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import EXPIRE_CALL, VOID_CALL, Check
+from commonwatt.services.audit.chain import settlement_calls
 from commonwatt.services.audit.entries import Claimed
 from commonwatt.services.audit.instructions import signed_orders
 from commonwatt.services.failing import ROOM_FAILURES
-from commonwatt.services.ports import Batch, Entry
-from commonwatt.services.posting import settle_calls
+from commonwatt.services.pairing import one_price_findings
+from commonwatt.services.ports import Batch, Entry, SettleCall, TradesCall
 from commonwatt.services.rules import EX_ANTE
 
 
@@ -40,6 +44,8 @@ def _cleared(claimed: Claimed, slot: int) -> Agreement:
     again = rules.clearing.clear(orders, rules.clearing_context(slot))
     if promise_findings(orders, again, rules.clearing.breaks):
         raise ValueError("a broken promise")
+    if rules.path == SETTLE_TRADES and one_price_findings(again.trades):
+        raise ValueError("two prices in trades that are settled one by one")
     return again
 
 
@@ -162,6 +168,7 @@ def check_refusals(claimed: Claimed) -> Check:
     money = Money(_founding_nano(claimed, entries), claimed.audited.rules.window_s)
     open_gates: list[int] = []
     void = {"0x" + b.content_hash.hex(): b for b in claimed.audited.claimed_batches if b.is_void}
+    calls: dict[int, list[TradesCall | SettleCall]] = {}
     for entry in entries:
         receipt, slot = entry.receipt, entry.receipt.slot
         if entry.moved_nano or entry.call == VOID_CALL:
@@ -183,17 +190,10 @@ def check_refusals(claimed: Claimed) -> Check:
             open_gates.append(slot)
         elif receipt.content_hash in void:
             money.post_nets(_nets(void[receipt.content_hash], len(money.free_nano)))
-        elif entry.call in ("settle", "supplied"):
-            statement = Statement(
-                slot,
-                receipt.revision,
-                public.legs(slot, receipt.revision),
-                public.postings(slot, receipt.revision),
-                _NONE,
-            )
-            parts = settle_calls(statement)
-            if receipt.part < len(parts):
-                money.post(parts[receipt.part].postings)
+        elif entry.call in ("settle", "supplied", "trades", "rest"):
+            if slot not in calls:
+                calls = {slot: settlement_calls(claimed.audited, slot)}
+            money.post(_posted(calls[slot], entry))
             if slot in open_gates:
                 open_gates.remove(slot)
     return Check("refused orders could not be paid", refused, "orders", tuple(found))
@@ -207,7 +207,15 @@ def _founding_nano(claimed: Claimed, entries: list[Entry]) -> Ints:
     return deposits
 
 
-_NONE = np.zeros(0, np.int64)
+def _posted(calls: Sequence[TradesCall | SettleCall], entry: Entry) -> Postings:
+    """What a posting of the ledger moves, of the calls that the public tables give for its slot."""
+    receipt = entry.receipt
+    for call in calls:
+        is_trades = isinstance(call, TradesCall)
+        revision = 0 if isinstance(call, TradesCall) else call.revision
+        if (is_trades, revision, call.part) == (entry.call == "trades", receipt.revision, receipt.part):
+            return call.postings
+    return Postings.empty()
 
 
 def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: list[int]) -> list[Finding]:
@@ -225,7 +233,7 @@ def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: lis
     debt = np.minimum(free[FIRST_MEMBER:], 0)
     in_debt = (debt < 0) & (free[FIRST_MEMBER:] + money.pending_nano[FIRST_MEMBER:] < 0)
     unpayable = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
-    is_signed = signed_orders(claimed.audited.public, slot)
+    is_signed = signed_orders(claimed.audited.public, slot, rules.path)
     found = []
     for row in range(accepted, len(book)):
         said = Reason(int(reason[row])) if reason[row] >= 0 else None

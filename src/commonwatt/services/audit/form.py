@@ -13,6 +13,7 @@ from commonwatt.core.orders import Preference, Source
 from commonwatt.core.records import Leg, Quality, Reason
 from commonwatt.core.units import ENERGY_LIMIT_WH, PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.services.audit.base import Audited, Check
+from commonwatt.services.schemas import PUBLIC_RECEIPTS
 
 _NULLABLE: Final = {
     "orders": ("nonce",),
@@ -96,7 +97,7 @@ def _names(table: str, members: list[str]) -> dict[str, list[str]]:
         "reason": [r.name.lower() for r in Reason],
         "quality": [q.name.lower() for q in Quality],
         "leg": [leg.name.lower() for leg in Leg],
-        "kind": ["open", "clear", "settle"] if table == "receipts" else kind_names(),
+        "kind": list(PUBLIC_RECEIPTS) if table == "receipts" else kind_names(),
         "debit": accounts,
         "credit": accounts,
         **({} if table == "members" else {"member": members}),

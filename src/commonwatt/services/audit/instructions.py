@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from commonwatt.core.findings import Finding
-from commonwatt.core.orders import SETTLE_NET, Instructions, OrderBook
+from commonwatt.core.orders import Instructions, OrderBook
 from commonwatt.core.records import Reason
 from commonwatt.core.units import Flags, Ints
 from commonwatt.crypto.signatures import signer_address
@@ -24,17 +24,17 @@ def check_instructions(audited: Audited) -> Check:
     for slot in audited.slots:
         book, accepted, _, reason = public.orders(slot)
         checked += len(book)
-        found += _order_findings(public, slot, book, reason)
+        found += _order_findings(audited, slot, book, reason)
         found += _energy_findings(public, slot, book.take(np.arange(accepted)))
     return Check("orders lie within what their members' wallets signed", checked, "orders", tuple(found))
 
 
-def signed_orders(public: PublicTables, slot: int) -> Flags:
+def signed_orders(public: PublicTables, slot: int, path: int) -> Flags:
     """For each order of a slot, in sequence order, whether it lies within the instruction it names."""
     book, rows = public.orders(slot)[0], public.instructed(slot)
     if not len(public.instructions):
         return np.zeros(len(book), np.bool_)
-    return (rows >= 0) & public.instructions.take(rows).covers(book, slot)
+    return (rows >= 0) & public.instructions.take(rows).covers(book, slot, path)
 
 
 def _signature_findings(audited: Audited) -> Iterator[Finding]:
@@ -61,6 +61,8 @@ def _table_findings(audited: Audited) -> Iterator[Finding]:
     wallets = [f"0x{public.wallets[member].hex()}" for member in instructions.member.tolist()]
     for row in _unequal(wallets, table["wallet"].to_pylist()):
         yield Finding(f"instructions row {row} wallet", wallets[row], table["wallet"][row].as_py())
+    for row in np.flatnonzero(instructions.path != audited.rules.path).tolist():
+        yield Finding(f"instructions row {row} path", str(audited.rules.path), str(instructions.path[row]))
     first = instructions.first_slot
     if audited.rules.order_signing == STANDING:
         within = np.arange(len(instructions))
@@ -87,7 +89,8 @@ def _unequal(expected: list[str], published: list[str]) -> list[int]:
     return [row for row, (is_, says) in enumerate(zip(expected, published, strict=True)) if is_ != says]
 
 
-def _order_findings(public: PublicTables, slot: int, book: OrderBook, reason: Ints) -> Iterator[Finding]:
+def _order_findings(audited: Audited, slot: int, book: OrderBook, reason: Ints) -> Iterator[Finding]:
+    public, path = audited.public, audited.rules.path
     rows = public.instructed(slot)
     for row in np.flatnonzero(rows < 0).tolist():
         yield Finding(f"orders {slot}-o{row} instruction", "one of the table `instructions`", "no such one")
@@ -97,8 +100,8 @@ def _order_findings(public: PublicTables, slot: int, book: OrderBook, reason: In
     # What was refused for lying outside has to (`check_refusals`), but names its own member's instruction like the others.
     is_theirs = (signed.member == book.member) & (signed.is_sell == book.is_sell)
     may_be_outside = np.isin(reason, (int(Reason.INSTRUCTION), int(Reason.GATE_SHUT)))
-    for at in np.flatnonzero(~np.where(may_be_outside, is_theirs, signed.covers(book, slot))).tolist():
-        expected, was = _faults(signed.take(np.array([at])), book.take(np.array([at])), slot)
+    for at in np.flatnonzero(~np.where(may_be_outside, is_theirs, signed.covers(book, slot, path))).tolist():
+        expected, was = _faults(signed.take(np.array([at])), book.take(np.array([at])), slot, path)
         yield Finding(f"orders {slot}-o{known[at]}", f"within {_name(public, int(rows[at]))}: {expected}", was)
 
 
@@ -119,7 +122,7 @@ def _name(public: PublicTables, row: int) -> str:
     return str(public.tables["instructions"]["instruction_id"][row].as_py())
 
 
-def _faults(signed: Instructions, order: OrderBook, slot: int) -> tuple[str, str]:
+def _faults(signed: Instructions, order: OrderBook, slot: int, path: int) -> tuple[str, str]:
     """What an instruction allows and an order has, of all that differs; one row each."""
     is_sell = bool(signed.is_sell[0])
     limit, price = int(signed.limit_micro_per_kwh[0]), int(order.limit_micro_per_kwh[0])
@@ -130,7 +133,7 @@ def _faults(signed: Instructions, order: OrderBook, slot: int) -> tuple[str, str
         (order.energy_wh[0] <= signed.energy_wh[0], f"at most {signed.energy_wh[0]} Wh", f"{order.energy_wh[0]} Wh"),
         (price >= limit if is_sell else price <= limit, f"limit {limit} or better", str(price)),
         (first <= slot <= last, f"slots {first}..{last}", f"slot {slot}"),
-        (signed.path[0] == SETTLE_NET, f"path {SETTLE_NET}", str(signed.path[0])),
+        (signed.path[0] == path, f"path {path}", str(signed.path[0])),
     ]
     wrong = [(allowed, had) for is_right, allowed, had in pairs if not is_right]
     return ", ".join(allowed for allowed, _ in wrong), ", ".join(had for _, had in wrong)

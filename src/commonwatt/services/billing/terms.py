@@ -32,6 +32,8 @@ class Terms:
     tolerance_ppm: int
     metering: str
     chain: str
+    path: str
+    """`net` or `trades`: whether trades were settled within the batch or posted by themselves."""
     rates: Callable[[int], Rates]
     """By slot."""
 
@@ -71,6 +73,7 @@ def terms_of(settings: str) -> Terms:
         tolerance_ppm=parts_per_million(_asked(table, "settlement tolerance_share", float, 0.0)),
         metering=_asked(table, "metering level", str),
         chain=_asked(table, "ledger chain", str),
+        path=_asked(table, "ledger path", str),
         rates=_Tariff(tariff, slot_s, zone).rates,
     )
 

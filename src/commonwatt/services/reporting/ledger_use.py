@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from commonwatt.services.reporting.books import Books
 
-KINDS = ("open", "clear", "settle", "anchor")
+KINDS = ("open", "clear", "trades", "settle", "anchor")
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,10 @@ def ledger_use(results: Results) -> Figure:
     known = all(t.gas is not None for t in used)
     names = sorted({local_start(results.facts, t.slot - first).date().isoformat() for t in used})
     traces = []
-    for kind, colour, pattern in zip(KINDS, (SKY, ORANGE, GREEN, PURPLE), ("", "/", "x", "."), strict=True):
+    colours, patterns = (SKY, ORANGE, VERMILLION, GREEN, PURPLE), ("", "/", "+", "x", ".")
+    for kind, colour, pattern in zip(KINDS, colours, patterns, strict=True):
+        if kind == "trades" and all(t.kind != kind for t in used):
+            continue  # the other settlement path
         total: dict[str, float] = dict.fromkeys(names, 0.0)
         number = dict.fromkeys(names, 0)
         for transaction in (t for t in used if t.kind == kind):

@@ -103,6 +103,24 @@ def test_a_view_leaves_nothing_behind_even_when_it_writes_or_fails(probe: Probe)
     assert probe.view("held(uint256)", 7) == (41,)
 
 
+def test_a_trial_runs_calls_on_each_other_and_leaves_nothing_behind(probe: Probe) -> None:
+    probe.call("store(uint256,uint256)", 7, 41)
+    before = state_digest(probe.executor)
+    tried = [
+        calldata("store(uint256,uint256)", 7, 99),
+        calldata("store(uint256,uint256)", 7, 100),
+        calldata("store_then_fail(uint256,uint256)", 8, 1),
+        calldata("mark()"),
+        calldata("mark()"),
+    ]
+    outcomes = probe.executor.trial(77, 9_999_999_999, probe.owner, [(probe.contract, data) for data in tried])
+    assert [outcome.succeeded for outcome in outcomes] == [True, True, False, True, True]
+    assert [numbers(outcomes[k].return_data) for k in (0, 1, 3, 4)] == [(41,), (99,), (0,), (0,)]
+    assert describe_revert(outcomes[2].return_data) == "probe: refused"
+    assert state_digest(probe.executor) == before
+    assert probe.view("held(uint256)", 7) == (41,)
+
+
 def test_contracts_read_the_block_and_the_chain(probe: Probe) -> None:
     probe.executor.begin_block(5, 1_700_000_000)
     probe.call("stamp()")

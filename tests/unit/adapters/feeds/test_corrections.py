@@ -86,3 +86,17 @@ def test_two_corrections_at_once_are_refused(tmp_path: Path) -> None:
 def test_a_correction_file_without_the_time_of_arrival_is_refused(tmp_path: Path) -> None:
     [line] = faults(tmp_path, ["2024-05-06T05:00Z,ben,7,0"], HEADER)
     assert line == "late.csv:1 received: expected a column of this name, found none"
+
+
+def test_files_of_one_name_in_two_folders_keep_their_hashes_apart_wherever_the_community_lies(tmp_path: Path) -> None:
+    hashes = []
+    for home in ("here", "elsewhere"):
+        profiles, late = tmp_path / home / "data.csv", tmp_path / home / "late" / "data.csv"
+        late.parent.mkdir(parents=True)
+        profiles.write_text("\n".join([HEADER, *profile_lines()]) + "\n")
+        late.write_text(HEADER + ",received\n2024-05-06T05:00Z,ben,777,0,2024-05-07T03:20:10Z\n")
+        files = ProfileFiles(profiles, late, 3600, ZoneInfo("Europe/Zurich"))
+        hashes.append(read_profiles(files, ["anna", "ben"]).file_hashes())
+    assert hashes[0] == hashes[1]
+    assert set(hashes[0]) == {"data.csv", "late/data.csv"}
+    assert len(set(hashes[0].values())) == 2

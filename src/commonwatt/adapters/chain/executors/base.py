@@ -9,7 +9,7 @@ Contracts must not read what a chain without peers cannot give: BLOCKHASH, SELFD
 amount of gas left (the fast executor's accounts stay warm from one transaction to the next).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha3_256
 from typing import Final, Protocol
@@ -66,6 +66,9 @@ class Executor(Protocol):
 
     def view(self, sender: bytes, to: bytes, data: bytes) -> Outcome:
         """Run a call and undo it: nothing it did is left."""
+
+    def trial(self, number: int, time_s: int, sender: bytes, calls: Sequence[tuple[bytes, bytes]]) -> list[Outcome]:
+        """Run calls (recipient and data) of one sender as block `number` would at `time_s`, and undo them: nothing is left."""
 
     def words(self, address: bytes, first_slot: int, count: int) -> list[int]:
         """Return consecutive storage words of a contract."""

@@ -1,5 +1,6 @@
 """The reference executor: py-evm, Ethereum's executable specification in Python. Slow, and exact in gas."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from eth.db.atomic import AtomicDB
@@ -54,19 +55,33 @@ class PyEvmExecutor:
 
     def view(self, sender: bytes, to: bytes, data: bytes) -> Outcome:
         """Run a call between a snapshot and its revert."""
-        state = self._state
-        snapshot = state.snapshot()
+        return self._undone(sender, [(to, data)])[0]
+
+    def trial(self, number: int, time_s: int, sender: bytes, calls: Sequence[tuple[bytes, bytes]]) -> list[Outcome]:
+        """Run calls one after another between a snapshot and its revert."""
+        context = self._state.execution_context
+        self._state.execution_context = self._context(number, time_s)
         try:
-            code = state.get_code(to)
-            message = Message(gas=GAS_LIMIT, to=to, sender=sender, value=0, data=data, code=code)
-            context = state.get_transaction_context_class()(gas_price=0, origin=sender)
-            computation = state.computation_class.apply_message(state, message, context)
+            return self._undone(sender, calls)
+        finally:
+            self._state.execution_context = context
+
+    def _undone(self, sender: bytes, calls: Sequence[tuple[bytes, bytes]]) -> list[Outcome]:
+        state = self._state
+        snapshot, outcomes = state.snapshot(), []
+        try:
+            for to, data in calls:
+                state.clear_transient_storage()
+                message = Message(gas=GAS_LIMIT, to=to, sender=sender, value=0, data=data, code=state.get_code(to))
+                context = state.get_transaction_context_class()(gas_price=0, origin=sender)
+                computation = state.computation_class.apply_message(state, message, context)
+                logs = () if computation.is_error else _logs(computation)
+                outcomes.append(Outcome(computation.is_success, bytes(computation.output), logs, None, None))
         finally:
             state.revert(snapshot)
             state.clear_transient_storage()
-            state.lock_changes()  # forgets which slots the view warmed, or the next transaction would pay less
-        logs = () if computation.is_error else _logs(computation)
-        return Outcome(computation.is_success, bytes(computation.output), logs, None, None)
+            state.lock_changes()  # forgets which slots the calls warmed, or the next transaction would pay less
+        return outcomes
 
     def words(self, address: bytes, first_slot: int, count: int) -> list[int]:
         """Return consecutive storage words."""

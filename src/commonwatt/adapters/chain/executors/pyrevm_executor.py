@@ -16,6 +16,7 @@ A sender's nonce counts creations only there (calls do not raise it), so it is s
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pyrevm
@@ -82,6 +83,21 @@ class PyrevmExecutor:
             return self._run(sender, to, data)
         finally:
             self._evm.revert(checkpoint)
+
+    def trial(self, number: int, time_s: int, sender: bytes, calls: Sequence[tuple[bytes, bytes]]) -> list[Outcome]:
+        """Run calls one after another between a snapshot and its revert."""
+        block, self._block = self._block, (number, time_s)
+        self._set_block()
+        checkpoint, outcomes = self._evm.snapshot(), []
+        try:
+            for to, data in calls:
+                self._evm.reset_transient_storage()
+                outcomes.append(self._run(sender, to, data))
+        finally:
+            self._evm.revert(checkpoint)
+            self._block = block
+            self._set_block()
+        return outcomes
 
     def words(self, address: bytes, first_slot: int, count: int) -> list[int]:
         """Return consecutive storage words."""
