@@ -17,17 +17,14 @@ from commonwatt.core.units import Ints
 
 @dataclass(frozen=True)
 class LedgerMember:
-    """A member as the ledger knows it: nothing personal."""
+    """A member as the ledger knows it: nothing personal; wallet and meter key are 20-byte addresses."""
 
     pseudonym: str
     wallet: bytes
-    """20-byte address."""
     meter_key: bytes
-    """20-byte address of the meter's signing key."""
     connection_w: int
     deposit_nano: int
     role: str = "prosumer"
-    """`prosumer` or `consumer`."""
 
 
 @dataclass(frozen=True)
@@ -108,24 +105,21 @@ class SettleCall:
     """Content hash of what it builds on (32 bytes): of the revision before, or of the slot's trades; zeros where it stands alone."""
     postings: Postings
     kind: int = 0
-    """0 the whole settlement; 1 what is left of it beside trades that were posted by themselves; 2 what goes to the supplier after its
-    part was voided twice (`market.vy`)."""
+    """0 the whole settlement, 1 what is left of it beside the slot's trades, 2 the supplier's after two voids (`market.vy`)."""
     attempt: int = 1
     """2 after a void; its content then ends with a line of nothing, so that it is never that of the first."""
 
 
 @dataclass(frozen=True)
 class TradesCall:
-    """Posts a part of a slot's trades one by one: energy lines between two members, and the signed orders behind each."""
+    """Posts a part of a slot's trades one by one: energy lines between two members, and per line the rows of the signed orders behind it."""
 
     slot: int
     part: int
     parts: int
     postings: Postings
     orders: Instructions
-    """Each once, of path `SETTLE_TRADES`."""
     sell_order: Ints
-    """Per posting the row of `orders` that sells, and below the one that buys."""
     buy_order: Ints
 
 
@@ -212,8 +206,7 @@ class Entry:
     time_s: int
     """Time of its block."""
     call: str
-    """`open`, `clear`, `trades`, `settle`, `rest` (a settlement beside trades), `supplied`, `anchor` or `deposit`; of anything else what
-    it calls, such as `claims.demand`."""
+    """`open`, `clear`, `trades`, `settle`, `rest` (beside trades), `supplied`, `anchor`, `deposit`; else what it calls: `claims.demand`."""
     by_operator: bool
     """Whether the account that founded the ledger sent it."""
     paid_nano: tuple[tuple[int, int], ...] = ()

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from commonwatt.adapters.store.files import write_bytes, write_csv, write_json, write_text
 from commonwatt.adapters.store.run_folder import RunFolder
+from commonwatt.core.accounts import Account
 from commonwatt.services.correcting import waiting_notices
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LateReading
@@ -15,6 +16,7 @@ from commonwatt.services.reporting import RunFacts
 from commonwatt.services.reporting.bills import Bills
 from commonwatt.services.reporting.claims import claims_told
 from commonwatt.services.reporting.ending import ending
+from commonwatt.services.reporting.facts import PaidIn
 from commonwatt.services.reporting.page import page
 from commonwatt.services.reporting.summary import Results, results, summary_json
 from commonwatt.services.reporting.words import day
@@ -72,6 +74,7 @@ def facts_of(
         ledger_verified=None,
         proofs_verified=0,
         anchors=_anchors(market, slots),
+        top_ups=_top_ups(market),
     )
 
 
@@ -98,6 +101,17 @@ def _anchors(market: Market, slots: range) -> tuple[tuple[int, str], ...]:
 def names_of(market: Market) -> dict[str, str]:
     """The operator's map from members' names to pseudonyms."""
     return {member.id: market.keys.pseudonym(member.id) for member in market.members}
+
+
+def _top_ups(market: Market) -> tuple[PaidIn, ...]:
+    """What was paid into the supplier's deposit after the foundation; a payment is made at the end of the slot that waited."""
+    slots = market.rules.slots
+    return tuple(
+        PaidIn(slots.slot_of(entry.time_s) - 1, nano)
+        for entry in market.ledger.entries()
+        for account, nano in entry.paid_nano
+        if account == Account.SUPPLIER
+    )
 
 
 def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str, pa.Table]) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from shlex import quote
 
 from commonwatt.services.reporting.answer import answer, saved, shown_forecast_cost_nano, title
+from commonwatt.services.reporting.owing import Owing
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import energy, money, percent, price, several, slot_word
+
+MOST_LINES = 10
+"""Lines that are read at once."""
 
 
 def ending(results: Results, folder: str, program: str = "commonwatt", community: str = "") -> list[str]:
@@ -31,9 +35,18 @@ def ending(results: Results, folder: str, program: str = "commonwatt", community
         cost = money(shown_forecast_cost_nano(results.forecast, results), currency)
         lines.append(f"Forecasts cost the members {cost}, against trading after delivery")
     failed = f"; {several(len(facts.failed), slot_word(facts))} failed, see the report" if facts.failed else ""
+    owed = Owing(results)
+    if owed.line():
+        lines.append(f"Money     {owed.line()}")
     lines.append(f"Books     {told.books}{failed}")
     lines.append(f"Report    {folder}/report.html")
     what = quote(community) + " " if community else ""
     lines.append(f"Next      {program} audit {quote(folder)}")
-    lines.append(f"          {program} run {what}--preset {other} --out out/{other}")
+    if owed.prepayment_nano:
+        # Who cannot pay comes first: with so much paid in beforehand nobody would have owed anything.
+        wanted = f"--preset {facts.design} --set ledger.member_deposit_nano={owed.prepayment_nano} --out out/prepaid"
+    else:
+        wanted = f"--preset {other} --out out/{other}"
+    if len(lines) < MOST_LINES:
+        lines.append(f"          {program} run {what}{wanted}")
     return [line.replace("\u00a0", " ").replace("\u2212", "-") for line in lines]

@@ -19,6 +19,15 @@ ledger at the end)."""
 
 
 @dataclass(frozen=True)
+class PaidIn:
+    """A payment into the supplier's deposit during the run."""
+
+    slot: int
+    """The slot that waited for it."""
+    amount_nano: int
+
+
+@dataclass(frozen=True)
 class RunFacts:
     """Everything about a run that is not a table."""
 
@@ -62,6 +71,8 @@ class RunFacts:
     proofs_verified: int
     anchors: tuple[tuple[int, str], ...] = ()
     """(slot, transaction hash) of every anchor, the run's last included; they are in no public table."""
+    top_ups: tuple[PaidIn, ...] = ()
+    """What was paid into the supplier's deposit after the foundation, in order."""
 
     @property
     def is_ex_ante(self) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from commonwatt.services.reporting.answer import Answer
 from commonwatt.services.reporting.caveats import caveats
 from commonwatt.services.reporting.html import Section, Table, items, paragraph, plot
+from commonwatt.services.reporting.owing import Owing
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.timeline import Timeline, days
 from commonwatt.services.reporting.words import (
@@ -54,6 +55,7 @@ def sections(results: Results, line: Timeline, told: Answer) -> list[Section]:
         Section("imbalance", "Forecasts and imbalance", _imbalance(results, told)),
         Section("members", "Members", _members(results)),
         Section("days", "Day by day", _days(results)),
+        Section("owing", "Who could not pay", _owing(results)),
         Section("ledger", "Use of the ledger", _ledger(results)),
         Section("failed", f"Failed {slot_word(results.facts)}s", _failed(results)),
         Section("settings", "Settings", _settings(results)),
@@ -97,6 +99,20 @@ def _ledger(results: Results) -> str:
     else:
         text += "Gas was not measured."
     return paragraph(text) + plot("ledger", text)
+
+
+def _owing(results: Results) -> str:
+    """What happened, and a table of the members that owe money or whose orders were refused for want of it; empty where nothing did."""
+    owed, currency = Owing(results), results.facts.currency
+    said = items(owed.sentences()) if owed.sentences() else ""
+    touched = [m for m in range(results.books.members) if owed.debt_nano[m] or owed.refused[m]]
+    if not touched:
+        return said
+    ranked = sorted(touched, key=lambda m: (-int(owed.debt_nano[m]), -int(owed.refused[m])))
+    rows = [
+        [results.books.ids[m], money(int(owed.debt_nano[m]), "").strip(), count(int(owed.refused[m]))] for m in ranked
+    ]
+    return said + Table("Members who could not pay", ["Member", f"Owes {currency}", "Orders refused"], rows).html()
 
 
 def _members(results: Results) -> str:
