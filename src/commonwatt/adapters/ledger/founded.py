@@ -121,10 +121,11 @@ def _planned_name(genesis: Genesis, number: int, position: int, to: bytes | None
 
 
 def _differs(where: str, data: bytes, transaction: Transaction) -> Finding:
-    """Name the first 32-byte word that differs; a creation's words stand behind the package's creation code."""
-    was = transaction.data
+    """Name the first 32-byte word that differs; a creation's words stand behind the package's creation code and have its arguments' names."""
+    was, arguments = transaction.data, list[str]()
     if transaction.to is None:
-        code = next((artifact(n).creation_code for n in CONTRACTS if data.startswith(artifact(n).creation_code)), b"")
+        name = next((n for n in CONTRACTS if data.startswith(artifact(n).creation_code)), CONTRACTS[0])
+        code, arguments = artifact(name).creation_code, _arguments(name)
         if not was.startswith(code):
             digest = keccak256(was).hex()[:16]
             return Finding(where, "the package's creation code", f"other code, keccak {digest}…")
@@ -136,8 +137,16 @@ def _differs(where: str, data: bytes, transaction: Transaction) -> Finding:
     for at in range(first, max(len(data), len(was)), 32):
         ours, theirs = data[at : at + 32], was[at : at + 32]
         if ours != theirs:
-            return Finding(f"{where} word {(at - first) // 32}", _word(ours), _word(theirs))
+            number = (at - first) // 32
+            word = arguments[number] if number < len(arguments) else f"word {number}"
+            return Finding(f"{where} {word}", _word(ours), _word(theirs))
     return Finding(where, "the contract of this name", "a call of another one")
+
+
+def _arguments(contract: str) -> list[str]:
+    """The names of what a contract is built with; each has a word, be it the place of its value."""
+    constructor = next(entry for entry in artifact(contract).abi if entry["type"] == "constructor")
+    return [str(entry["name"]).rstrip("_") for entry in constructor["inputs"]]
 
 
 def _word(word: bytes) -> str:
