@@ -26,7 +26,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     street = write_morning(root / "street")
     found = {}
     for path in ("net", "trades"):
-        told = ran(street, root / path, "p2pet", overrides=(f"ledger.path={path}",))
+        told = ran(street, root / path, "community", overrides=(f"ledger.path={path}",))
         assert told.verified
         found[path] = root / path
     return found
@@ -91,7 +91,7 @@ def test_a_changed_table_is_found_although_the_manifest_fits(public: Path, table
 
 
 def test_a_tariff_changed_in_the_settings_is_not_the_one_the_contract_was_founded_on(public: Path) -> None:
-    text_replaced(public / "settings.toml", "retail_micro_per_kwh = 300000", "retail_micro_per_kwh = 300001")
+    text_replaced(public / "settings.toml", "local_fee_micro_per_kwh = 15000", "local_fee_micro_per_kwh = 15001")
     sealed(public)
     assert "rules_hash" in failed(public)[FOUNDATION]
 
