@@ -12,6 +12,7 @@ from tests.fakes.markets import RATES
 from commonwatt.contracts.encoding import SETTLEMENT, SUPPLIED
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings
 from commonwatt.core.errors import LedgerDisagrees
+from commonwatt.core.orders import SETTLE_NET
 from commonwatt.core.records import Legs, Statement
 from commonwatt.services.ports import Batch, BatchLines
 from commonwatt.services.repeating import VOIDED, Repeat, repeat, to_repeat
@@ -58,7 +59,7 @@ def void(attempt: int = 1, kind: int = SETTLEMENT, revision: int = 0, parts: int
 
 
 def repeated(batch: Batch, of: Statement = TRADED, known: dict[int, Evidence] = KNOWN) -> Repeat:
-    return repeat(batch, [batch], of, lambda: SUPPLIER_ONLY, known)
+    return repeat(batch, [batch], of, lambda: SUPPLIER_ONLY, known, SETTLE_NET)
 
 
 def test_what_every_member_bears_out_is_posted_again_as_the_second_attempt() -> None:
