@@ -133,7 +133,10 @@ def doubt_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "doubts", doubts)
 
 
-OTHERS = ["overfilled", *(pytest.param(name, marks=pytest.mark.full) for name in ("beyond_limit", "not_ordered"))]
+OTHERS = [
+    "overfilled",
+    *(pytest.param(name, marks=pytest.mark.full) for name in ("beyond_limit", "not_ordered", "left_out")),
+]
 
 
 @pytest.mark.parametrize("cheat", OTHERS)
