@@ -35,7 +35,8 @@ NOTE: Final = (
 YEAR_NOTE: Final = "; grid = capacity, not yet the SimBench LV-rural3 feeder"
 GATEWAY_NOTE: Final = "; one gateway signature a slot over the root of all packets, instructions signed once a run"
 SIGNED_NOTE: Final = (
-    "; every meter signs its packet and every member each order, and each of these signatures is checked"
+    "; every meter signs its packet and every member each order; the packets' signatures are checked within the clock, "
+    "those of the orders by the audit after it"
 )
 
 
