@@ -278,7 +278,7 @@ class Made:
 def _made(run: OpenRun, bill: Bill) -> Made:
     blocks: dict[tuple[int, int], int] = {}
     for posted in run.postings:
-        if posted.place.kind == "settle":
+        if posted.place.kind == "settle" and posted.voided_at is None:
             blocks.setdefault((posted.place.slot, posted.place.revision), posted.block)
     text, csv, html = bill_text(bill), bill_csv(bill, run.terms), bill_page(bill, run.terms, blocks)
     return Made(bill, {"bill.json": text, "bill.csv": csv, "bill.html": html}, verdict_on(text, csv, html))
