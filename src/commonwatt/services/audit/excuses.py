@@ -15,6 +15,7 @@ from commonwatt.services.audit.base import EXPIRE_CALL, VOID_CALL, Check
 from commonwatt.services.audit.chain import settlement_calls
 from commonwatt.services.audit.entries import Claimed
 from commonwatt.services.audit.instructions import signed_orders
+from commonwatt.services.claims import DemandState
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Batch, Entry, SettleCall, TradesCall
@@ -51,7 +52,8 @@ def _cleared(claimed: Claimed, slot: int) -> Agreement:
 
 def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Finding]:
     rules, public = claimed.audited.rules, claimed.audited.public
-    was_void = any((b.slot, b.revision) == (slot, 0) and b.is_void for b in claimed.audited.claimed_batches)
+    # Only what fell to a demand: a quorum voids when it likes, and would let its own slots fail at will.
+    was_void = any((d.slot, d.revision, d.state) == (slot, 0, DemandState.EXPIRED) for d in claimed.audited.demands)
     where = f"orders slot {slot} reason"
     published = public.agreement(slot)[0].trades
     try:
