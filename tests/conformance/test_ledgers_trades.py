@@ -132,6 +132,11 @@ def test_the_rest_builds_on_the_trades_at_once_and_corrections_on_the_rest(ledge
     assert ledger.balances(END_S).free_nano[BOND] < BOND_DEPOSIT_NANO
 
 
+def test_trades_come_before_anything_else_of_their_slot(ledger: Ledger) -> None:
+    supplied = settle(FIRST_SLOT, trade(Account.SUPPLIER, BOB, 300, 300_000))
+    assert reasons(ledger, END_S, supplied, traded(ledger)) == ["", "market: settled otherwise"]
+
+
 def test_a_slot_without_trades_is_an_empty_batch_that_the_rest_builds_on(ledger: Ledger) -> None:
     empty = trades_of(FIRST_SLOT, Instructions.empty())
     rest = settle(FIRST_SLOT, prior=ledger.content_hash(empty), kind=IMBALANCE)

@@ -226,7 +226,8 @@ class Life(RuleBasedStateMachine):
         now_s = self.world.env.timestamp
         call = (entry.batch.place, entry.batch.lines, *asks, who)
         is_live = entry.stands and now_s + 2 * ANSWER_S < (entry.epoch + 2) * WINDOW_S
-        is_due = pair[side] >= 8 or (line == len(lines) and any(0 <= min(p) < 6 and max(p) >= 8 for p in lines))
+        settles = any(0 <= min(p) < 6 and max(p) >= 8 for p in lines)
+        is_due = settles if line == len(lines) else pair[side] >= 8
         if not is_live or not is_due or self.model.free(who) < DEMAND_BOND_NANO:
             with pytest.raises(RevertedError, match=r"^(claims: |vault: not free)"):
                 self.world.claims.call("demand", *call, sender=self.world.wallet(who))

@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.small_runs import commonwatt
 
 from commonwatt.clearing import CLEARINGS
+from commonwatt.pricing import PRICINGS
 from commonwatt.services.schemas import COLUMNS
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "orders.csv"
@@ -107,7 +108,7 @@ def test_faults_of_file_mechanism_parameters_and_folder_are_listed_together(tmp_
     assert said.code == 2
     assert said.err.splitlines()[:-2] == [
         "--out: expected a new or empty folder, found ORDERS.csv",
-        "--pricing: expected one of fixed, midpoint (did you mean midpoint?), found 'mid'",
+        f"--pricing: expected one of {', '.join(PRICINGS.names())} (did you mean midpoint?), found 'mid'",
         *[line for line in said.err.splitlines() if line.startswith("--mechanism")],
     ]
     assert "did you mean uniform_price?" in said.err

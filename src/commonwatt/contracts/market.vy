@@ -366,7 +366,8 @@ def settle_trades(
 ) -> bool:
     """
     @notice Posts trades between members (kind 3) whose signed orders are checked here: signature, side, member, validity,
-            limit, and the greatest energy over all parts. Only the operator; no bond and no demand is needed.
+            limit, and the greatest energy over all parts. Only the operator; no bond and no demand is needed. They come first:
+            not once the slot was settled otherwise.
     @param slot Number of the slot; it must be over and cleared, and its end no further back than `final_s`.
     @param part Number of the part, below `parts`.
     @param parts How many parts there are, 1..256, fixed by the first one posted.
@@ -386,6 +387,11 @@ def settle_trades(
     if attempt == 0:
         return False
     self._check_slot(slot)
+    # A settlement of the same slot would have to be demanded against these trades, and its time may be over.
+    others: uint256 = self._groups[self._group_key(slot, _SETTLEMENT, 0)]
+    others |= self._groups[self._group_key(slot, _IMBALANCE, 0)]
+    others |= self._groups[self._group_key(slot, _SUPPLIED, 0)]
+    assert (others >> 16) & _MASK_16 == 0, "market: settled otherwise"
     self._check_trades(slot, count, lines, signed, fills)
     is_late: bool = self._post(slot, _TRADES, 0, part, parts, key, content, attempt, life)
     assert self._move(lines, count, _APPLY, False)[0] >= 0, "market: supplier short"
@@ -434,7 +440,8 @@ def void(
     """
     @notice Undoes a batch exactly, in the epoch it was posted in or the next one, while its credits are pending.
             Anyone, with a quorum's signatures of `Void(content, attempt)`, and not while a demand on it waits for its answer:
-            an operator that has none pays for it (`void_for`). The arguments are those of `settle_net`.
+            an operator that has none pays for it (`void_for`). One part of several: only in the epoch it was posted in. The
+            arguments are those of `settle_net`.
     @param slot Number of the slot.
     @param kind Kind of the batch.
     @param revision Its revision.
@@ -448,8 +455,12 @@ def void(
     self._only_open()
     key: bytes32 = batches.key_of(community, slot, kind, revision, part)
     content: bytes32 = batches.content_of(key, parts, prior, energy_lines, keccak256(lines))
-    attempt: uint256 = (self._batches[key] >> 16) & _MASK_16
+    batch: uint256 = self._batches[key]
+    attempt: uint256 = (batch >> 16) & _MASK_16
     self._check_signatures(keccak256(abi_encode(_VOID_TYPE, content, attempt)), signatures)
+    # Later the other parts could stand without this one when nobody can demand them any more.
+    in_time: bool = parts == 1 or (batch >> 32) & _MASK_32 == block.timestamp // window_s
+    assert in_time or (batch & _MASK_16) != _LIVE, "market: part of others"
     waiting: uint256 = staticcall Claims(staticcall Vault(vault).claims()).open_demands(key, attempt)
     assert waiting == 0, "market: demanded"
     self._void(batches.Place(slot=slot, kind=kind, revision=revision, part=part, parts=parts, prior=prior, energy_lines=energy_lines), lines)

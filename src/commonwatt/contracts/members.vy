@@ -243,12 +243,12 @@ def rotate_wallet(index: uint256, wallet: address):
 def recover_wallet(index: uint256, wallet: address):
     """
     @notice Starts to replace a lost wallet; it changes when `finish_recovery` is called after `recovery_s`.
-            Only the regulator.
+            Only the regulator. An account that never had one gets none.
     @param index An account's index, system accounts included.
     @param wallet New to the registry, or an earlier wallet of the same account.
     """
     self._only_regulator()
-    assert index < self.count and index != _POOL, "members: unknown account"
+    assert index < self.count and self._records[index] >> 96 != 0, "members: unknown account"
     assert wallet != empty(address), "members: no wallet"
     ready_at: uint256 = block.timestamp + recovery_s
     self._recoveries[index] = Recovery(wallet=wallet, ready_at=ready_at)

@@ -162,10 +162,18 @@ def test_parts_that_fill_orders_are_posted_in_one_epoch(world: World) -> None:
     with reverts("market: members on both sides"):
         world.post(trades[1])
     assert world.post(supply) is True
-    world.void(trades[0])
+    with reverts("market: part of others"):
+        world.void(trades[0])
+    world.void(supply)
     with reverts("market: members on both sides"):
         world.post(trades[1])
-    world.void(supply)
+
+
+def test_parts_voided_in_their_epoch_leave_room_for_later_ones(world: World) -> None:
+    trades = [Batch(FIRST_SLOT, energy=[(8, 9, 600, 200_000)], part=k, parts=2) for k in range(2)]
+    world.post(trades[0])
+    world.void(trades[0])
+    world.pass_epochs(1)
     assert world.post(trades[1]) is True
 
 

@@ -181,6 +181,31 @@ def test_trades_are_not_voided_under_an_imbalance(world: World) -> None:
     assert world.account(8) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("kind", [encoding.SETTLEMENT, encoding.IMBALANCE])
+def test_trades_come_first_and_never_beside_what_the_slot_was_settled_with(world: World, kind: int) -> None:
+    """Member 9 imported 600 Wh and paid the supplier; nobody could demand the same 600 Wh bought again two windows later."""
+    supplied = replace(IMBALANCE, energy=[(0, 9, 600, 300_000)], kind=kind, prior=bytes(32))
+    first = replace(TRADE, energy=[(8, 9, 1, 200_000)], part=0, parts=1)
+    if kind == encoding.IMBALANCE:
+        settle(world, first)
+        supplied = replace(supplied, prior=first.content)
+    world.post(supplied)
+    second = replace(TRADE, part=1, parts=2) if kind == encoding.IMBALANCE else TRADE
+    with reverts("market: settled otherwise"):
+        settle(world, second)
+    world.pass_epochs(2)
+    with reverts("market: settled otherwise"):
+        settle(world, second)
+    assert world.account(9)[0] == -600 * 300_000 - (200_000 if kind == encoding.IMBALANCE else 0)
+
+
+def test_once_a_settlement_is_void_signed_trades_may_take_its_place(world: World) -> None:
+    supplied = Batch(FIRST_SLOT, energy=[(0, 9, 600, 300_000)])
+    world.post(supplied)
+    world.void(supplied)
+    assert settle(world) is True
+
+
 def test_an_imbalance_has_a_system_account_on_every_line(world: World) -> None:
     settle(world)
     with reverts("market: members on both sides"):

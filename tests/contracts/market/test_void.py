@@ -1,14 +1,15 @@
 """`market.void`: the exact inverse, within the window, and what the key takes afterwards."""
 
 import dataclasses
+from dataclasses import replace
 
 import pytest
 from tests.fakes.contract_world import ANSWER_S, COIN, FIRST_SLOT, Batch, World, reverts
 from tests.fakes.demanding import Asker, Book, Wish
 
 TRADE = Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000), (0, 10, 500, 300_000)], amounts=[(1, 9, 77)])
-OTHER = dataclasses.replace(TRADE, energy=[(8, 9, 900, 200_000)])
-THIRD = dataclasses.replace(TRADE, energy=[(8, 9, 800, 200_000)])
+OTHER = replace(TRADE, energy=[(8, 9, 900, 200_000)])
+THIRD = replace(TRADE, energy=[(8, 9, 800, 200_000)])
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
@@ -75,6 +76,18 @@ def test_it_closes_when_the_first_credit_becomes_free(world: World) -> None:
         world.void(TRADE)
 
 
+def test_a_part_of_several_is_voided_in_its_epoch_or_not_at_all_by_a_quorum(world: World) -> None:
+    """Later the other parts could stand without it when their own time to be demanded is over."""
+    parts = [replace(TRADE, part=0, parts=2), Batch(FIRST_SLOT, energy=[(0, 10, 500, 300_000)], part=1, parts=2)]
+    for part in parts:
+        world.post(part)
+    with world.anchored():
+        world.void(parts[0])
+    world.pass_epochs(1)
+    with reverts("market: part of others"):
+        world.void(parts[0])
+
+
 def test_it_needs_a_quorum_that_signed_this_void(world: World) -> None:
     world.post(TRADE)
     with reverts("market: quorum"):
@@ -133,7 +146,7 @@ def test_the_second_attempt_keeps_the_number_of_parts(world: World) -> None:
     world.post(TRADE)
     world.void(TRADE)
     with reverts("market: parts"):
-        world.post(dataclasses.replace(OTHER, parts=2), attempt=2)
+        world.post(replace(OTHER, parts=2), attempt=2)
 
 
 def test_a_member_admitted_in_between_does_not_disturb_it(world: World) -> None:

@@ -170,6 +170,8 @@ class Books:
         self._check_slot(call.slot, time_s)
         fills: Fills = {}
         if isinstance(call, TradesCall):
+            is_first = not any((call.slot, kind, 0) in self._groups for kind in (SETTLEMENT, IMBALANCE))
+            require(is_first, "market: settled otherwise")
             fills = self._signed.fills(call)
         else:
             self._check_base(call, epoch)

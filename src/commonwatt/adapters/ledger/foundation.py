@@ -81,8 +81,10 @@ class Genesis:
 
     def _creations(self) -> Iterator[bytes]:
         terms, address = self.terms, self.addresses
-        # The pool has no wallet: nothing is ever left in it. The other system accounts are the operator's.
-        system = [_NO_ADDRESS if account == Account.POOL else self.operator for account in range(FIRST_MEMBER)]
+        # The pool has no wallet: nothing is ever left in it. Nor have the rewards: an operator that lost half a bond to them
+        # would take it back. The other system accounts are the operator's.
+        without = (Account.POOL, Account.REWARDS)
+        system = [_NO_ADDRESS if account in without else self.operator for account in range(FIRST_MEMBER)]
         window_s = terms.window_slots * terms.slot_s
         yield _creation("token", "Community token", "CWT", self.operator)
         yield _creation("members", self.operator, system, RECOVERY_S)
