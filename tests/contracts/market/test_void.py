@@ -1,6 +1,5 @@
 """`market.void`: the exact inverse, within the window, and what the key takes afterwards."""
 
-import dataclasses
 from dataclasses import replace
 
 import pytest
