@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from commonwatt.cli.endings import example
+from commonwatt.cli.options import CommunityFile, Overrides, Preset
 
 EXAMPLE = example("commonwatt check examples/fontana")
 
@@ -16,17 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Community folder, or the TOML file in it.")],
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Market design that fills every section the file leaves open, such as p2pet."
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override a setting; may be given again."),
-    ] = None,
+    file: CommunityFile,
+    preset: Preset = None,
+    set_: Overrides = None,
     data: Annotated[
         bool,
         typer.Option(

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED, example, program_name, say
+from commonwatt.cli.options import CommunityFile, EndDay, FirstDay
 
 EXAMPLE = example(
     "commonwatt compare examples/fontana --design p2pet --design uniform_price --from 2017-05-08 --to 2017-05-15 --out out/compared"
@@ -26,9 +27,7 @@ def compare(
             help="A preset, a clearing mechanism, or a TOML file with what is different; give two or more.",
         ),
     ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Community folder, or the TOML file in it.")] = Path(
-        "examples/fontana"
-    ),
+    file: CommunityFile = Path("examples/fontana"),
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the results; default: out/, the community's name and -compare."),
@@ -39,18 +38,8 @@ def compare(
             "--set", metavar="SECTION.KEY=VALUE", help="Override a setting of every design; may be given again."
         ),
     ] = None,
-    first: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="DATE", help="First local day, YYYY-MM-DD; default: [data] from, else the first."
-        ),
-    ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option(
-            "--to", metavar="DATE", help="Local day after the last, YYYY-MM-DD; default: [data] to, else the end."
-        ),
-    ] = None,
+    first: FirstDay = None,
+    end: EndDay = None,
     seeds: Annotated[
         int, typer.Option(metavar="N", help="Run every design with so many seeds, the community's and those after it.")
     ] = 1,

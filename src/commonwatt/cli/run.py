@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED, example, program_name, say
+from commonwatt.cli.options import CommunityFile, EndDay, FirstDay, Overrides, Preset
 
 EXAMPLE = example("commonwatt run examples/fontana --from 2017-05-08 --to 2017-05-15 --out out/demo")
 
@@ -16,34 +17,14 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Community folder, or the TOML file in it.")] = Path(
-        "examples/fontana"
-    ),
+    file: CommunityFile = Path("examples/fontana"),
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the results; default: out/ and the community's name.")
     ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Market design that fills every section the file leaves open, such as p2pet."
-        ),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override a setting; may be given again."),
-    ] = None,
-    first: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="DATE", help="First local day, YYYY-MM-DD; default: [data] from, else the first."
-        ),
-    ] = None,
-    end: Annotated[
-        str | None,
-        typer.Option(
-            "--to", metavar="DATE", help="Local day after the last, YYYY-MM-DD; default: [data] to, else the end."
-        ),
-    ] = None,
+    preset: Preset = None,
+    set_: Overrides = None,
+    first: FirstDay = None,
+    end: EndDay = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out; finished steps are not repeated.")
     ] = False,

@@ -6,7 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from commonwatt.core.determinism import merkle_path
+from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Leg, Quality, Readings, Reason
+from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.metering import packet_leaves
 from commonwatt.services.billing.bill import Entry, Line, OrderProof, Reading, TradeProof, TreePath, in_order
 from commonwatt.services.public import PublicTables
@@ -124,7 +126,7 @@ class SlotEntries:
         return {}
 
     @cached_property
-    def _orders(self) -> tuple:  # type: ignore[type-arg]
+    def _orders(self) -> tuple[OrderBook, int, Bytes2D, Ints]:
         return self._public.orders(self._slot)
 
     @cached_property
