@@ -8,13 +8,11 @@ from typing import ClassVar, Final
 import numpy as np
 
 from commonwatt.clearing._matching import unserved
+from commonwatt.clearing._rating import caps_percent
 from commonwatt.clearing.base import ClearingContext, OrderFacts
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Trades, with_filled
-from commonwatt.core.units import Floats, Ints
-
-_CAPS_PERCENT: Final = np.array([50, 75, 90, 100])
-"""What a holder of 1, 2, 3 or 4 trust rating points may give of the asked energy (Haider 2024)."""
+from commonwatt.core.units import Ints
 
 _LOOK_AHEAD_HOPS: Final = 32
 """How often tokens are taken off the ring that nobody left on it would answer."""
@@ -60,7 +58,7 @@ class _Ring:
         self.limit = book.limit_micro_per_kwh[self.row]
         self.left_wh = book.energy_wh[self.row]
         self.asked_wh = self.left_wh.copy()
-        self.cap_percent = _caps_percent(facts.trust[self.row])
+        self.cap_percent = caps_percent(facts.trust[self.row])
         microgrid = facts.microgrid[self.row]
         first, self.ring, count = np.unique(microgrid, return_index=True, return_inverse=True, return_counts=True)[1:]
         self.start, self.size = first[self.ring], count[self.ring]
@@ -153,9 +151,3 @@ class _Ring:
             buyers[cheapest[self.ring[buyers]] <= self.limit[buyers]],
             sellers[self.limit[sellers] <= dearest[self.ring[sellers]]],
         )
-
-
-def _caps_percent(trust: Floats) -> Ints:
-    """The share of the asked energy that a holder of this trust may give, percent."""
-    points = np.where(np.isnan(trust), len(_CAPS_PERCENT), np.digitize(trust, (2.0, 3.0, 4.0)) + 1)
-    return _CAPS_PERCENT[points.astype(np.int64) - 1]
