@@ -1,0 +1,172 @@
+"""The programme over pairs of offers and bids: linear, or mixed-integer where a trade costs something; whole Wh in the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from commonwatt.clearing.base import NO_BUDGET
+from commonwatt.core.errors import SlotFailed
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.units import Floats, Ints
+
+_MOST_NODES: Final = 20_000
+"""Of the mixed-integer search; a count and not a time, so that the same book has the same answer."""
+
+_NEARLY_WHOLE: Final = 1e-5
+
+
+@dataclass(frozen=True)
+class ShadowPrices:
+    """Duals of the linear programme, shape (orders,): by how much the objective grows."""
+
+    energy_micro_per_kwh: Floats
+    """With one more Wh of the order."""
+    budget: Floats
+    """With one more nano of a buyer's budget, nano."""
+
+
+@dataclass(frozen=True)
+class PairProgramme:
+    """Maximise `sum weight x - trade_cost n` over the Wh x of pairs, within orders' energy, pairs' capacity and buyers' budgets."""
+
+    book: OrderBook
+    budget_nano: Ints
+    """One an order of the book."""
+    sell: Ints
+    """Row of the pair's seller in the book."""
+    buy: Ints
+    price: Ints
+    """Of the pair, micro per kWh."""
+    weight: Floats
+    """What a Wh of the pair adds, nano (>= 0)."""
+    capacity_wh: int
+    trade_cost_nano: int
+
+    @property
+    def most_wh(self) -> Ints:
+        """What a pair could trade if there were no other."""
+        energy_wh = self.book.energy_wh
+        return np.minimum(np.minimum(energy_wh[self.sell], energy_wh[self.buy]), self.capacity_wh)
+
+    def solved(self) -> tuple[Ints, float]:
+        """Whole Wh of every pair, and the optimum of the programme before it was made whole (nano).
+
+        Raises:
+            SlotFailed: the solver found no answer.
+
+        """
+        if not len(self.sell):
+            return np.zeros(0, np.int64), 0.0
+        if self.trade_cost_nano:
+            x, best = self._by_search()
+        else:
+            answer = self._linear()
+            x, best = answer.x, -float(answer.fun) * self._scale
+        return self._whole(x), best
+
+    def shadow_prices(self) -> ShadowPrices:
+        """The duals of the linear programme."""
+        energy, budget = np.zeros(len(self.book)), np.zeros(len(self.book))
+        if len(self.sell):
+            answer, rows = self._linear(), self._rows
+            duals = -answer.ineqlin.marginals * self._scale
+            energy[rows], budgeted = duals[: len(rows)], self._budgeted
+            # The constraint is written in units of its own size.
+            budget[budgeted] = duals[len(rows) :] / self._budget_scale(budgeted)
+        return ShadowPrices(energy, budget)
+
+    @property
+    def _scale(self) -> float:
+        return max(float(self.weight.max(initial=0.0)), 1.0)
+
+    @property
+    def _rows(self) -> Ints:
+        return np.concatenate((_as_listed(self.sell), _as_listed(self.buy)))
+
+    @property
+    def _budgeted(self) -> Ints:
+        return _as_listed(self.buy[self.budget_nano[self.buy] < NO_BUDGET])
+
+    def _budget_scale(self, rows: Ints) -> Floats:
+        return np.maximum(np.abs(self.book.limit_micro_per_kwh[rows]), 1).astype(np.float64)
+
+    def _constraints(self) -> tuple[Any, Floats]:
+        """Matrix (one column a pair) and bounds: energy of every order, then budgets."""
+        from scipy.sparse import coo_array
+
+        rows, budgeted = self._rows, self._budgeted
+        place, budget_place = np.zeros(len(self.book), np.int64), np.full(len(self.book), -1)
+        place[rows], budget_place[budgeted] = np.arange(len(rows)), np.arange(len(budgeted))
+        pair = np.arange(len(self.sell))
+        spend_row = budget_place[self.buy]
+        has_budget = spend_row >= 0
+        spend_row = spend_row[has_budget]
+        spend = self.price[has_budget] / self._budget_scale(budgeted)[spend_row]
+        at = np.concatenate((place[self.sell], place[self.buy], len(rows) + spend_row))
+        values = np.concatenate((np.ones(2 * len(pair)), spend))
+        shape = (len(rows) + len(budgeted), len(pair))
+        matrix = coo_array((values, (at, np.concatenate((pair, pair, pair[has_budget])))), shape=shape).tocsr()
+        bounds = (self.book.energy_wh[rows], self.budget_nano[budgeted] / self._budget_scale(budgeted))
+        return matrix, np.concatenate(bounds).astype(np.float64)
+
+    def _linear(self) -> Any:
+        from scipy.optimize import linprog
+
+        matrix, most = self._constraints()
+        # Dual simplex ends in a vertex: without budgets all Wh are whole there.
+        bounds = np.column_stack((np.zeros(len(self.sell)), self.most_wh))
+        answer = linprog(-self.weight / self._scale, A_ub=matrix, b_ub=most, bounds=bounds, method="highs-ds")
+        if answer.status != 0:
+            raise SlotFailed(f"multi_criteria: expected an optimum of the linear programme, was {answer.message}")
+        return answer
+
+    def _by_search(self) -> tuple[Floats, float]:
+        """With one yes or no a pair: whether it trades at all."""
+        from scipy.optimize import Bounds, LinearConstraint, milp
+        from scipy.sparse import block_array, diags_array
+
+        matrix, most = self._constraints()
+        pairs, most_wh = len(self.sell), self.most_wh.astype(np.float64)
+        joined = block_array([[matrix, None], [diags_array(np.ones(pairs)), diags_array(-most_wh)]], format="csr")
+        cost = np.concatenate((-self.weight, np.full(pairs, float(self.trade_cost_nano)))) / self._scale
+        answer = milp(
+            cost,
+            integrality=np.repeat([0, 1], pairs),
+            bounds=Bounds(np.zeros(2 * pairs), np.concatenate((most_wh, np.ones(pairs)))),
+            constraints=LinearConstraint(joined, ub=np.concatenate((most, np.zeros(pairs)))),
+            options={"mip_rel_gap": 1e-9, "node_limit": _MOST_NODES},
+        )
+        if answer.x is None:
+            raise SlotFailed(f"multi_criteria: expected an answer of the search, was {answer.message}")
+        return np.where(answer.x[pairs:] > 0.5, answer.x[:pairs], 0.0), -float(answer.fun) * self._scale
+
+    def _whole(self, x: Floats) -> Ints:
+        """Whole Wh within every constraint: rounded down, cut where that broke one, then filled up in order of weight."""
+        x_wh = np.minimum(np.floor(x + _NEARLY_WHOLE).astype(np.int64), self.most_wh)
+        left_wh = self.book.energy_wh.copy()
+        left_nano = self.budget_nano.copy()
+        order = np.lexsort((np.arange(len(x)), -self.weight))
+        # A price below nought makes room in a budget: first.
+        order = order[np.argsort(self.price[order] > 0, kind="stable")]
+        whole = np.zeros(len(x), np.int64)
+        fill_up_wh = np.where(x > _NEARLY_WHOLE, self.most_wh, 0) if self.trade_cost_nano else self.most_wh
+        for limit_wh in (x_wh, fill_up_wh):
+            has_room = (limit_wh > whole) & (left_wh[self.sell] > 0) & (left_wh[self.buy] > 0)
+            for pair in order[has_room[order]].tolist():
+                sell, buy, price = int(self.sell[pair]), int(self.buy[pair]), int(self.price[pair])
+                more = min(int(limit_wh[pair] - whole[pair]), int(left_wh[sell]), int(left_wh[buy]))
+                if price > 0:
+                    more = min(more, max(int(left_nano[buy]), 0) // price)
+                whole[pair] += more
+                left_wh[[sell, buy]] -= more
+                left_nano[buy] -= more * price
+        return whole
+
+
+def _as_listed(rows: Ints) -> Ints:
+    """Every row once, in order of the pairs and not of the book, so that a solver is told the same whoever arrived first."""
+    once, first = np.unique(rows, return_index=True)
+    return once[np.argsort(first)]
