@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -63,15 +63,39 @@ class PairProgramme:
         if self.trade_cost_nano:
             x, best = self._by_search()
         else:
-            answer = self._linear()
-            x, best = answer.x, -float(answer.fun) * self._scale
+            answer = self.linear_answer()
+            x, best = self._budgets_first(answer.x), -float(answer.fun) * self._scale
         return self._whole(x), best
+
+    def spent(self, x_wh: Ints) -> Ints:
+        """Rows of the buyers whose budget does not pay another Wh of any of their pairs."""
+        left_nano = self.budget_nano.copy()
+        np.subtract.at(left_nano, self.buy, x_wh * self.price)
+        cheapest = np.full(len(self.book), NO_BUDGET)
+        np.minimum.at(cheapest, self.buy, self.price)
+        return self._budgeted[(left_nano < cheapest)[self._budgeted]]
+
+    def _budgets_first(self, x: Floats) -> Floats:
+        """The pairs of buyers with a budget rounded down, and the optimum of the others for what that leaves, which is whole by itself."""
+        has_budget = self.budget_nano[self.buy] < NO_BUDGET
+        if not has_budget.any() or has_budget.all():
+            return x
+        x = np.where(has_budget, np.floor(x + _NEARLY_WHOLE), x)
+        left_wh, rest = self.book.energy_wh.copy(), ~has_budget
+        np.subtract.at(left_wh, self.sell[has_budget], x[has_budget].astype(np.int64))
+        others = replace(
+            self,
+            book=self.book.replaced(energy_wh=np.maximum(left_wh, 0)),
+            **{name: getattr(self, name)[rest] for name in ("sell", "buy", "price", "weight")},
+        )
+        x[rest] = others.linear_answer().x
+        return x
 
     def shadow_prices(self) -> ShadowPrices:
         """The duals of the linear programme."""
         energy, budget = np.zeros(len(self.book)), np.zeros(len(self.book))
         if len(self.sell):
-            answer, rows = self._linear(), self._rows
+            answer, rows = self.linear_answer(), self._rows
             duals = -answer.ineqlin.marginals * self._scale
             energy[rows], budgeted = duals[: len(rows)], self._budgeted
             # The constraint is written in units of its own size.
@@ -112,7 +136,13 @@ class PairProgramme:
         bounds = (self.book.energy_wh[rows], self.budget_nano[budgeted] / self._budget_scale(budgeted))
         return matrix, np.concatenate(bounds).astype(np.float64)
 
-    def _linear(self) -> Any:
+    def linear_answer(self) -> Any:
+        """What HiGHS says of the linear programme: `x` in Wh, and the duals, of weights divided by the largest.
+
+        Raises:
+            SlotFailed: no optimum.
+
+        """
         from scipy.optimize import linprog
 
         matrix, most = self._constraints()

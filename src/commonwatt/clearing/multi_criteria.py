@@ -30,7 +30,7 @@ class MultiCriteria:
     Erratum: the print minimises the same terms without v_j, and its minimum is no trade at all.
 
     A linear programme over admissible pairs (HiGHS), a mixed-integer one where a trade costs something; its optimum is made whole Wh within every
-    constraint, at most a Wh a pair below it. Prices are transfers: this is not welfare, except as it stands (p_ij the midpoint, alpha 1,
+    constraint, at most a Wh a pair of a buyer with a budget below it. Prices are transfers: this is not welfare, except as it stands (p_ij the midpoint, alpha 1,
     the rest 0, nothing bound), where both have the same optimum, which is then matched by limits without a programme for books of any size.
 
     Holds every promise as it stands; other weights, gates and budgets give up welfare. Not looked at: losses and line capacities (no
@@ -96,16 +96,18 @@ class MultiCriteria:
         facts = context.facts or OrderFacts.unknown(len(book))
         gated = book.is_sell & (facts.trust < self.least_trust)
         admitted = book.replaced(energy_wh=np.where(gated, 0, book.energy_wh))
+        spent = np.zeros(0, np.int64)
         if self._is_by_limits(admitted, facts):
             sell, buy, energy_wh = matched(admitted, admitted.energy_wh.copy(), *large_first(admitted))
             price = midpoint_micro_per_kwh(book.limit_micro_per_kwh[sell], book.limit_micro_per_kwh[buy])
         else:
             programme = self._programme(admitted, facts, context)
             x_wh, _ = programme.solved()
-            traded = np.flatnonzero(x_wh)
+            spent, traded = programme.spent(x_wh), np.flatnonzero(x_wh)
             sell, buy, energy_wh = programme.sell[traded], programme.buy[traded], x_wh[traded]
             price = programme.price[traded]
         rest = unserved(admitted)
+        rest[spent] = int(Reason.BUDGET)
         rest[gated] = int(Reason.TRUST)
         return with_filled(book, Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int8)), rest)
 

@@ -15,6 +15,7 @@ from scipy.optimize import linprog
 from tests.fakes.books import arrived_otherwise, book_of, books, context, seeded_book
 
 from commonwatt.clearing import CLEARINGS, NO_BUDGET, ClearingContext, OrderFacts, promise_findings
+from commonwatt.clearing.multi_criteria import MultiCriteria
 from commonwatt.core.errors import SlotFailed
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason
@@ -160,6 +161,21 @@ def test_sellers_below_the_least_trust_come_back_for_it() -> None:
     assert rows_of(cleared(book, least_trust=0.5)) == [(0, 2, 10), (1, 2, 5)]
 
 
+def test_a_spent_budget_is_told_and_the_others_lose_no_wh_by_it() -> None:
+    # 30 000 nano at 175 pay 171 Wh, 20 000 at 120 pay 166; the third buyer takes all that is left of the cheapest offer.
+    book = book_of(
+        ("sell", 1200, 90),
+        ("sell", 800, 120),
+        ("sell", 600, 110),
+        ("buy", 500, 260),
+        ("buy", 1900, 180),
+        ("buy", 700, 150),
+    )
+    agreement = cleared(book, told(book, budget=[NO_BUDGET] * 3 + [30_000, NO_BUDGET, 20_000]))
+    assert rows_of(agreement) == [(0, 3, 171), (0, 4, 863), (0, 5, 166), (1, 4, 437), (2, 4, 600)]
+    assert reasons(agreement) == ["FILLED", "NO_COUNTERPART", "FILLED", "BUDGET", "FILLED", "BUDGET"]
+
+
 def test_a_trade_that_costs_more_than_it_brings_does_not_take_place() -> None:
     book = book_of(("sell", 10, 10), ("sell", 1, 10), ("buy", 11, 20))
     assert rows_of(cleared(book, trade_cost_nano=6)) == [(0, 2, 10)]
@@ -168,7 +184,7 @@ def test_a_trade_that_costs_more_than_it_brings_does_not_take_place() -> None:
 
 def test_shadow_prices_are_what_one_more_wh_or_nano_brings() -> None:
     book = book_of(("sell", 20, 10), ("buy", 9, 30), ("buy", 40, 20))
-    mechanism, known = CLEARINGS.make("multi_criteria"), told(book, budget=[NO_BUDGET, 100, NO_BUDGET])
+    mechanism, known = MultiCriteria(), told(book, budget=[NO_BUDGET, 100, NO_BUDGET])
     prices = mechanism.shadow_prices(book, known)
     reference = Reference(book, known).optimum()
     for order in range(3):

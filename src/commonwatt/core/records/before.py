@@ -101,6 +101,8 @@ class Reason(IntEnum):
     """It lies outside what its member signed."""
     NO_MARKET = 11
     """Neighbours do not trade in this design."""
+    BUDGET = 12
+    """What is left of the order's own budget pays no more."""
 
 
 @dataclass(frozen=True)
