@@ -15,6 +15,7 @@ from commonwatt.core.encoding import encode
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason
 from commonwatt.core.registry import NEEDS
+from commonwatt.core.tariff import Rates
 from commonwatt.core.welfare import optimum_welfare_nano, welfare_nano
 from commonwatt.services.pairing import one_price_findings
 
@@ -22,14 +23,17 @@ every_mechanism = pytest.mark.parametrize("name", CLEARINGS.names())
 every_patient_mechanism = pytest.mark.parametrize(
     "name", [name for name in CLEARINGS.names() if "order_independence" not in CLEARINGS.answer(name).breaks]
 )
-TEN_TO_FORTY = replace(NO_FEES, retail_micro_per_kwh=40, feed_in_micro_per_kwh=10)
-"""Of which a mechanism that prices by the tariff makes something from 10 to 30."""
+ZERO_TO_FORTY = replace(NO_FEES, retail_micro_per_kwh=40, feed_in_micro_per_kwh=0)
+"""Of which a mechanism that prices by the tariff makes 20."""
+TEN_TO_FORTY = replace(ZERO_TO_FORTY, feed_in_micro_per_kwh=10)
+"""The same where sellers ask for the feed-in price, as in every run; 25."""
+every_tariff = pytest.mark.parametrize("rates", [ZERO_TO_FORTY, TEN_TO_FORTY], ids=["0 to 40", "10 to 40"])
 AROUND_THE_BOOKS = replace(NO_FEES, retail_micro_per_kwh=300_000, feed_in_micro_per_kwh=0)
 ALL_AT_ZERO = replace(NO_FEES, retail_micro_per_kwh=0, feed_in_micro_per_kwh=0)
 GIVES_UP: dict[str, list[int]] = {"no_market": [0, 0, 0, 0], "mcafee": [5, 0, 0, 5]}
 """Who does not trade everything that could be traded, and what is left of the book of peers' faults: without the last seller and buyer."""
-FEWER_TRADES = {"no_market": -1, "sdr_two_level": 1_000}
-"""Whose prices swing as members leave for good, so that of a book with any limits few are left."""
+BY_FEED_IN = frozenset({"sdr_two_level"})
+"""Who pays the feed-in price where supply reaches demand: sellers who ask for more leave for good."""
 SMALL = [seeded_book(seed, 12, -20, 20, 9) for seed in range(60)]
 
 
@@ -148,23 +152,35 @@ def test_a_break_that_is_declared_is_true(name: str) -> None:
         assert any(shown[promise](book) for book in SMALL), f"{name} declares {promise} broken, and keeps it"
 
 
+def leaves_everybody_out(name: str, rates: Rates) -> bool:
+    """Whether sellers who ask 10 for as much as is wanted get less than they ask, so that nothing is traded: a real break of efficiency."""
+    return name in BY_FEED_IN and rates.feed_in_micro_per_kwh < 10
+
+
+@every_tariff
 @every_mechanism
-def test_energy_that_does_not_exist_is_not_traded(name: str) -> None:
+def test_energy_that_does_not_exist_is_not_traded(name: str, rates: Rates) -> None:
     # A peer's auction trades 13 here: per merged row the smaller of both whole orders, instead of the step of the curve.
     book, mechanism = book_of(("buy", 5, 30), ("buy", 5, 30), ("sell", 3, 10), ("sell", 7, 10)), CLEARINGS.make(name)
-    trades = mechanism.clear(book, context(rates=TEN_TO_FORTY)).trades
+    trades = mechanism.clear(book, context(rates=rates)).trades
     filled = trades.filled_wh(4).tolist()
     assert int(trades.energy_wh[trades.buy_order >= 0].sum()) == filled[0] + filled[1] == filled[2] + filled[3] <= 10
-    assert filled == GIVES_UP.get(name, [5, 5, 3, 7])
+    if leaves_everybody_out(name, rates):
+        assert "efficiency" in mechanism.breaks
+        assert filled == [0, 0, 0, 0]
+    else:
+        assert filled == GIVES_UP.get(name, [5, 5, 3, 7])
 
 
+@every_tariff
 @every_mechanism
-def test_two_identical_orders_of_one_member_are_both_served(name: str) -> None:
+def test_two_identical_orders_of_one_member_are_both_served(name: str, rates: Rates) -> None:
     # A peer loses half of the energy here.
     book = book_of(("sell", 1000, 10), ("sell", 1000, 10), ("buy", 2000, 30), members=[4, 4, 9])
-    filled = CLEARINGS.make(name).clear(book, context(rates=TEN_TO_FORTY)).trades.filled_wh(3).tolist()
+    filled = CLEARINGS.make(name).clear(book, context(rates=rates)).trades.filled_wh(3).tolist()
     # The only buyer is the last one.
-    assert filled == ([0, 0, 0] if name in GIVES_UP else [1000, 1000, 2000])
+    is_left_out = name in GIVES_UP or leaves_everybody_out(name, rates)
+    assert filled == ([0, 0, 0] if is_left_out else [1000, 1000, 2000])
 
 
 @every_mechanism
@@ -217,7 +233,21 @@ def test_a_large_book_clears_as_well(name: str) -> None:
     book, mechanism = seeded_book(3, 30_000, -(2**31) + 1, 2**31 - 1, 2**31 - 1), CLEARINGS.make(name)
     agreement = mechanism.clear(book, context())
     assert promise_findings(book, agreement, mechanism.breaks) == []
-    assert len(agreement.trades) > FEWER_TRADES.get(name, 10_000)
+    if name in BY_FEED_IN:
+        assert "efficiency" in mechanism.breaks
+        assert 0 < welfare_nano(book, agreement.trades) < optimum_welfare_nano(book) / 2
+    else:
+        assert len(agreement.trades) > (-1 if name == "no_market" else 10_000)
+
+
+@every_mechanism
+def test_a_large_book_of_households_clears_as_well(name: str) -> None:
+    # As in a run: sellers ask for the feed-in price, buyers offer up to the grid's.
+    book, mechanism = seeded_book(3, 30_000, most_wh=2**31 - 1), CLEARINGS.make(name)
+    book = book.replaced(limit_micro_per_kwh=np.where(book.is_sell, 0, book.limit_micro_per_kwh))
+    agreement = mechanism.clear(book, context(rates=AROUND_THE_BOOKS))
+    assert promise_findings(book, agreement, mechanism.breaks) == []
+    assert len(agreement.trades) > (-1 if name == "no_market" else 10_000)
 
 
 @every_mechanism
