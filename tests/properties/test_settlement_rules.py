@@ -14,6 +14,7 @@ from commonwatt.core.determinism import stream
 from commonwatt.core.encoding import encode
 from commonwatt.core.records import LEG_ENERGY_SIGN, Leg, Readings, Statement
 from commonwatt.settlement import correction, correction_findings
+from commonwatt.settlement._delivery import ALLOCATIONS
 from commonwatt.settlement.delivered import Delivered
 from commonwatt.settlement.scheduled import Scheduled
 
@@ -34,9 +35,9 @@ def test_after_the_fact_both_rules_give_the_same_statement_without_imbalance(wor
 
 
 @settings(max_examples=300, deadline=None)
-@given(world=worlds("ex_ante"))
-def test_delivered_leaves_no_partners_who_could_still_exchange_energy(world: World) -> None:
-    statement, trades = settled(Delivered(), world), world.agreement.trades
+@given(world=worlds("ex_ante"), allocation=st.sampled_from(ALLOCATIONS))
+def test_delivered_leaves_no_partners_who_could_still_exchange_energy(world: World, allocation: str) -> None:
+    statement, trades = settled(Delivered(allocation=allocation), world), world.agreement.trades
     moved = statement.delivered_wh
     owner = np.append(world.book.member, -1)
     seller, buyer = owner[trades.sell_order], owner[trades.buy_order]

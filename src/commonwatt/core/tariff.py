@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from commonwatt.core.columns import Columns
 from commonwatt.core.orders import OrderBook
+from commonwatt.core.units import Ints
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,27 @@ class Rates:
     def to_line(self) -> tuple[int, ...]:
         """The rates in declared order, for storage."""
         return tuple(int(getattr(self, f.name)) for f in fields(self))
+
+
+@dataclass(frozen=True)
+class SupplyPrices(Columns):
+    """What energy costs each member with its own supplier, micro-currency per kWh, one row a member; as in `Rates`."""
+
+    retail_micro_per_kwh: Ints
+    feed_in_micro_per_kwh: Ints
+    imbalance_buy_micro_per_kwh: Ints
+    imbalance_sell_micro_per_kwh: Ints
+
+    @classmethod
+    def same(cls, rates: Rates, members: int) -> SupplyPrices:
+        """One supplier for all."""
+        return cls.of(
+            members,
+            retail_micro_per_kwh=rates.retail_micro_per_kwh,
+            feed_in_micro_per_kwh=rates.feed_in_micro_per_kwh,
+            imbalance_buy_micro_per_kwh=rates.imbalance_buy_micro_per_kwh,
+            imbalance_sell_micro_per_kwh=rates.imbalance_sell_micro_per_kwh,
+        )
 
 
 def clearing_book(book: OrderBook, rates: Rates) -> OrderBook:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from commonwatt.core.imbalance import BY_DIRECTION
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Quality, Readings
 from commonwatt.services.halves import GateHalf, Half
@@ -37,7 +38,8 @@ class _Slot:
         # An answer that charges for something else says so in no parameter we know; then only the price cap bounds it.
         penalty = getattr(rules.settlement, "penalty_gamma_micro_per_kwh", price_cap_micro_per_kwh)
         rates = rules.rates(slot)
-        return {m: Evidence(rates, penalty, self.wishes.get(m), self.registers[m]) for m in range(members)}
+        form = getattr(rules.settlement, "imbalance", BY_DIRECTION)
+        return {m: Evidence(rates, penalty, self.wishes.get(m), self.registers[m], form) for m in range(members)}
 
 
 def evidence_of(tables: PublicTables, rules: Rules, price_cap_micro_per_kwh: int, slot: int) -> dict[int, Evidence]:

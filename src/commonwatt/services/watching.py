@@ -7,6 +7,7 @@ import numpy as np
 
 from commonwatt.contracts.encoding import TRADES
 from commonwatt.core.accounts import FIRST_MEMBER, Account
+from commonwatt.core.imbalance import BY_DIRECTION, imbalance_prices
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Flags, Ints
 from commonwatt.services.ports import Batch
@@ -37,6 +38,8 @@ class Evidence:
     wish: Wish | None
     registers: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Revision -> import and export of the meter's own packet, Wh; no entry where the meter was silent."""
+    imbalance: str = BY_DIRECTION
+    """How the rule prices imbalance, one of `core.imbalance.IMBALANCES`."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def doubts(member: int, batches: Sequence[Batch], evidence: Evidence) -> list[Do
     mine = [_Mine.of(batch, account) for batch in sorted(batches, key=_order)]
     return [
         *_peer_doubts(mine, evidence),
-        *_price_doubts(mine, evidence.rates),
+        *_price_doubts(mine, evidence),
         *_charge_doubts(mine, evidence),
         *_position_doubts(mine, evidence, account),
     ]
@@ -136,11 +139,13 @@ def _peer_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
             filled.append((own.batch, int(own.rows[row]), GIVER if own.gives[row] else TAKER))
 
 
-def _price_doubts(mine: Sequence[_Mine], rates: Rates) -> Iterator[Doubt]:
-    supply = (
-        {rates.retail_micro_per_kwh, rates.imbalance_buy_micro_per_kwh, rates.feed_in_micro_per_kwh},
-        {rates.feed_in_micro_per_kwh, rates.imbalance_sell_micro_per_kwh, rates.retail_micro_per_kwh},
-    )
+def _price_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
+    rates = evidence.rates
+    energy = (rates.retail_micro_per_kwh, rates.feed_in_micro_per_kwh)
+    balancing = (rates.imbalance_buy_micro_per_kwh, rates.imbalance_sell_micro_per_kwh)
+    # A member cannot know which way all members together were off.
+    ways = [imbalance_prices(evidence.imbalance, way, *energy, *balancing) for way in (-1, 0, 1)]
+    supply = ({*energy, *(short for short, _ in ways)}, {*energy, *(long for _, long in ways)})
     fees = {
         rates.grid_fee_micro_per_kwh,
         rates.local_fee_micro_per_kwh,

@@ -67,13 +67,13 @@ def correction(
 
 
 def _lines(supplied_wh: Ints, fed_in_wh: Ints, context: SettlementContext) -> list[Line]:
-    rates, nothing = context.rates, np.zeros_like(supplied_wh)
+    rates, prices, nothing = context.rates, context.prices, np.zeros_like(supplied_wh)
     more, less = np.maximum(supplied_wh, 0), np.maximum(-supplied_wh, 0)
     return [
-        Line(Leg.CORRECTION_SHORT, more, rates.retail_micro_per_kwh, -1),
-        Line(Leg.CORRECTION_LONG, less, rates.retail_micro_per_kwh, 1),
-        Line(Leg.CORRECTION_LONG, np.maximum(fed_in_wh, 0), rates.feed_in_micro_per_kwh, 1),
-        Line(Leg.CORRECTION_SHORT, np.maximum(-fed_in_wh, 0), rates.feed_in_micro_per_kwh, -1),
+        Line(Leg.CORRECTION_SHORT, more, prices.retail_micro_per_kwh, -1),
+        Line(Leg.CORRECTION_LONG, less, prices.retail_micro_per_kwh, 1),
+        Line(Leg.CORRECTION_LONG, np.maximum(fed_in_wh, 0), prices.feed_in_micro_per_kwh, 1),
+        Line(Leg.CORRECTION_SHORT, np.maximum(-fed_in_wh, 0), prices.feed_in_micro_per_kwh, -1),
         *charges(more, nothing, rates),
         *charges(less, nothing, rates, sign=1),
     ]

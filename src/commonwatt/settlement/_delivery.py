@@ -1,12 +1,48 @@
-"""What was delivered of each trade: pro rata in rounds, then one greedy pass, so that no two partners could still exchange a Wh."""
+"""What was delivered of each trade: shared pro rata or in an order, such that no two partners could still exchange a Wh."""
 
 from __future__ import annotations
 
+from collections import deque
+from typing import Final
+
 import numpy as np
 
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Trades
 from commonwatt.core.splits import ration
 from commonwatt.core.units import Flags, Ints
 from commonwatt.settlement._trades import NOBODY, Peers, energy_by_member
+
+ALLOCATIONS: Final = ("pro_rata", "first_in_first_out", "priority")
+"""Who gets delivered energy that does not suffice: everybody a part, or one trade after the other."""
+
+_FIRST: Final = -(2**62)
+
+
+def queue(allocation: str, book: OrderBook, trades: Trades) -> Ints:
+    """The rows of the trades in the one order in which they are served.
+
+    `first_in_first_out`: when the later of a trade's two orders came, then the earlier. `priority`: by round of the clearing, then the
+    buyer who bid most, then the seller who asked least. Ties by trade. A trade with the pool counts by the order it has.
+    """
+    sequence, limit = np.append(book.sequence, _FIRST), np.append(book.limit_micro_per_kwh, _FIRST)
+    sell, buy = trades.sell_order, trades.buy_order
+    if allocation == "first_in_first_out":
+        later, earlier = np.maximum(sequence[sell], sequence[buy]), np.minimum(sequence[sell], sequence[buy])
+        return np.lexsort((earlier, later))
+    bid = np.where(buy < 0, -_FIRST, limit[buy])
+    return np.lexsort((limit[sell], -bid, trades.round))
+
+
+def served_wh(peers: Peers, export_wh: Ints, import_wh: Ints, order: Ints) -> Ints:
+    """As `delivered_wh`, but one trade after the other in `order` (rows of the trades), each as much as both registers still have.
+
+    A sale to the pool meets the purchases from it that stand before it, the first of them first, and a purchase the sales; so a pair
+    across the pool has the place of the later of the two.
+    """
+    work = _Work(peers, export_wh, import_wh)
+    work.serve(order)
+    return peers.energy_wh - work.left_wh
 
 
 def delivered_wh(peers: Peers, export_wh: Ints, import_wh: Ints) -> Ints:
@@ -71,6 +107,27 @@ class _Work:
         for sale in np.flatnonzero(is_open & self.into_pool).tolist():
             for purchase in bought:
                 self._exchange(sale, purchase)
+
+    def serve(self, order: Ints) -> None:
+        """Every trade in turn; each step ends a trade or a register, so this takes as many steps as there are trades."""
+        sales: deque[int] = deque()
+        purchases: deque[int] = deque()
+        for row in order.tolist():
+            if not (self.into_pool[row] or self.from_pool[row]):
+                self._exchange(row, row)
+                continue
+            is_sale = bool(self.into_pool[row])
+            waiting = purchases if is_sale else sales
+            while waiting and self._is_open(row):
+                if self._is_open(waiting[0]):
+                    self._exchange(*((row, waiting[0]) if is_sale else (waiting[0], row)))
+                else:
+                    waiting.popleft()
+            (sales if is_sale else purchases).append(row)
+
+    def _is_open(self, row: int) -> bool:
+        has_register = self.give_wh[self.seller[row]] > 0 and self.take_wh[self.buyer[row]] > 0
+        return bool(self.left_wh[row] > 0 and has_register)
 
     def _exchange(self, sale: int, purchase: int) -> None:
         """Move what two rows (one and the same between two members) and both registers still have."""

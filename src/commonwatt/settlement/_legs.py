@@ -16,6 +16,7 @@ from commonwatt.core.accounts import (
     energy_postings,
     member_account,
 )
+from commonwatt.core.imbalance import BY_DIRECTION, imbalance_prices
 from commonwatt.core.records import LEG_ENERGY_SIGN, Leg, Legs, Statement
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Ints, exact_sum
@@ -64,14 +65,20 @@ class Supply:
 
 @dataclass(frozen=True)
 class Line:
-    """One leg for every member at one price."""
+    """One leg for every member."""
 
     leg: Leg
     energy_wh: Ints
     """Shape (members,), at least 0; no leg where it is 0."""
-    price_micro_per_kwh: int
+    price_micro_per_kwh: int | Ints
+    """One for all, or one a member."""
     sign: int
     """+1: the member receives energy x price, -1: it pays."""
+
+    @property
+    def amount_nano(self) -> int:
+        """Energy x price of all members."""
+        return exact_sum(self.energy_wh * self.price_micro_per_kwh)
 
 
 @dataclass(frozen=True)
@@ -102,25 +109,39 @@ def charges(supplied_wh: Ints, bought_wh: Ints, rates: Rates, sign: int = -1) ->
     ]
 
 
-def supply_lines(supply: Supply, bought_wh: Ints, rates: Rates) -> list[Line]:
-    """Everything on the bill that is not a trade, a reward or a penalty."""
+def supply_lines(
+    supply: Supply, bought_wh: Ints, context: SettlementContext, imbalance: str = BY_DIRECTION
+) -> list[Line]:
+    """Everything on the bill that is not a trade, a reward or a penalty; `imbalance` is one of `IMBALANCES`."""
+    surplus_wh = exact_sum(supply.long_wh) - exact_sum(supply.short_wh)
+    prices = context.prices
+    short_price, long_price = imbalance_prices(
+        imbalance,
+        surplus_wh,
+        prices.retail_micro_per_kwh,
+        prices.feed_in_micro_per_kwh,
+        prices.imbalance_buy_micro_per_kwh,
+        prices.imbalance_sell_micro_per_kwh,
+    )
     return [
-        Line(Leg.SUPPLIER_SELL, supply.sell_wh, rates.feed_in_micro_per_kwh, 1),
-        Line(Leg.SUPPLIER_BUY, supply.buy_wh, rates.retail_micro_per_kwh, -1),
-        Line(Leg.IMBALANCE_SHORT, supply.short_wh, rates.imbalance_buy_micro_per_kwh, -1),
-        Line(Leg.IMBALANCE_LONG, supply.long_wh, rates.imbalance_sell_micro_per_kwh, 1),
-        *charges(supply.buy_wh + supply.short_wh, bought_wh, rates),
+        Line(Leg.SUPPLIER_SELL, supply.sell_wh, prices.feed_in_micro_per_kwh, 1),
+        Line(Leg.SUPPLIER_BUY, supply.buy_wh, prices.retail_micro_per_kwh, -1),
+        Line(Leg.IMBALANCE_SHORT, supply.short_wh, short_price, -1),
+        Line(Leg.IMBALANCE_LONG, supply.long_wh, long_price, 1),
+        *charges(supply.buy_wh + supply.short_wh, bought_wh, context.rates),
     ]
 
 
 def line_tables(lines: Sequence[Line]) -> tuple[Legs, Postings]:
     """Legs and postings of lines; a fee or tax at price 0 leaves no leg, energy at price 0 leaves a leg and no posting."""
-    prices = np.array([line.price_micro_per_kwh for line in lines], np.int64)
-    legs = np.array([int(line.leg) for line in lines], np.int64)
-    counted = (prices != 0) | (LEG_ENERGY_SIGN[legs] != 0)
     energy = np.stack([line.energy_wh for line in lines])
-    row, member = np.nonzero((energy > 0) & counted[:, None])
-    energy_wh, price = energy[row, member], prices[row]
+    prices = np.empty_like(energy)
+    for own, line in zip(prices, lines, strict=True):
+        own[:] = line.price_micro_per_kwh
+    legs = np.array([int(line.leg) for line in lines], np.int64)
+    counted = (prices != 0) | (LEG_ENERGY_SIGN[legs] != 0)[:, None]
+    row, member = np.nonzero((energy > 0) & counted)
+    energy_wh, price = energy[row, member], prices[row, member]
     sign = np.array([line.sign for line in lines], np.int64)[row]
     ends = [PAID_TO[line.leg] for line in lines]
     other = np.array([int(account) for _, account in ends], np.int64)[row]

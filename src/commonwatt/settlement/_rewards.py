@@ -10,7 +10,7 @@ import numpy as np
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Leg, Reason
 from commonwatt.core.splits import ration
-from commonwatt.core.units import Flags, Ints, exact_sum, parts_per_million
+from commonwatt.core.units import Flags, Ints, parts_per_million
 from commonwatt.settlement._legs import Line, Rewarded
 from commonwatt.settlement._trades import energy_by_member
 
@@ -78,12 +78,8 @@ class Scheme:
 
     def rewarded(self, earning_wh: Ints, lines: Sequence[Line], balance_nano: int) -> Rewarded:
         """Rewards of a slot whose fees and penalties are among `lines`; scaled down by largest remainder where the pool is short."""
-        fees = sum(_charged(line) for line in lines if line.leg in (Leg.GRID_FEE, Leg.LOCAL_FEE))
+        fees = sum(line.amount_nano for line in lines if line.leg in (Leg.GRID_FEE, Leg.LOCAL_FEE))
         share = max(fees, 0) * parts_per_million(self.fee_share) // 1_000_000
-        penalties = sum(_charged(line) for line in lines if line.leg == Leg.PENALTY)
+        penalties = sum(line.amount_nano for line in lines if line.leg == Leg.PENALTY)
         amounts = ration(earning_wh * self.beta_micro_per_kwh, balance_nano + share + penalties)
         return Rewarded(earning_wh, self.beta_micro_per_kwh, amounts, share)
-
-
-def _charged(line: Line) -> int:
-    return exact_sum(line.energy_wh) * line.price_micro_per_kwh

@@ -1,12 +1,13 @@
 """Settlement: from what was agreed and metered to every member's legs and the postings that pay them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Readings, Statement
 from commonwatt.core.registry import Answer, Registry
-from commonwatt.core.tariff import Rates
+from commonwatt.core.tariff import Rates, SupplyPrices
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,13 @@ class SettlementContext:
     """`ex_post` or `ex_ante`."""
     rewards_balance_nano: int
     """What the `rewards` account holds before this slot, at least 0."""
+    own_prices: SupplyPrices | None = None
+    """Where members have suppliers of their own; None: `rates` are everybody's."""
+
+    @cached_property
+    def prices(self) -> SupplyPrices:
+        """What energy costs each member with its supplier."""
+        return self.own_prices or SupplyPrices.same(self.rates, self.members)
 
 
 class Settlement(Answer, Protocol):

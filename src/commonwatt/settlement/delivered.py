@@ -10,7 +10,8 @@ import numpy as np
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Leg, Readings, Statement
 from commonwatt.core.registry import parameter
-from commonwatt.settlement._delivery import delivered_wh
+from commonwatt.core.units import Ints
+from commonwatt.settlement._delivery import ALLOCATIONS, delivered_wh, queue, served_wh
 from commonwatt.settlement._legs import Line, Supply, slot_statement, supply_lines
 from commonwatt.settlement._registers import Registers
 from commonwatt.settlement._trades import Peers
@@ -24,6 +25,11 @@ class Delivered:
     needs: ClassVar[frozenset[str]] = frozenset({"readings", "orders"})
     breaks: ClassVar[frozenset[str]] = frozenset()
 
+    allocation: str = parameter(
+        "pro_rata",
+        doc="who gets delivered energy that does not suffice: everybody a part, the earliest orders first, or by priority (round of the clearing, highest bid, lowest ask)",
+        choices=ALLOCATIONS,
+    )
     penalty_gamma_micro_per_kwh: int = parameter(
         10_000,
         doc="penalty for energy sold and not exported, without which phantom offers crowd out honest sellers at no cost",
@@ -49,12 +55,17 @@ class Delivered:
             registers.require_cover(offered, agreed.bought_wh(context.members))
             peers = agreed
         else:
-            moved = delivered_wh(agreed, registers.export_wh, registers.import_wh)
-            peers = replace(agreed, energy_wh=moved)
+            peers = replace(agreed, energy_wh=self._moved_wh(book, agreement, agreed, registers))
         bought = peers.bought_wh(context.members)
         supply = Supply.by_meter(peers.sold_wh(context.members), bought, registers.export_wh, registers.import_wh)
         # A seller answers for its own meter only, not for a buyer who did not use what it bought.
         phantom = np.maximum(offered - registers.export_wh, 0)
-        lines = supply_lines(supply, bought, context.rates)
+        lines = supply_lines(supply, bought, context)
         lines.append(Line(Leg.PENALTY, phantom, self.penalty_gamma_micro_per_kwh, -1))
         return slot_statement(context, peers, lines)
+
+    def _moved_wh(self, book: OrderBook, agreement: Agreement, agreed: Peers, registers: Registers) -> Ints:
+        if self.allocation == "pro_rata":
+            return delivered_wh(agreed, registers.export_wh, registers.import_wh)
+        order = queue(self.allocation, book, agreement.trades)
+        return served_wh(agreed, registers.export_wh, registers.import_wh, order)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from commonwatt.core.imbalance import BY_DIRECTION, IMBALANCES
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Readings, Statement
 from commonwatt.core.registry import parameter
@@ -31,6 +32,11 @@ class Scheduled:
         "metered",
         doc="what an order without a partner is: a wish that the meter overrides, or firm with the supplier at the gate",
         choices=("metered", "gate"),
+    )
+    imbalance: str = parameter(
+        BY_DIRECTION,
+        doc="what imbalance costs: one price short and one long; those for who makes the community's imbalance larger and the tariff for who makes it smaller; or one for both, by the community's direction",
+        choices=IMBALANCES,
     )
     reward_form: str = parameter(
         "proportional",
@@ -71,11 +77,11 @@ class Scheduled:
         supply = Supply.by_meter(sold, bought, registers.export_wh, registers.import_wh)
         if context.timing == "ex_post":
             registers.require_cover(sold, bought)
-            return slot_statement(context, peers, supply_lines(supply, bought, context.rates))
+            return slot_statement(context, peers, supply_lines(supply, bought, context))
         schedule = Schedule.of(book, agreement, context.members)
         if self.residual == "gate":
             supply = _firm(supply, schedule, sold, bought, registers.net_wh)
-        lines = supply_lines(supply, bought, context.rates)
+        lines = supply_lines(supply, bought, context, self.imbalance)
         rewarded = self._rewarded(lines, schedule, registers.net_wh, context)
         return slot_statement(context, peers, lines, rewarded)
 

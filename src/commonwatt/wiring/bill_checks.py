@@ -7,6 +7,7 @@ from commonwatt.adapters.ledger.calldata import word
 from commonwatt.adapters.ledger.evidence import Booked, Proven
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.findings import Finding
+from commonwatt.core.imbalance import BY_DIRECTION
 from commonwatt.core.tariff import Rates
 from commonwatt.crypto.signatures import signer_address
 from commonwatt.metering import enrolment_digest, packet_hash, packets_digest
@@ -225,7 +226,11 @@ def _expected(seen: Evidence, entry: Entry, rates: Rates) -> tuple[tuple[Line, .
     opened = seen.posted("open", entry.slot)
     accepted = _accepted(opened[0]) if opened and not entry.failed else 0
     taken = [order for order in entry.orders if order.sequence < accepted]
-    expected = slot_lines(seen.terms, rates, entry.reading, taken, () if entry.failed else entry.trades)
+    trades = () if entry.failed else entry.trades
+    # Which way the whole community was off, no single bill can tell: of its imbalance, that one of the three ways gives these lines.
+    ways = (0,) if seen.terms.imbalance == BY_DIRECTION else (-1, 0, 1)
+    told = [slot_lines(seen.terms, rates, entry.reading, taken, trades, way) for way in ways]
+    expected = next((one for one in told if all(line in entry.lines for line in one.lines)), told[0])
     return expected.lines, expected.reward
 
 

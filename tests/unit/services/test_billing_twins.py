@@ -47,6 +47,7 @@ def terms_with(rates: Rates, timing: str, rule: Scheduled | Delivered) -> Terms:
         timing=timing,
         rule="scheduled" if isinstance(rule, Scheduled) else "delivered",
         residual=scheduled.residual,
+        imbalance=scheduled.imbalance,
         reward_form=scheduled.reward_form,
         reward_beta_micro_per_kwh=scheduled.reward_beta_micro_per_kwh,
         penalty_gamma_micro_per_kwh=rule.penalty_gamma_micro_per_kwh,
@@ -108,7 +109,10 @@ RULES: list[tuple[str, Scheduled | Delivered]] = [
     ("ex_ante", Scheduled(residual="gate")),
     ("ex_ante", Scheduled(reward_form="band", tolerance_share=0.3)),
     ("ex_ante", Scheduled(reward_form="none", residual="gate")),
+    ("ex_ante", Scheduled(imbalance="two_price")),
+    ("ex_ante", Scheduled(imbalance="single_price", residual="gate")),
     ("ex_ante", Delivered()),
+    ("ex_ante", Delivered(allocation="priority")),
 ]
 
 
@@ -128,7 +132,12 @@ def test_lines_of_every_member_are_those_of_the_settlement(timing: str, rule: Sc
             orders = orders_of(world, member)
             taken = [order for order in orders if world.agreement.reason[order.sequence] not in REFUSED]
             own = trades_of(world, member, statement.delivered_wh)
-            expected = slot_lines(terms, rates, reading_of(world.readings, member), taken, own)
+            legs = statement.legs
+            surplus_wh = int(
+                legs.energy_wh[legs.leg == Leg.IMBALANCE_LONG].sum()
+                - legs.energy_wh[legs.leg == Leg.IMBALANCE_SHORT].sum()
+            )
+            expected = slot_lines(terms, rates, reading_of(world.readings, member), taken, own, surplus_wh)
             billed = lines_of(statement.legs, member)
             rewards = [line for line in billed if line.leg == "reward"]
             assert [line for line in billed if line.leg != "reward"] == list(expected.lines)

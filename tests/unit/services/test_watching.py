@@ -141,3 +141,16 @@ def test_a_silent_meter_says_nothing_against_a_substitute() -> None:
 def test_a_correction_of_others_is_no_matter_of_a_member() -> None:
     others = batch(trade(Account.SUPPLIER, B, 50, RETAIL), revision=1)
     assert doubts(ANN, [honest(), others], SELLS) == []
+
+
+def test_a_price_of_the_other_direction_is_doubted_unless_the_rule_has_a_single_price() -> None:
+    single = replace(BUYS, imbalance="single_price")
+    short = batch(
+        trade(A, B, 700, PRICE),
+        trade(A, Account.SUPPLIER, 300, RATES.imbalance_buy_micro_per_kwh),
+        trade(Account.SUPPLIER, B, 200, RATES.imbalance_sell_micro_per_kwh),
+    )
+
+    assert [doubts(BOB, [short], evidence) == [] for evidence in (BUYS, single)] == [False, True]
+    assert doubts(ANN, [short], SELLS)
+    assert doubts(ANN, [short], replace(SELLS, imbalance="single_price")) == []

@@ -1,10 +1,14 @@
 """Rule `delivered`: trades shrink to what both meters show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.fakes.settlement_slots import Deal, agreement, bill, book, context, lines, readings
 
 from commonwatt.core.accounts import Account, Kind
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Agreement
 from commonwatt.settlement.delivered import Delivered
 
 PRICE = 200_000
@@ -183,3 +187,53 @@ def test_what_one_trade_took_of_a_register_the_next_cannot_take(
     assert all(s <= e for s, e in zip(sold, exported, strict=True))
     assert all(b <= i for b, i in zip(bought, imported, strict=True))
     assert sold[0] == exported[0]
+
+
+def priced(*limits: int) -> tuple[OrderBook, Agreement]:
+    """Two buyers and, first in sequence, one seller of 1000 Wh; the second buyer's order came before the first's."""
+    orders = book((0, "sell", 1000), (2, "buy", 400), (1, "buy", 600))
+    orders = orders.replaced(limit_micro_per_kwh=np.array([80_000, *limits]))
+    return orders, agreement(orders, (0, 2, 600, PRICE, PRICE), (0, 1, 400, PRICE, PRICE))
+
+
+SCARCE = readings((500, 0), (0, 900), (0, 900))
+
+
+def test_first_in_first_out_serves_the_earlier_order_whole_whatever_the_order_of_trades() -> None:
+    orders, traded = priced(200_000, 300_000)
+    statement = Delivered(allocation="first_in_first_out").settle(orders, traded, SCARCE, context(3))
+
+    assert statement.delivered_wh.tolist() == [100, 400]
+
+
+def test_by_priority_the_highest_bid_is_served_first() -> None:
+    orders, traded = priced(200_000, 300_000)
+    statement = Delivered(allocation="priority").settle(orders, traded, SCARCE, context(3))
+
+    assert statement.delivered_wh.tolist() == [500, 0]
+
+
+def test_by_priority_an_earlier_round_comes_before_a_higher_bid() -> None:
+    orders, traded = priced(200_000, 300_000)
+    rounds = replace(traded, trades=traded.trades.replaced(round=np.array([2, 1])))
+    statement = Delivered(allocation="priority").settle(orders, rounds, SCARCE, context(3))
+
+    assert statement.delivered_wh.tolist() == [100, 400]
+
+
+def test_by_priority_the_cheapest_seller_of_the_pool_is_sold_first() -> None:
+    orders = book((0, "sell", 600), (1, "sell", 300), (2, "buy", 500), (3, "buy", 400))
+    orders = orders.replaced(limit_micro_per_kwh=np.array([90_000, 80_000, 200_000, 300_000]))
+    traded = agreement(
+        orders, (0, -1, 600, PRICE, 0), (1, -1, 300, PRICE, 0), (-1, 2, 500, 0, PRICE), (-1, 3, 400, 0, PRICE)
+    )
+    metered = readings((600, 0), (300, 0), (0, 450), (0, 400))
+    moved = {
+        name: Delivered(allocation=name).settle(orders, traded, metered, context(4)).delivered_wh.tolist()
+        for name in ("first_in_first_out", "priority")
+    }
+
+    assert moved == {"first_in_first_out": [600, 250, 450, 400], "priority": [550, 300, 450, 400]}
+    scarce = readings((100, 0), (300, 0), (0, 450), (0, 400))
+    bids = Delivered(allocation="priority").settle(orders, traded, scarce, context(4)).delivered_wh.tolist()
+    assert bids == [100, 300, 0, 400]

@@ -287,3 +287,38 @@ def test_a_community_without_trades_settles() -> None:
     assert bill(statement, 0) == []
     assert bill(statement, 1)[0] == ("supplier_buy", 10, 300_000, -3_000_000)
     assert len(Scheduled().settle(nothing, agreement(nothing), readings(), context(0)).postings) == 0
+
+
+@pytest.mark.parametrize(
+    ("exported_wh", "imported_wh", "prices"),
+    [
+        pytest.param(
+            400,
+            500,
+            {"by_direction": (350, 60), "two_price": (350, 80), "single_price": (350, 350)},
+            id="the-community-is-short",
+        ),
+        pytest.param(
+            500,
+            300,
+            {"by_direction": (350, 60), "two_price": (300, 60), "single_price": (60, 60)},
+            id="the-community-is-long",
+        ),
+        pytest.param(
+            500,
+            500,
+            {"by_direction": (350, 60), "two_price": (300, 80), "single_price": (205, 205)},
+            id="the-community-is-neither",
+        ),
+    ],
+)
+def test_what_imbalance_costs_may_depend_on_which_way_the_community_was_off(
+    exported_wh: int, imported_wh: int, prices: dict[str, tuple[int, int]]
+) -> None:
+    for form, (short, long) in prices.items():
+        rule = Scheduled(reward_form="none", imbalance=form)
+        statement = rule.settle(ORDERS, TRADE, readings((exported_wh, 0), (0, imported_wh)), context(2))
+        missing, unused = 600 - exported_wh, 600 - imported_wh
+
+        assert ("imbalance_short", missing, short * 1000, -missing * short * 1000) in bill(statement, 0)
+        assert ("imbalance_long", unused, long * 1000, unused * long * 1000) in bill(statement, 1)

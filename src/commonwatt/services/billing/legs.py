@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from commonwatt.core.imbalance import BY_DIRECTION, imbalance_prices
 from commonwatt.core.tariff import Rates
 from commonwatt.services.billing.bill import LEGS, Line, OrderProof, Reading, TradeProof
 from commonwatt.services.billing.terms import Terms
@@ -32,10 +33,16 @@ class Expected:
 
 
 def slot_lines(
-    terms: Terms, rates: Rates, reading: Reading, taken: Sequence[OrderProof], trades: Sequence[TradeProof]
+    terms: Terms,
+    rates: Rates,
+    reading: Reading,
+    taken: Sequence[OrderProof],
+    trades: Sequence[TradeProof],
+    surplus_wh: int = 0,
 ) -> Expected:
     """The lines of revision 0. `taken` are the member's orders that were not refused, `trades` those that count.
 
+    `surplus_wh` is what all members together are long less what they are short; only its sign matters.
     The energy of a trade is what it says was delivered; whether that is right is another check (`trade_findings`).
     """
     own = {order.sequence: order.is_sell for order in taken}
@@ -57,7 +64,8 @@ def slot_lines(
     if terms.rule == "delivered":
         offered = sum(trade.energy_wh for sells, trade in sides if sells)
         lines += _line("penalty", max(offered - reading.export_wh, 0), terms.penalty_gamma_micro_per_kwh, -1)
-    lines += _supply_lines(supply, bought, rates)
+    form = terms.imbalance if terms.timing != EX_POST and terms.rule == "scheduled" else BY_DIRECTION
+    lines += _supply_lines(supply, bought, rates, form, surplus_wh)
     return Expected(_in_order(lines), reward)
 
 
@@ -123,12 +131,20 @@ def _peer_lines(sides: Sequence[tuple[bool, TradeProof]]) -> list[Line]:
     return lines
 
 
-def _supply_lines(supply: Supplied, bought: int, rates: Rates) -> list[Line]:
+def _supply_lines(supply: Supplied, bought: int, rates: Rates, form: str, surplus_wh: int) -> list[Line]:
+    short_price, long_price = imbalance_prices(
+        form,
+        surplus_wh,
+        rates.retail_micro_per_kwh,
+        rates.feed_in_micro_per_kwh,
+        rates.imbalance_buy_micro_per_kwh,
+        rates.imbalance_sell_micro_per_kwh,
+    )
     return [
         *_line("supplier_sell", supply.sell_wh, rates.feed_in_micro_per_kwh, 1),
         *_line("supplier_buy", supply.buy_wh, rates.retail_micro_per_kwh, -1),
-        *_line("imbalance_short", supply.short_wh, rates.imbalance_buy_micro_per_kwh, -1),
-        *_line("imbalance_long", supply.long_wh, rates.imbalance_sell_micro_per_kwh, 1),
+        *_line("imbalance_short", supply.short_wh, short_price, -1),
+        *_line("imbalance_long", supply.long_wh, long_price, 1),
         *_charges(supply.buy_wh + supply.short_wh, bought, rates, -1),
     ]
 

@@ -5,6 +5,7 @@ from html import escape
 from string import Template
 from typing import Final
 
+from commonwatt.core.imbalance import BY_DIRECTION
 from commonwatt.core.time_of_use import DAYS
 from commonwatt.services.billing.bill import LEGS, Bill, Entry, Line
 from commonwatt.services.billing.chart import chart
@@ -43,6 +44,9 @@ PROVEN: Final = (
     "The chain posted these amounts to this member, in transactions that the operator signed, and nothing else in this period.",
     "The tariff and the rules are those that the run anchored on its chain.",
 )
+
+IMBALANCE_PROVEN: Final = "What imbalance costs depends on whether all members together were short or long: of its price, only that it is one of those that the tariff and the rule allow."
+"""Said where it holds."""
 
 NOT_PROVEN: Final = (
     "That this chain is the community's only one: compare its head (below) with what another member was given, or with --head.",
@@ -221,7 +225,8 @@ def _check(bill: Bill, terms: Terms) -> str:
         "It reads bill.json, computes every line again, and says PASS or FAIL for each check and names the line; it also computes this "
         "page and bill.csv again, so no figure in them can differ. It proves:"
     )
-    text += items(PROVEN) + paragraph("It cannot prove:") + items(NOT_PROVEN)
+    proven = PROVEN if terms.imbalance == BY_DIRECTION else (*PROVEN, IMBALANCE_PROVEN)
+    text += items(proven) + paragraph("It cannot prove:") + items(NOT_PROVEN)
     facts = [
         ["Head of the chain", f"block {len(bill.chain.headers) - 1}"],
         ["Its hash", f"0x{bill.chain.head_hash}"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from commonwatt.core.imbalance import BY_DIRECTION
 from commonwatt.core.tariff import Rates
 from commonwatt.core.time_of_use import is_open, minute_of, resolved
 from commonwatt.core.units import parts_per_million
@@ -26,6 +27,8 @@ class Terms:
     rule: str
     """`scheduled` or `delivered`."""
     residual: str
+    imbalance: str
+    """One of `core.imbalance.IMBALANCES`."""
     reward_form: str
     reward_beta_micro_per_kwh: int
     penalty_gamma_micro_per_kwh: int
@@ -67,6 +70,7 @@ def terms_of(settings: str) -> Terms:
         timing=_asked(table, "market timing", str),
         rule=_asked(table, "settlement rule", str),
         residual=_asked(table, "settlement residual", str, "metered"),
+        imbalance=_asked(table, "settlement imbalance", str, BY_DIRECTION),
         reward_form=_asked(table, "settlement reward_form", str, "none"),
         reward_beta_micro_per_kwh=_asked(table, "settlement reward_beta_micro_per_kwh", int, 0),
         penalty_gamma_micro_per_kwh=_asked(table, "settlement penalty_gamma_micro_per_kwh", int, 0),
