@@ -8,8 +8,12 @@ from typing import Any
 
 from tests.fakes import markets
 
+from commonwatt.adapters.chain.executors.base import GAS_LIMIT
+from commonwatt.adapters.chain.transactions import sign_transaction
 from commonwatt.adapters.ledger.embedded import EmbeddedLedger
+from commonwatt.contracts import artifact
 from commonwatt.core.accounts import FIRST_MEMBER
+from commonwatt.crypto.secp256k1 import address_of_secret
 from commonwatt.services.claims import ClaimCall, ClaimsLedger, Demand, DemandCall, DemandState, ExpireCall
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Batch, Call, SettleCall, Signed
@@ -53,10 +57,15 @@ class Claimant:
         return FIRST_MEMBER + self.index
 
     @property
+    def key(self) -> bytes:
+        """Of its wallet."""
+        return markets.keys().wallet_key(self.market.members[self.index].id)
+
+    @property
     def ledger(self) -> EmbeddedLedger:
         """The market's chain, seen with the member's own key."""
         chain = self.market.ledger.chain  # type: ignore[attr-defined]
-        return EmbeddedLedger(chain, markets.keys().wallet_key(self.market.members[self.index].id))
+        return EmbeddedLedger(chain, self.key)
 
     def batch(self, slot: int, attempt: int = 1, kind: int = 0, revision: int = 0) -> Batch:
         """A batch of the chain."""
@@ -81,6 +90,25 @@ class Claimant:
         ledger = self.ledger
         receipts = ledger.post(ledger.sign_claims(calls), ledger.chain.head.time_s)
         return [receipt.reason for receipt in receipts]
+
+    def transact(self, contract: str, method: str, *words: int | bytes) -> str:
+        """Send a call of any contract, its arguments a word each; why it was refused, empty where it was not."""
+        said = (w.to_bytes(32, "big", signed=w < 0) if isinstance(w, int) else w.rjust(32, b"\0") for w in words)
+        return self.send_data(contract, artifact(contract).method_ids[method] + b"".join(said))
+
+    def send_data(self, contract: str, data: bytes) -> str:
+        """Send any data to a contract at the chain's present time; why it was refused, empty where it was not."""
+        ledger, chain = self.ledger, self.ledger.chain
+        raw = sign_transaction(
+            self.key,
+            chain_id=chain.chain_id,
+            nonce=chain.next_nonce(address_of_secret(self.key)),
+            to=ledger.deployment.addresses[contract],
+            data=data,
+            gas_limit=GAS_LIMIT,
+        )
+        (receipt,) = chain.append([raw], chain.head.time_s).receipts
+        return receipt.revert_reason
 
     def demand(self, batch: Batch, line: int, side: int) -> list[str]:
         """Demand what stands behind a line."""

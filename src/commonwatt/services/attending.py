@@ -1,4 +1,4 @@
-"""Attending to claims: what others sent is heard, demands are answered, what was voided is settled again; journalled before it is sent."""
+"""Attending to others: what they sent is heard, demands are answered, what was voided is settled again; journalled before it is sent."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ from commonwatt.services.watching import Evidence
 
 
 def listen(market: Market, journal: Journal, state: State, slot: int) -> None:
-    """Journal what others sent to the claims since the last step, before `slot`."""
+    """Journal what others sent to the ledger since the last step, before `slot`."""
     for block in market.ledger.foreign():
         heard = Heard(slot, block.time_s, block.calls)
         journal.append(slot, HEARD, encode(heard))
@@ -63,7 +63,7 @@ def fold_again(market: Market, state: State, again: Again) -> None:
 
 
 def attend(market: Market, journal: Journal, state: State, halves: Callable[[], Iterator[Half]]) -> None:
-    """Answer every demand that can be answered, and settle again whatever is void; nothing when nobody sent anything since.
+    """Answer every demand that can be answered, settle again whatever is void, note what was taken back; nothing when nobody sent anything.
 
     `halves` gives the journalled halves, with the statements that stand.
 
@@ -74,6 +74,7 @@ def attend(market: Market, journal: Journal, state: State, halves: Callable[[], 
     """
     if state.is_attended:
         return
+    state.revocations = market.ledger.revocations()
     books = _Books.of(market, halves())
     _answer_demands(market, journal, state, books)
     for batch in list(to_repeat(list(market.ledger.batches()))):

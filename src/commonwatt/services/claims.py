@@ -125,7 +125,7 @@ ClaimCall = DemandCall | AnswerOrderCall | FeedCall | AnswerPositionCall | Expir
 
 @dataclass(frozen=True)
 class ForeignBlock:
-    """A block of claims that others than the operator sent, as it came."""
+    """A block that others than the operator sent, as it came: claims, or whatever else the contracts let a wallet ask."""
 
     time_s: int
     calls: tuple[Signed, ...]
@@ -138,6 +138,18 @@ def moved_nano(entries: Iterable[Entry], accounts: int) -> Ints:
         moved[payer] -= nano
         moved[payee] += nano
     return moved
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """A member takes back what its wallet signed, for slots opened later than `time_s`: one order, or all by changing the wallet."""
+
+    time_s: int
+    account: int
+    order_hash: bytes
+    """Of the order that it cancelled; empty where it changed its wallet."""
+    wallet: bytes
+    """20-byte address of the wallet from then on; empty where it cancelled an order."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +186,10 @@ class ClaimsReader(LedgerReader, Protocol):
         """Every demand that was accepted, in order, as it stands at the newest block."""
         ...
 
+    def revocations(self) -> tuple[Revocation, ...]:
+        """What members took back of what they signed, in order."""
+        ...
+
 
 class ClaimsLedger(Ledger, ClaimsReader, Protocol):
     """A settlement ledger as its operator has it, or a member who sends to it."""
@@ -192,7 +208,7 @@ class ClaimsLedger(Ledger, ClaimsReader, Protocol):
         ...
 
     def foreign(self) -> tuple[ForeignBlock, ...]:
-        """Blocks of claims that others sent since what was last posted here, in order; from now on they count as posted.
+        """Blocks that others sent since what was last posted here, in order; from now on they count as posted.
 
         To be asked when everything journalled was posted again, and before anything else is.
         """

@@ -119,7 +119,7 @@ class EndHalf:
 
 @dataclass(frozen=True)
 class Heard:
-    """What others sent to the claims on the ledger, one block of it."""
+    """What others sent to the ledger, one block of it."""
 
     slot: int
     time_s: int

@@ -1,13 +1,16 @@
-"""Instructing: what members' wallets sign before anybody orders for them, and whether an order lies within it."""
+"""Instructing: what members' wallets sign before anybody orders for them, what they took back of it, and whether an order lies within it."""
 
 import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from commonwatt.contracts.encoding import order_digest
+from commonwatt.contracts.encoding import order_digest, order_hash
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.orders import Instructions, OrderBook
-from commonwatt.core.units import Ints, slot_energy_wh
+from commonwatt.core.units import Flags, Ints, slot_energy_wh
+from commonwatt.services.claims import Revocation
 from commonwatt.services.market import Market
 from commonwatt.services.rules import STANDING
 
@@ -69,22 +72,51 @@ def instructed(market: Market, slot: int, book: OrderBook, standing: Instruction
 
 def order_digests(domain: bytes, instructions: Instructions) -> list[bytes]:
     """What was signed, 32 bytes a row; `domain` is the market's (`LedgerReader.order_domain`)."""
+    return [order_digest(domain, **fields) for fields in _fields(instructions)]
+
+
+def order_hashes(instructions: Instructions) -> list[bytes]:
+    """The 32 bytes by which the market knows each row when it is cancelled."""
+    return [order_hash(**fields) for fields in _fields(instructions)]
+
+
+def revoked(
+    instructions: Instructions, wallets: Sequence[bytes], revocations: Sequence[Revocation], opened_s: int
+) -> Flags:
+    """Whether each row was taken back before a slot was opened at `opened_s`: cancelled, or its member's wallet was another by then.
+
+    `wallets` are the 20-byte addresses of the wallets that sign, by member. What happens in the very second still counts for the slot, as
+    the contracts have it (`market.cancelled_at`, `members.signed_for_wallet`).
+    """
+    before = [r for r in revocations if r.time_s < opened_s]
+    if not before:
+        return np.zeros(len(instructions), np.bool_)
+    cancelled = {(r.account, r.order_hash) for r in before if r.order_hash}
+    present = {r.account: r.wallet for r in before if r.wallet}
+    accounts = (instructions.member + FIRST_MEMBER).tolist()
+    replaced = [
+        present.get(account, wallets[account - FIRST_MEMBER]) != wallets[account - FIRST_MEMBER] for account in accounts
+    ]
+    hashes = order_hashes(instructions) if cancelled else [b""] * len(accounts)
+    gone = [pair in cancelled for pair in zip(accounts, hashes, strict=True)]
+    return np.array(replaced, np.bool_) | np.array(gone, np.bool_)
+
+
+def _fields(instructions: Instructions) -> Iterator[dict[str, Any]]:
+    """Row by row what an order of the contracts holds."""
     columns = (getattr(instructions, name).tolist() for name in _NUMBERS)
     salts = instructions.salt.tobytes()
-    return [
-        order_digest(
-            domain,
-            member=FIRST_MEMBER + member,
-            is_sell=is_sell,
-            energy_wh=energy_wh,
-            limit_micro_per_kwh=limit,
-            first_slot=first,
-            last_slot=last,
-            path=path,
-            salt=salts[_SALT_BYTES * row : _SALT_BYTES * (row + 1)],
-        )
-        for row, (member, is_sell, energy_wh, limit, first, last, path) in enumerate(zip(*columns, strict=True))
-    ]
+    for row, (member, is_sell, energy_wh, limit, first, last, path) in enumerate(zip(*columns, strict=True)):
+        yield {
+            "member": FIRST_MEMBER + member,
+            "is_sell": is_sell,
+            "energy_wh": energy_wh,
+            "limit_micro_per_kwh": limit,
+            "first_slot": first,
+            "last_slot": last,
+            "path": path,
+            "salt": salts[_SALT_BYTES * row : _SALT_BYTES * (row + 1)],
+        }
 
 
 _NUMBERS = ("member", "is_sell", "energy_wh", "limit_micro_per_kwh", "first_slot", "last_slot", "path")

@@ -210,7 +210,7 @@ class Entry:
     by_operator: bool
     """Whether the account that founded the ledger sent it."""
     paid_nano: tuple[tuple[int, int], ...] = ()
-    """(account, nano) of what it paid in."""
+    """(account, nano) of what it paid in; negative: what a wallet took out."""
     moved_nano: tuple[tuple[int, int, int], ...] = ()
     """(payer, payee, nano) of what it moved between accounts at once: bonds of demands, and of the operator."""
 
@@ -292,7 +292,7 @@ class LedgerReader(Protocol):
         ...
 
     def deposits(self) -> Ints:
-        """What was paid into every account by number since the foundation, nano, from the chain."""
+        """What was paid into every account by number since the foundation, less what its wallet took out, nano, from the chain."""
         ...
 
     def gas(self) -> tuple[dict[str, int], str]:

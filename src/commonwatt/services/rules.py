@@ -58,6 +58,10 @@ class Rules:
         """When the gate of a slot closes: half a slot before it begins, while the slot before it is being delivered."""
         return self.slots.start_s(slot) - self.slots.slot_s // 2
 
+    def opened_s(self, slot: int) -> int:
+        """When a slot is opened on the ledger: at its gate, or after its delivery where it is traded then."""
+        return self.gate_s(slot) if self.timing == EX_ANTE else self.slots.start_s(slot + 1)
+
     def clearing_context(self, slot: int) -> ClearingContext:
         """What the mechanism may look at in a slot."""
         return ClearingContext(

@@ -8,6 +8,7 @@ from commonwatt.core.accounts import Account
 from commonwatt.core.orders import Instructions
 from commonwatt.core.records import FINAL_DAYS, AssetState, History, PriceHistory, Scores, Statement
 from commonwatt.core.units import SECONDS_PER_DAY, Ints, exact_sum
+from commonwatt.services.claims import Revocation
 from commonwatt.services.halves import Again, Correction, DeliveryHalf, GateHalf, Trading
 from commonwatt.services.instructing import standing_instructions
 from commonwatt.services.market import Market
@@ -63,9 +64,11 @@ class State:
     """Content hashes posted since the last anchor of a period."""
 
     heard_s: int = 0
-    """Time of the last block of claims that others sent; 0 before the first."""
+    """Time of the last block that others sent; 0 before the first."""
     is_attended: bool = True
     """Whether everything that was heard has been attended to."""
+    revocations: tuple[Revocation, ...] = ()
+    """What members took back of what they signed, as far as it was heard."""
     answered: set[bytes] = field(default_factory=set)
     """Ids of the demands that were answered, or tried to."""
 

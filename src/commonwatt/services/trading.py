@@ -20,11 +20,12 @@ from commonwatt.core.records import (
     with_filled,
 )
 from commonwatt.core.tariff import clearing_book
-from commonwatt.core.units import Bytes2D, Ints
+from commonwatt.core.units import Bytes2D, Flags, Ints
 from commonwatt.grid import GridContext
+from commonwatt.services.claims import Revocation
 from commonwatt.services.failing import attempted
 from commonwatt.services.halves import Trading
-from commonwatt.services.instructing import instructed, standing_rows
+from commonwatt.services.instructing import instructed, revoked, standing_rows
 from commonwatt.services.market import Market
 from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Balances
@@ -41,17 +42,19 @@ def trade(
     open_gates: Sequence[tuple[int, Trading]] = (),
     unable: str = "",
     prices: PriceHistory = NOTHING_TRADED,
+    revocations: Sequence[Revocation] = (),
 ) -> Trading:
     """Bid on the members' net positions, accept what is covered, let the orders meet, ask the grid.
 
     `open_gates` are earlier slots, with what they traded, that are not settled yet: what they may cost is no longer free, and the supplier's deposit covers them
     too. `standing` is what members signed for the whole run. A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded. `unable` says that one
-    already did, before there were positions. `prices` is what the settled slots say.
+    already did, before there were positions. `prices` is what the settled slots say, `revocations` what members took back of what they signed.
     """
     wished, failed = OrderBook.empty(), unable
     if not failed:
         wished, failed = attempted(lambda: _bid(market, slot, net_wh, prices), wished)
     refusal = _refusals(market, slot, wished, balances, open_gates, standing)
+    refusal[_revoked(market, slot, wished, standing, revocations)] = int(Reason.INSTRUCTION)
     accepted = _in_drawn_sequence(market, slot, wished.take(refusal == Reason.FILLED))
     refused = wished.take(refusal != Reason.FILLED)
     nonces = _nonces(market, slot, accepted)
@@ -134,6 +137,17 @@ def _refusals(
         is_signed = standing.take(standing_rows(book)).covers(book, slot, market.rules.path)
         refusal = np.where(is_signed, refusal, int(Reason.INSTRUCTION))
     return refusal
+
+
+def _revoked(
+    market: Market, slot: int, book: OrderBook, standing: Instructions, revocations: Sequence[Revocation]
+) -> Flags:
+    """Whether each order's instruction was taken back: nothing stands behind it then when somebody demands that."""
+    if not revocations:
+        return np.zeros(len(book), np.bool_)
+    signed = standing.take(standing_rows(book)) if len(standing) else instructed(market, slot, book, standing)[0]
+    wallets = [member.wallet for member in market.terms.members]
+    return revoked(signed, wallets, revocations, market.rules.opened_s(slot))
 
 
 def _in_drawn_sequence(market: Market, slot: int, book: OrderBook) -> OrderBook:

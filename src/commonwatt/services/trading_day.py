@@ -20,7 +20,7 @@ def gate(market: Market, state: State, slot: int) -> GateHalf:
     balances = market.ledger.balances(gate_s(market, slot))
     open_gates = [(half.slot, half.trading) for half in state.gates.values()]
     prices = state.prices(market.rules.slots.slot_s)
-    trading = trade(market, slot, plans.net_wh, balances, state.standing, open_gates, unable, prices)
+    trading = trade(market, slot, plans.net_wh, balances, state.standing, open_gates, unable, prices, state.revocations)
     calls = market.ledger.sign(market_calls(slot, trading))
     return GateHalf(slot, forecasts, plans, trading, calls)
 
@@ -34,7 +34,15 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     balances = market.ledger.balances(delivered_s(market, slot))
     if market.rules.timing == EX_POST:
         prices = state.prices(market.rules.slots.slot_s)
-        trading = trade(market, slot, readings.export_wh - readings.import_wh, balances, state.standing, prices=prices)
+        trading = trade(
+            market,
+            slot,
+            readings.export_wh - readings.import_wh,
+            balances,
+            state.standing,
+            prices=prices,
+            revocations=state.revocations,
+        )
     agreed = trading or state.gates[slot].trading
     statement, failed = settle(market, state, agreed, readings, slot, void=undispatched or unread or unelected)
     scores, unscored = score(market, state, readings, statement)

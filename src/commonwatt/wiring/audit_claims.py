@@ -32,7 +32,7 @@ def claimed_of(audited: Audited, settings: Settings, public: Path) -> Claimed:
     """
     inputs = read_inputs(public)
     members = audited.public.tables["members"].to_pylist()
-    deposits = audited.ledger.deposits().tolist()
+    deposits = audited.founding_nano.tolist()
     connections = [int(row["connection_w"]) for row in members]
     terms = LedgerTerms(
         community=settings.community.name,

@@ -110,7 +110,7 @@ def _top_ups(market: Market) -> tuple[PaidIn, ...]:
         PaidIn(slots.slot_of(entry.time_s) - 1, nano)
         for entry in market.ledger.entries()
         for account, nano in entry.paid_nano
-        if account == Account.SUPPLIER
+        if account == Account.SUPPLIER and entry.call == "deposit"
     )
 
 

@@ -11,9 +11,6 @@ from tests.fakes.cheats import CHEATS
 from tests.fakes.claimants import Cheating, Claimant
 from tests.fakes.markets import FIRST, FakeJournal, Ran
 
-from commonwatt.adapters.chain.executors.base import GAS_LIMIT
-from commonwatt.adapters.chain.transactions import sign_transaction
-from commonwatt.contracts import artifact
 from commonwatt.contracts.encoding import SUPPLIED
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.metering import GATEWAY, METER
@@ -263,7 +260,6 @@ def test_a_resumed_run_sends_the_same_bytes_of_claims_again() -> None:
     assert fresh.ledger.head() == market.ledger.head()
 
 
-@pytest.mark.xfail(strict=True, reason="later slots drew on a pool of rewards that held what the void took out again")
 def test_slots_settled_before_a_second_void_audit_though_the_pool_of_rewards_was_another() -> None:
     settlement = SETTLEMENTS.make("scheduled", rewards_fee_share=0.2, reward_beta_micro_per_kwh=25_000)
     market = markets.market(EX_ANTE, chain="embedded", hours=10, design=markets.rules(EX_ANTE, settlement=settlement))
@@ -282,19 +278,15 @@ def test_slots_settled_before_a_second_void_audit_though_the_pool_of_rewards_was
     assert audit_findings(ran) == []
 
 
-@pytest.mark.xfail(strict=True, reason="only blocks of claims are heard, and nothing behind another one")
 def test_a_demand_behind_another_transaction_of_a_member_is_heard() -> None:
     market = markets.market(chain="embedded", hours=HOURS)
     member = Claimant(market, 0)
 
     def ask() -> None:
-        chain, vault = member.ledger.chain, member.ledger.deployment.addresses["vault"]
-        touch = artifact("vault").method_ids["touch(uint256[])"] + (32).to_bytes(32, "big") + bytes(32)
-        key = markets.keys().wallet_key(market.members[0].id)
-        raw = sign_transaction(key, chain_id=chain.chain_id, nonce=0, to=vault, data=touch, gas_limit=GAS_LIMIT)
-        assert chain.append([raw], chain.head.time_s).receipts[0].succeeded
+        assert member.transact("vault", "touch(uint256[])", 32, 0) == ""
         batch = member.batch(CHEATED)
         assert member.demand(batch, *member.lines(batch, peer=True)[0]) == [""]
 
-    traded(market, {2: ask, 3: member.expire})
+    ran = traded(market, {2: ask, 3: member.expire})
     assert [demand.state for demand in market.ledger.demands()] == [DemandState.ANSWERED]
+    assert audit_findings(ran) == []

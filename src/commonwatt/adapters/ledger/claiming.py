@@ -1,4 +1,4 @@
-"""Claims on a chain: calldata of demands, answers, expirations and reclaims, and demands read back from blocks."""
+"""Claims on a chain: calldata of demands, answers, expirations and reclaims; demands, and what members took back, read from blocks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -19,6 +19,7 @@ from commonwatt.services.claims import (
     DemandState,
     ExpireCall,
     FeedCall,
+    Revocation,
     Substitute,
 )
 from commonwatt.services.ports import Batch
@@ -34,6 +35,8 @@ _CLOSED: Final = {
     keccak256(b"Expired(bytes32)"): DemandState.EXPIRED,
     keccak256(b"Reclaimed(bytes32)"): DemandState.RECLAIMED,
 }
+_CANCELLED: Final = keccak256(b"Cancelled(uint256,bytes32)")
+_ROTATED: Final = keccak256(b"WalletRotated(uint256,address)")
 _PLACE: Final = "(uint256,uint256,uint256,uint256,uint256,bytes32,uint256)"
 _ORDER: Final = "(uint256,bool,uint256,int256,uint256,uint256,uint256,uint256)"
 _ENTRY: Final = "(uint256,int256,uint256,uint256,bytes32)"
@@ -75,6 +78,19 @@ def demands(blocks: Iterable[tuple[list[Transaction], Block]], claims: bytes) ->
                 elif log.topics[0] in _CLOSED:
                     found[named] = replace(found[named], state=_CLOSED[log.topics[0]], closed_s=block.time_s)
     yield from found.values()
+
+
+def revocations(
+    blocks: Iterable[tuple[list[Transaction], Block]], market: bytes, members: bytes
+) -> Iterator[Revocation]:
+    """The orders cancelled at the market, and the wallets changed in the registry, of these 20-byte addresses, in order."""
+    for _, block in blocks:
+        for log in (log for receipt in block.receipts for log in receipt.logs):
+            account = int.from_bytes(log.topics[1], "big") if len(log.topics) > 1 else 0
+            if (log.address, log.topics[0]) == (market, _CANCELLED):
+                yield Revocation(block.time_s, account, order_hash=log.topics[2], wallet=b"")
+            elif (log.address, log.topics[0]) == (members, _ROTATED):
+                yield Revocation(block.time_s, account, order_hash=b"", wallet=log.topics[2][-20:])
 
 
 def _demand(named: bytes, member: bytes, said: bytes, words: bytes, time_s: int) -> Demand:

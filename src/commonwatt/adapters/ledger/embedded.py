@@ -155,12 +155,13 @@ class EmbeddedLedger(ContractReader):
         return ""
 
     def foreign(self) -> tuple[ForeignBlock, ...]:
-        """Blocks of claims that others sent behind what was posted last; from now on they count as posted."""
+        """Blocks that others sent behind what was posted last; from now on they count as posted."""
         if self.chain.head.number < self._next_block:
             return ()
-        found, claims = [], self.deployment.addresses[CONTRACT]
+        found = []
         for raws, block in self.chain.raw_blocks(self._next_block):
-            if not block.receipts or not all(r.to == claims and r.sender != self._operator for r in block.receipts):
+            # With a transaction of the operator's, which its journal does not hold, it is of another history.
+            if not block.receipts or any(r.sender == self._operator for r in block.receipts):
                 break
             found.append(
                 ForeignBlock(block.time_s, tuple(_foreign(r, raw) for raw, r in zip(raws, block.receipts, strict=True)))

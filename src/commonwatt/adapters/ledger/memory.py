@@ -24,7 +24,7 @@ from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import address_of_secret, checksum_address
-from commonwatt.services.claims import ClaimCall, ClaimTerms, Demand, ForeignBlock
+from commonwatt.services.claims import ClaimCall, ClaimTerms, Demand, ForeignBlock, Revocation
 from commonwatt.services.ports import (
     AnchorCall,
     Balances,
@@ -142,6 +142,10 @@ class MemoryLedger:
     def demands(self) -> Iterator[Demand]:
         """There are none."""
         return iter(())
+
+    def revocations(self) -> tuple[Revocation, ...]:
+        """There are none: members have no way to send anything here."""
+        return ()
 
     def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:
         """Do the calls as one block, or recognise that they were done before; LedgerError when it may not be."""

@@ -13,7 +13,7 @@ from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
 from commonwatt.adapters.ledger import calldata, calls, founded
 from commonwatt.adapters.ledger.batches import CONTENT_TOPIC, SETTLED, posted_batches
-from commonwatt.adapters.ledger.claiming import demands
+from commonwatt.adapters.ledger.claiming import demands, revocations
 from commonwatt.adapters.ledger.foundation import CONTRACTS, ROLES
 from commonwatt.adapters.ledger.gas_use import gas_of
 from commonwatt.contracts import artifact
@@ -25,11 +25,14 @@ from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import checksum_address
-from commonwatt.services.claims import ClaimTerms, Demand
+from commonwatt.services.claims import ClaimTerms, Demand, Revocation
 from commonwatt.services.ports import Balances, Batch, Call, Entry, Head, LedgerTerms, Registered
 
 _DEPOSITED: Final = keccak256(b"Deposited(uint256,address,uint256)")
+_WITHDRAWN: Final = keccak256(b"Withdrawn(uint256,address,uint256)")
 _MOVED: Final = keccak256(b"Moved(uint256,uint256,uint256)")
+NO_POSTING: Final = "genesis"
+"""Kind of the receipt of a transaction that posts nothing: of the foundation, a deposit, a claim, whatever others sent."""
 _MARKET_CALLS: Final = {
     "market.open": "open",
     "market.clear": "clear",
@@ -131,6 +134,11 @@ class ContractReader:
         """Every demand that was accepted, in order, as it stands at the newest block."""
         return demands(founded.later_blocks(self.chain), self.deployment.addresses["claims"])
 
+    def revocations(self) -> tuple[Revocation, ...]:
+        """What members took back of what they signed, in order, from the events of market and registry."""
+        addresses = self.deployment.addresses
+        return tuple(revocations(founded.later_blocks(self.chain), addresses["market"], addresses["members"]))
+
     def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
         """Where the genesis differs from the one that follows from these terms and the operator's address."""
         return founded.foundation_findings(self.chain, terms, founded_s)
@@ -170,7 +178,7 @@ class ContractReader:
         )
 
     def deposits(self) -> Ints:
-        """What was paid into every account since the foundation, nano, from the vault's events."""
+        """What was paid into every account since the foundation, less what its wallet took out, nano, from the vault's events."""
         paid = np.zeros(self._account_count(), np.int64)
         posted = self._posted()
         for account, nano in (*posted.founding_paid_nano, *(pair for e in posted.entries for pair in e.paid_nano)):
@@ -189,7 +197,7 @@ class ContractReader:
         paid: list[tuple[int, int]] = []
         entries: list[Entry] = []
         for transactions, block in founded.blocks(self.chain):
-            is_deposit = founded.is_deposit(transactions, addresses, operator)
+            is_deposit = founded.is_deposit(transactions, addresses, operator) and block.receipts[0].sender == operator
             for transaction, receipt in zip(transactions, block.receipts, strict=True):
                 record, paid_nano = self.receipt_of(transaction, receipt), self._paid_nano(receipt)
                 if block.number < founded.GENESIS_BLOCKS:
@@ -197,19 +205,18 @@ class ContractReader:
                     paid += paid_nano
                     continue
                 name = "deposit" if is_deposit else founded.call_name(transaction, addresses)
-                by_operator = receipt.sender == operator
+                # What others sent of the market's calls and changed nothing is no posting.
+                call = name if record.kind == NO_POSTING else _MARKET_CALLS.get(name, name)
                 moved = self._moved_nano(receipt)
-                entries.append(
-                    Entry(record, block.time_s, _MARKET_CALLS.get(name, name), by_operator, paid_nano, moved)
-                )
+                entries.append(Entry(record, block.time_s, call, receipt.sender == operator, paid_nano, moved))
         return _Posted(self.chain.height, tuple(founding), tuple(paid), tuple(entries))
 
     def _paid_nano(self, receipt: ChainReceipt) -> tuple[tuple[int, int], ...]:
-        vault = self.deployment.addresses["vault"]
+        vault, signs = self.deployment.addresses["vault"], {_DEPOSITED: 1, _WITHDRAWN: -1}
         return tuple(
-            (int.from_bytes(log.topics[1], "big"), int.from_bytes(log.data, "big"))
+            (int.from_bytes(log.topics[1], "big"), signs[log.topics[0]] * int.from_bytes(log.data, "big"))
             for log in receipt.logs
-            if log.address == vault and log.topics[0] == _DEPOSITED
+            if log.address == vault and log.topics[0] in signs
         )
 
     def _moved_nano(self, receipt: ChainReceipt) -> tuple[tuple[int, int, int], ...]:
@@ -237,8 +244,10 @@ class ContractReader:
     def receipt_of(self, transaction: Transaction, receipt: ChainReceipt) -> Receipt:
         """A chain's receipt as a record: what was posted, from the transaction, and what the market logged of it."""
         place, market = calldata.read_place(transaction.data), self.deployment.addresses["market"]
-        if transaction.to != market or place is None:
-            place, content = calldata.Place("genesis", 0, part=receipt.position), transaction.hash
+        # Anybody may send what a market's call looks like; it is a posting if it is the operator's, or had the effect of one.
+        is_posting = receipt.sender == self.deployment.operator or self._settled(receipt)
+        if transaction.to != market or place is None or not is_posting:
+            place, content = calldata.Place(NO_POSTING, 0, part=receipt.position), transaction.hash
         else:
             content = self._content(transaction.data, receipt)
         return Receipt(
@@ -254,10 +263,16 @@ class ContractReader:
             receipt.revert_reason,
         )
 
+    def _settled(self, receipt: ChainReceipt) -> bytes:
+        """The content hash of the batch that a transaction posted; empty when it posted none."""
+        market = self.deployment.addresses["market"]
+        logs = (log for log in receipt.logs if log.topics[0] == SETTLED and log.address == market)
+        return next((log.topics[CONTENT_TOPIC] for log in logs), b"")
+
     def _content(self, data: bytes, receipt: ChainReceipt) -> bytes:
-        for log in receipt.logs:
-            if log.topics[0] == SETTLED and log.address == self.deployment.addresses["market"]:
-                return log.topics[CONTENT_TOPIC]
+        settled = self._settled(receipt)
+        if settled:
+            return settled
         # What is no settlement logs its values, which the calldata holds too; a repetition or a revert logs nothing.
         return calldata.read_content_hash(self.deployment.community, data)
 

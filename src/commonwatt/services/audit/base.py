@@ -8,7 +8,8 @@ from typing import TypeVar
 from commonwatt.contracts.encoding import TRADES
 from commonwatt.core.columns import Columns
 from commonwatt.core.findings import Finding
-from commonwatt.services.claims import ClaimsReader, Demand
+from commonwatt.core.units import Ints
+from commonwatt.services.claims import ClaimsReader, Demand, Revocation
 from commonwatt.services.enrolment import is_enrolled, packet_signers
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.ports import Batch
@@ -67,6 +68,18 @@ class Audited:
         return any(e.call.startswith("claims.") or e.call == VOID_CALL for e in self.ledger.entries())
 
     @cached_property
+    def revocations(self) -> tuple[Revocation, ...]:
+        """What members took back of what they signed, in order."""
+        took_back = ("market.cancel", "members.rotate_wallet", "members.finish_recovery")
+        is_any = any(e.call in took_back and e.receipt.status == 1 for e in self.ledger.entries())
+        return self.ledger.revocations() if is_any else ()
+
+    @cached_property
+    def opened_s(self) -> dict[int, int]:
+        """By slot when the ledger says that it was opened."""
+        return {e.receipt.slot: e.time_s for e in self.ledger.entries() if e.call == "open" and e.receipt.status == 1}
+
+    @cached_property
     def demands(self) -> tuple[Demand, ...]:
         """Every demand on the chain, in order."""
         return tuple(self.ledger.demands()) if self.has_claims else ()
@@ -85,6 +98,14 @@ class Audited:
     def void_contents(self) -> frozenset[str]:
         """Content hashes (`0x...`) of the batches that were voided."""
         return frozenset("0x" + batch.content_hash.hex() for batch in self.claimed_batches if batch.is_void)
+
+    @cached_property
+    def founding_nano(self) -> Ints:
+        """What was paid into every account by number at the foundation."""
+        deposits = self.ledger.deposits().copy()
+        for account, nano in (paid for entry in self.ledger.entries() for paid in entry.paid_nano):
+            deposits[account] -= nano
+        return deposits
 
     @property
     def slots(self) -> list[int]:

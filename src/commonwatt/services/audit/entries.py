@@ -24,7 +24,7 @@ Place = tuple[str, int, int, int]
 
 
 OTHER = "genesis"
-"""Kind of the receipt of a transaction that posts nothing: of the foundation, a deposit, a claim."""
+"""Kind of the receipt of a transaction that posts nothing: of the foundation, a deposit, a claim, whatever others sent."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,14 @@ def check_foundation(claimed: Claimed) -> Check:
 
 
 def check_entries(claimed: Claimed) -> Check:
-    """After its foundation the ledger holds each posting once, accepted, in its time, and nothing else."""
+    """After its foundation the ledger holds each posting once, accepted, in its time, and nothing else but what others may send."""
     entries = list(claimed.audited.ledger.entries())
     allowed = _allowed(claimed)
     by_trades = claimed.audited.rules.path == SETTLE_TRADES
     postings = ("open", "clear", *(("trades", "rest") if by_trades else ("settle",)), "supplied", "anchor")
     found = []
     seen: Counter[Place] = Counter()
+    others: Counter[str] = Counter()
     for entry in entries:
         receipt, where = (
             entry.receipt,
@@ -66,8 +67,12 @@ def check_entries(claimed: Claimed) -> Check:
         if entry.call == "deposit":
             found += _deposit_findings(entry, where)
             continue
+        if not entry.by_operator and entry.call not in (*postings, *_WITH_LEAVE):
+            # A contract asks who calls: what it did for another wallet is that wallet's right, and in the balances; the rest it refused.
+            others[entry.call] += 1
+            continue
         if entry.call.startswith("claims.") or (entry.call == VOID_CALL and receipt.status == 1):
-            # Anybody may ask, and be refused; a void needs the quorum. What they did is in the balances, and in `check_unanswered`.
+            # A void needs the quorum. What it did is in the balances, and in `check_unanswered`.
             continue
         if entry.call not in postings:
             found.append(Finding(where, "a posting of a slot or an anchor", entry.call))
@@ -92,7 +97,18 @@ def check_entries(claimed: Claimed) -> Check:
     ]
     found += _anchor_findings(claimed, entries)
     name = "the chain holds nothing else, each thing once, in its time"
-    return Check(name, len(entries), "transactions", tuple(found), note=_top_ups(claimed, entries))
+    notes = [note for note in (_top_ups(claimed, entries), _told(others)) if note]
+    return Check(name, len(entries), "transactions", tuple(found), note="; ".join(notes))
+
+
+_WITH_LEAVE = ("members.accept_regulator",)
+"""What another wallet can do only if the operator gave it its own rights."""
+
+
+def _told(others: Counter[str]) -> str:
+    """What others sent besides claims, in words; nothing when nothing."""
+    told = [f"{count} {call}" for call, count in sorted(others.items()) if not call.startswith("claims.")]
+    return f"sent by others, as the contracts let any wallet: {', '.join(told)}" if told else ""
 
 
 def _deposit_findings(entry: Entry, where: str) -> list[Finding]:
@@ -112,6 +128,7 @@ def _top_ups(claimed: Claimed, entries: list[Entry]) -> str:
     paid = [
         f"{nano / NANO_PER_UNIT:.9f} for slot {claimed.audited.rules.slots.slot_of(entry.time_s) - 1}"
         for entry in entries
+        if entry.call == "deposit"
         for _, nano in entry.paid_nano
     ]
     return f"paid into the supplier's deposit during the run: {', '.join(paid)}" if paid else ""

@@ -14,7 +14,8 @@ from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import EXPIRE_CALL, VOID_CALL, Check
 from commonwatt.services.audit.chain import settlement_calls
 from commonwatt.services.audit.entries import Claimed
-from commonwatt.services.audit.instructions import signed_orders
+from commonwatt.services.audit.instructions import signed_orders, taken_back
+from commonwatt.services.audit.pools import rewards_before
 from commonwatt.services.claims import DemandState
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.pairing import one_price_findings
@@ -25,15 +26,14 @@ from commonwatt.services.rules import EX_ANTE
 def check_failures(claimed: Claimed) -> Check:
     """Where a slot is said to have failed, clearing or settlement fails again; where trades were cut, a grid could cut them."""
     audited, public = claimed.audited, claimed.audited.public
-    found, judged, unjudged, rewards = [], 0, 0, 0
+    found, judged, unjudged, rewards = [], 0, 0, rewards_before(audited)
     for slot in public.slots:
         reason = public.orders(slot)[3]
         failed, cut = ((reason == said).any() for said in (Reason.SLOT_FAILED, Reason.CURTAILED))
         if (failed or cut) and slot in audited.slots:
             judged += 1
             unjudged += bool(claimed.may_fail)
-            found += _failure_findings(claimed, slot, rewards) if failed else _cut_findings(claimed, slot)
-        rewards += int(balances_nano(public.postings(slot), FIRST_MEMBER + len(public.pseudonyms))[Account.REWARDS])
+            found += _failure_findings(claimed, slot, rewards[slot]) if failed else _cut_findings(claimed, slot)
     why = f"{unjudged} slots failed or were cut, and {claimed.may_fail}" if unjudged and not found else ""
     return Check("failed slots and cut trades had a reason", judged, "slots", tuple(found), note=why)
 
@@ -167,7 +167,7 @@ def check_refusals(claimed: Claimed) -> Check:
     """Whoever was refused could not pay, by deposits and postings up to that gate; or the supplier could not front the slot."""
     public, found, refused = claimed.audited.public, [], 0
     entries = list(claimed.audited.ledger.entries())
-    money = Money(_founding_nano(claimed, entries), claimed.audited.rules.window_s)
+    money = Money(claimed.audited.founding_nano, claimed.audited.rules.window_s)
     open_gates: list[int] = []
     void = {"0x" + b.content_hash.hex(): b for b in claimed.audited.claimed_batches if b.is_void}
     calls: dict[int, list[TradesCall | SettleCall]] = {}
@@ -201,14 +201,6 @@ def check_refusals(claimed: Claimed) -> Check:
     return Check("refused orders could not be paid", refused, "orders", tuple(found))
 
 
-def _founding_nano(claimed: Claimed, entries: list[Entry]) -> Ints:
-    """What was paid into every account at the foundation."""
-    deposits = claimed.audited.ledger.deposits().copy()
-    for account, nano in (paid for entry in entries for paid in entry.paid_nano):
-        deposits[account] -= nano
-    return deposits
-
-
 def _posted(calls: Sequence[TradesCall | SettleCall], entry: Entry) -> Postings:
     """What a posting of the ledger moves, of the calls that the public tables give for its slot."""
     receipt = entry.receipt
@@ -235,7 +227,7 @@ def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: lis
     debt = np.minimum(free[FIRST_MEMBER:], 0)
     in_debt = (debt < 0) & (free[FIRST_MEMBER:] + money.pending_nano[FIRST_MEMBER:] < 0)
     unpayable = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
-    is_signed = signed_orders(claimed.audited.public, slot, rules.path)
+    is_signed = signed_orders(claimed.audited.public, slot, rules.path) & ~taken_back(claimed.audited, slot)
     found = []
     for row in range(accepted, len(book)):
         said = Reason(int(reason[row])) if reason[row] >= 0 else None

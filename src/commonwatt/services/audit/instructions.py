@@ -11,7 +11,7 @@ from commonwatt.core.records import Reason
 from commonwatt.core.units import Flags, Ints
 from commonwatt.crypto.signatures import signer_address
 from commonwatt.services.audit.base import Audited, Check
-from commonwatt.services.instructing import order_digests, standing_rows
+from commonwatt.services.instructing import order_digests, revoked, standing_rows
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import STANDING
 
@@ -26,6 +26,12 @@ def check_instructions(audited: Audited) -> Check:
         checked += len(book)
         found += _order_findings(audited, slot, book, reason)
         found += _energy_findings(public, slot, book.take(np.arange(accepted)))
+        found += [
+            Finding(
+                f"orders {slot}-o{row}", "what its member had not taken back", "cancelled, or of a wallet it had left"
+            )
+            for row in np.flatnonzero(taken_back(audited, slot)[:accepted]).tolist()
+        ]
     return Check("orders lie within what their members' wallets signed", checked, "orders", tuple(found))
 
 
@@ -35,6 +41,17 @@ def signed_orders(public: PublicTables, slot: int, path: int) -> Flags:
     if not len(public.instructions):
         return np.zeros(len(book), np.bool_)
     return (rows >= 0) & public.instructions.take(rows).covers(book, slot, path)
+
+
+def taken_back(audited: Audited, slot: int) -> Flags:
+    """For each order of a slot, in sequence order, whether its member took back what it had signed before the slot was opened."""
+    public = audited.public
+    rows, opened_s = public.instructed(slot), audited.opened_s.get(slot, 0)
+    is_gone = np.zeros(len(rows), np.bool_)
+    if audited.revocations:
+        known = np.flatnonzero(rows >= 0)
+        is_gone[known] = revoked(public.instructions.take(rows[known]), public.wallets, audited.revocations, opened_s)
+    return is_gone
 
 
 def _signature_findings(audited: Audited) -> Iterator[Finding]:

@@ -3,13 +3,13 @@
 import numpy as np
 
 from commonwatt.clearing import promise_findings
-from commonwatt.core.accounts import FIRST_MEMBER, Account, balances_nano
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Readings, Reason, Statement, Trades, with_filled
 from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import Audited, Check, differences, recomputed
+from commonwatt.services.audit.pools import rewards_before
 from commonwatt.services.public import PublicTables
 from commonwatt.settlement import correction
 
@@ -172,19 +172,13 @@ def _reason_findings(slot: int, again: Ints, published: Ints) -> list[Finding]:
 def check_statements(audited: Audited) -> Check:
     """Trades, readings and tariff, settled again, give the published statements and postings."""
     public, found = audited.public, []
-    rewards = lines = 0
-    for slot in public.slots:
+    rewards, lines = rewards_before(audited), 0
+    for slot in audited.slots:
         postings = public.postings(slot)
-        before, rewards = (
-            rewards,
-            rewards + int(balances_nano(postings, FIRST_MEMBER + len(public.pseudonyms))[Account.REWARDS]),
-        )
-        if audited.only is not None and slot not in audited.only:
-            continue
         legs = public.legs(slot, 0)
         lines += len(legs)
         where = f"slot {slot}"
-        again, faults = recomputed(where, _settled, audited, slot, before)
+        again, faults = recomputed(where, _settled, audited, slot, rewards[slot])
         found += faults
         if again is not None:
             found += differences(f"statements {where}", again.legs, legs)
