@@ -15,7 +15,7 @@ from commonwatt.adapters.ledger import foundation, open_export
 from commonwatt.adapters.ledger.embedded import EmbeddedLedger, ExportedLedger
 from commonwatt.adapters.ledger.memory import MemoryLedger
 from commonwatt.adapters.store.files import write_table, write_text
-from commonwatt.adapters.store.run_folder import RunFolder, file_hashes, files_root
+from commonwatt.adapters.store.run_folder import file_hashes, files_root
 from commonwatt.contracts import artifact
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.determinism import merkle_root
@@ -684,7 +684,7 @@ def test_a_csv_that_says_otherwise_is_found(cheat: Cheat) -> None:
     ids=["extra file", "comment in settings", "another seed", "extra input"],
 )
 def test_a_file_that_says_more_than_a_run_would_is_found(cheat: Cheat, name: str, change: Callable[[str], str]) -> None:
-    RunFolder(cheat.out).write_public(cheat.tables, cheat.texts, csv=False)
+    cheat.write_public()
     cheat.texts[name] = change(cheat.texts.get(name, ""))
     assert set(failed(cheat.publish().audit())) == {PLAIN_FILES}
 

@@ -15,6 +15,7 @@ from commonwatt.adapters.keys import KeyFile
 from commonwatt.adapters.ledger import foundation, open_export
 from commonwatt.adapters.ledger.embedded import EmbeddedLedger
 from commonwatt.adapters.ledger.foundation import chain_id_of
+from commonwatt.adapters.store.files import write_csv, write_table
 from commonwatt.adapters.store.run_folder import CHAIN, RunFolder, read_public
 from commonwatt.contracts import artifact
 from commonwatt.core.accounts import account_names, kind_names
@@ -30,7 +31,7 @@ from commonwatt.services.ports import AnchorCall, Call, LedgerTerms, Signed
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import Rules
 from commonwatt.services.run import RUN_ANCHOR, final_s
-from commonwatt.services.schemas import SCHEMAS
+from commonwatt.services.schemas import PUBLIC, SCHEMAS
 from commonwatt.settings import load
 from commonwatt.wiring.audit_claims import claimed_of
 from commonwatt.wiring.auditing import AuditRequest, AuditResult, audit_run
@@ -151,9 +152,17 @@ class Cheat:
         names = SCHEMAS["receipts"].names
         rows = [{name: getattr(r, name) for name in names} for r in receipts]
         self.tables["receipts"] = pa.Table.from_pylist(rows, schema=SCHEMAS["receipts"])
-        root = RunFolder(self.out).write_public(self.tables, self.texts, self.csv)
-        self.seal(root)
+        self.seal(self.write_public())
         return self
+
+    def write_public(self) -> bytes:
+        """Write tables and texts as they stand; returns their root."""
+        folder = RunFolder(self.out)
+        for name in PUBLIC:
+            write_table(folder.public / f"{name}.parquet", self.tables[name], SCHEMAS[name])
+            if self.csv:
+                write_csv(folder.public / f"{name}.csv", self.tables[name])
+        return folder.write_texts(self.texts)
 
     def seal(self, root: bytes) -> None:
         """Anchor a root of public files and write chain and manifest."""

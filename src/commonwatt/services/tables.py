@@ -1,9 +1,9 @@
 """Tables: the public tables of a run, and the private ones its report needs, from the journalled halves."""
 
 from binascii import hexlify
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +21,53 @@ from commonwatt.services.schemas import HELD, PUBLIC_RECEIPTS, SCHEMAS
 Column: TypeAlias = npt.NDArray[np.generic] | Sequence[str | None] | Sequence[int] | pa.Array
 
 
-class TableBuilder:
-    """Collects the halves as columns and turns them into Arrow tables at the end, without a loop per row of numbers."""
+class Tables(Protocol):
+    """Where the rows of the tables go as they are made."""
 
-    def __init__(self, market: Market) -> None:
+    def put(self, name: str, rows: pa.Table) -> None:
+        """More rows of a table, as `HELD` says, in order."""
+        ...
+
+    def whole(self) -> Mapping[str, pa.Table]:
+        """Every table by name, when all rows are there; asked once."""
+        ...
+
+
+class HeldTables:
+    """Tables in memory, one chunk a column, less the columns `without`."""
+
+    def __init__(self, without: frozenset[str] = frozenset()) -> None:
+        self._columns = {name: [c for c in schema.names if c not in without] for name, schema in HELD.items()}
+        self._parts: dict[str, list[pa.Table]] = {name: [] for name in HELD}
+        self._joined: dict[str, list[pa.Table]] = {name: [] for name in HELD}
+
+    def put(self, name: str, rows: pa.Table) -> None:
+        """More rows of a table."""
+        parts = self._parts[name]
+        parts.append(rows.select(self._columns[name]))
+        if len(parts) == _PARTS_AT_ONCE:
+            self._joined[name].append(_one_chunk(parts))
+            parts.clear()
+
+    def whole(self) -> Mapping[str, pa.Table]:
+        """Every table by name, texts that repeat as codes."""
+        return {name: self._whole(name) for name in HELD}
+
+    def _whole(self, name: str) -> pa.Table:
+        """One chunk a column: what is made of hundreds of small ones is slow to filter and sort ever after. The parts are given up for it."""
+        nothing = HELD[name].empty_table().select(self._columns[name])
+        return _one_chunk([nothing, *self._joined.pop(name), *self._parts.pop(name)])
+
+
+class TableBuilder:
+    """Turns the halves into rows of Arrow tables, without a loop per row of numbers; `tables` is where they go, memory without one."""
+
+    def __init__(self, market: Market, tables: Tables | None = None) -> None:
         self._market = market
+        self._tables = HeldTables() if tables is None else tables
         self._pseudonyms = [market.keys.pseudonym(m.id) for m in market.members]
         self._member_names = _texts(self._pseudonyms)
         self._account_names = _texts(account_names(self._pseudonyms))
-        self._parts: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
-        self._joined: dict[str, list[pa.Table]] = {name: [] for name in SCHEMAS}
         self._trading: dict[int, Trading] = {}
         self._wallets = ["0x" + market.keys.wallet(m.id).hex() for m in market.members]
         self._instruction_ids = _texts([])
@@ -52,7 +89,7 @@ class TableBuilder:
             self._add_readings(correction.statement.slot, correction.readings)
 
     def finish(self, receipts: Iterable[Receipt], balances: Balances, deposits: Ints) -> dict[str, pa.Table]:
-        """Every table by name, texts that repeat as codes (`HELD`); receipts and balances come from the ledger."""
+        """The tables that are no slot's, then what `Tables.whole` gives; receipts and balances come from the ledger."""
         self._add_members()
         self._add_enrolments()
         self._add_receipts([r for r in receipts if r.kind in PUBLIC_RECEIPTS])
@@ -63,20 +100,12 @@ class TableBuilder:
             pending_nano=balances.pending_nano,
             deposit_nano=deposits,
         )
-        return {name: self._whole(name) for name in SCHEMAS}
-
-    def _whole(self, name: str) -> pa.Table:
-        """One chunk a column: what is made of hundreds of small ones is slow to filter and sort ever after. The parts are given up for it."""
-        return _one_chunk([HELD[name].empty_table(), *self._joined.pop(name), *self._parts.pop(name)])
+        return dict(self._tables.whole())
 
     def _put(self, table: str, **columns: Column) -> None:
         schema = HELD[table]
         arrays = [_held(columns[field.name], field.type) for field in schema]
-        parts = self._parts[table]
-        parts.append(pa.Table.from_arrays(arrays, schema=schema))
-        if len(parts) == _PARTS_AT_ONCE:
-            self._joined[table].append(_one_chunk(parts))
-            parts.clear()
+        self._tables.put(table, pa.Table.from_arrays(arrays, schema=schema))
 
     def _add_slot(self, half: DeliveryHalf, trading: Trading) -> None:
         reason = trading.failed or half.failed

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from commonwatt.adapters.store.files import write_bytes, write_csv, write_json, write_text
+from commonwatt.adapters.store.files import write_bytes, write_json, write_text
 from commonwatt.adapters.store.run_folder import RunFolder
+from commonwatt.adapters.store.table_files import write_split
 from commonwatt.core.accounts import Account
 from commonwatt.services.correcting import waiting_notices
 from commonwatt.services.market import Market
@@ -114,15 +114,13 @@ def _top_ups(market: Market) -> tuple[PaidIn, ...]:
     )
 
 
-def write_member_folders(folder: RunFolder, market: Market, tables: Mapping[str, pa.Table]) -> None:
-    """Each member's own instructions, orders and readings, and what the bills say of their profiles."""
+def write_member_folders(folder: RunFolder, market: Market) -> None:
+    """Each member's own rows of the public instructions, orders and readings, and what the bills say of their profiles."""
     names = names_of(market)
     write_json(folder.private / ORIGINS, {member.id: member.origin for member in market.members})
     for table in ("instructions", "orders", "readings"):
-        rows = tables[table]
-        for member_id, pseudonym in names.items():
-            own = rows.filter(pc.equal(rows["member"], pseudonym))
-            write_csv(folder.members / member_id / f"{table}.csv", own)
+        own = {pseudonym: folder.members / member_id / f"{table}.csv" for member_id, pseudonym in names.items()}
+        write_split(folder.public / f"{table}.parquet", "member", own)
 
 
 def write_reports(

@@ -19,7 +19,6 @@ from commonwatt.services.claims import moved_nano
 from commonwatt.services.market import Market
 from commonwatt.services.reporting.summary import Results, Summary
 from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
-from commonwatt.services.schemas import PROOFS
 from commonwatt.services.tables import TableBuilder
 from commonwatt.settings.checking import OpenCommunity, open_community
 from commonwatt.settings.designs import Design
@@ -231,17 +230,17 @@ def close_books(run: OpenRun, csv: bool = False) -> dict[str, pa.Table]:
     Returns the tables without what only an auditor asks for, who reads the files.
     """
     market, folder = run.market, run.folder
-    builder = TableBuilder(market)
-    for half in halves(run.journal):
-        builder.add(half)
-    balances = market.ledger.balances(final_s(market.rules, run.slots))
-    deposits = market.ledger.deposits()
-    paid_in = deposits + moved_nano(market.ledger.entries(), len(deposits))
-    tables = builder.finish(market.ledger.receipts(), balances, paid_in)
+    with folder.table_files(csv) as files:
+        builder = TableBuilder(market, files)
+        for half in halves(run.journal):
+            builder.add(half)
+        balances = market.ledger.balances(final_s(market.rules, run.slots))
+        deposits = market.ledger.deposits()
+        paid_in = deposits + moved_nano(market.ledger.entries(), len(deposits))
+        tables = builder.finish(market.ledger.receipts(), balances, paid_in)
     texts = {SETTINGS: run.community.settings.effective_toml(), INPUTS: inputs_json(run.community, run.slots)}
-    root = folder.write_public(tables, texts, csv)
-    anchor_run(market, run.journal, run.slots, root)
+    anchor_run(market, run.journal, run.slots, folder.write_texts(texts))
     market.ledger.export(folder.public / CHAIN)
     folder.write_manifest(market.ledger.head())
-    write_member_folders(folder, market, tables)
-    return {name: table.drop_columns(PROOFS.intersection(table.column_names)) for name, table in tables.items()}
+    write_member_folders(folder, market)
+    return tables

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -11,8 +12,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-_ROWS_AT_ONCE: Final = 1 << 20
-"""Rows of a group of a Parquet file, pyarrow's own choice; what a table holds as codes is spelt out for so many rows at a time."""
+ROWS_OF_A_GROUP: Final = 1 << 17
+"""Rows of a group of a Parquet file: so many rows are held and spelt out at a time, a few tens of megabytes of the widest table."""
 
 
 def write_table(path: Path, table: pa.Table, schema: pa.Schema | None = None) -> None:
@@ -21,9 +22,14 @@ def write_table(path: Path, table: pa.Table, schema: pa.Schema | None = None) ->
 
 
 def _write_groups(path: Path, table: pa.Table, schema: pa.Schema) -> None:
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for start in range(0, max(len(table), 1), _ROWS_AT_ONCE):
-            writer.write_table(table.slice(start, _ROWS_AT_ONCE).cast(schema))
+    with parquet_writer(path, schema) as writer:
+        for start in range(0, max(len(table), 1), ROWS_OF_A_GROUP):
+            writer.write_table(table.slice(start, ROWS_OF_A_GROUP).cast(schema))
+
+
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer of a Parquet file as every file of this package is compressed; whoever writes cuts the groups."""
+    return pq.ParquetWriter(path, schema, compression="zstd")
 
 
 def write_csv(path: Path, table: pa.Table) -> None:
@@ -81,16 +87,33 @@ def _free_name(path: Path) -> Path:
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with disk_named(path):
+            write(temporary_of(path))
+            put_in_place(path)
+    finally:
+        temporary_of(path).unlink(missing_ok=True)
+
+
+def temporary_of(path: Path) -> Path:
+    """The neighbour in which a file grows."""
+    return path.with_name(path.name + ".tmp")
+
+
+def put_in_place(path: Path) -> None:
+    """A finished neighbour becomes the file, on disk when this returns."""
+    temporary = temporary_of(path)
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+@contextmanager
+def disk_named(path: Path) -> Iterator[None]:
+    """Name the file in what the disk complains about: opening says where, writing does not, and people want to know which disk is full."""
+    try:
+        yield
     except OSError as error:
         if error.filename is not None:
             raise
-        # Opening says where, writing does not; whoever reads it wants to know which disk is full.
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)

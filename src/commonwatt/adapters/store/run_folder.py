@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from commonwatt.adapters.store.files import write_csv, write_json, write_table, write_text
+from commonwatt.adapters.store.files import write_json, write_text
+from commonwatt.adapters.store.table_files import TableFiles
 from commonwatt.core.determinism import merkle_root
 from commonwatt.core.errors import InvalidInput, require
 from commonwatt.core.findings import Finding
@@ -119,13 +120,12 @@ class RunFolder:
             return [Finding(where, "a run to resume (private/journal.sqlite)", "a folder without one")]
         return []
 
-    def write_public(self, tables: Mapping[str, pa.Table], texts: Mapping[str, str], csv: bool) -> bytes:
-        """Write the public tables and texts (file name -> content); returns the Merkle root over the files."""
-        self.public.mkdir(parents=True, exist_ok=True)
-        for name in PUBLIC:
-            write_table(self.public / f"{name}.parquet", tables[name], SCHEMAS[name])
-            if csv:
-                write_csv(self.public / f"{name}.csv", tables[name])
+    def table_files(self, csv: bool) -> TableFiles:
+        """The public tables as files that grow; with CSV twins on demand."""
+        return TableFiles(self.public, csv)
+
+    def write_texts(self, texts: Mapping[str, str]) -> bytes:
+        """Write the public texts (file name -> content) beside the tables; returns the Merkle root over all files."""
         for name, text in texts.items():
             write_text(self.public / name, text)
         return files_root(file_hashes(self.public))
