@@ -33,30 +33,48 @@ class Tables(Protocol):
         ...
 
 
+class Parts:
+    """Rows of one table that wait to be joined; many small parts become a larger one as soon as they are many."""
+
+    def __init__(self) -> None:
+        self._small: list[pa.Table] = []
+        self._joined: list[pa.Table] = []
+
+    def put(self, rows: pa.Table) -> None:
+        """More rows, of the same columns."""
+        self._small.append(rows)
+        if len(self._small) == _PARTS_AT_ONCE:
+            self._joined.append(_one_chunk(self._small))
+            self._small.clear()
+
+    def taken(self, nothing: pa.Table) -> pa.Table:
+        """All rows behind `nothing`, which says the columns where there are none; they wait no longer.
+
+        One chunk a column: what is made of hundreds of small ones is slow to filter and sort ever after.
+        """
+        parts = [nothing, *self._joined, *self._small]
+        self._small.clear()
+        self._joined.clear()
+        return _one_chunk(parts)
+
+
 class HeldTables:
-    """Tables in memory, one chunk a column, less the columns `without`."""
+    """Tables in memory, less the columns `without`, texts that repeat as codes."""
 
     def __init__(self, without: frozenset[str] = frozenset()) -> None:
         self._columns = {name: [c for c in schema.names if c not in without] for name, schema in HELD.items()}
-        self._parts: dict[str, list[pa.Table]] = {name: [] for name in HELD}
-        self._joined: dict[str, list[pa.Table]] = {name: [] for name in HELD}
+        self._parts = {name: Parts() for name in HELD}
 
     def put(self, name: str, rows: pa.Table) -> None:
         """More rows of a table."""
-        parts = self._parts[name]
-        parts.append(rows.select(self._columns[name]))
-        if len(parts) == _PARTS_AT_ONCE:
-            self._joined[name].append(_one_chunk(parts))
-            parts.clear()
+        self._parts[name].put(rows.select(self._columns[name]))
 
     def whole(self) -> Mapping[str, pa.Table]:
-        """Every table by name, texts that repeat as codes."""
-        return {name: self._whole(name) for name in HELD}
-
-    def _whole(self, name: str) -> pa.Table:
-        """One chunk a column: what is made of hundreds of small ones is slow to filter and sort ever after. The parts are given up for it."""
-        nothing = HELD[name].empty_table().select(self._columns[name])
-        return _one_chunk([nothing, *self._joined.pop(name), *self._parts.pop(name)])
+        """Every table by name."""
+        return {
+            name: self._parts.pop(name).taken(HELD[name].empty_table().select(columns))
+            for name, columns in self._columns.items()
+        }
 
 
 class TableBuilder:

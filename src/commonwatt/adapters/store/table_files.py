@@ -12,8 +12,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from commonwatt.adapters.store.files import ROWS_OF_A_GROUP, disk_named, parquet_writer, put_in_place, temporary_of
-from commonwatt.services.schemas import PROOFS, PUBLIC, SCHEMAS
-from commonwatt.services.tables import HeldTables
+from commonwatt.services.schemas import HELD, PROOFS, PUBLIC, SCHEMAS
+from commonwatt.services.tables import HeldTables, Parts
 
 
 class TableFiles:
@@ -88,8 +88,8 @@ class _Growing:
     """One table on its way into its file or files, under another name until `finish`."""
 
     def __init__(self, folder: Path, name: str, csv: bool, opened: ExitStack) -> None:
-        self._schema = SCHEMAS[name]
-        self._waiting: list[pa.Table] = []
+        self._schema, self._held = SCHEMAS[name], HELD[name]
+        self._waiting = Parts()
         self._rows = 0
         self._is_empty = True
         self._writers: dict[Path, pq.ParquetWriter | pa_csv.CSVWriter] = {}
@@ -101,26 +101,27 @@ class _Growing:
                 opened.callback(_closed, self._writers[path])
 
     def put(self, rows: pa.Table) -> None:
-        self._waiting.append(rows)
+        self._waiting.put(rows)
         self._rows += len(rows)
         if self._rows < ROWS_OF_A_GROUP:
             return
-        table = pa.concat_tables(self._waiting)
+        table = self._waiting.taken(self._held.empty_table())
         while len(table) >= ROWS_OF_A_GROUP:
             self._write(table.slice(0, ROWS_OF_A_GROUP))
             table = table.slice(ROWS_OF_A_GROUP)
-        self._waiting, self._rows = [table], len(table)
+        self._waiting.put(table)
+        self._rows = len(table)
 
     def finish(self) -> None:
         if self._rows or self._is_empty:
-            self._write(pa.concat_tables([*self._waiting, *([] if self._waiting else [self._schema.empty_table()])]))
+            self._write(self._waiting.taken(self._held.empty_table()))
         for path, writer in self._writers.items():
             with disk_named(path):
                 writer.close()
                 put_in_place(path)
 
     def _write(self, rows: pa.Table) -> None:
-        spelt = rows.combine_chunks().cast(self._schema)
+        spelt = rows.cast(self._schema)
         self._is_empty = False
         for path, writer in self._writers.items():
             with disk_named(path):
