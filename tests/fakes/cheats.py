@@ -54,8 +54,19 @@ def left_out(call: SettleCall) -> SettleCall:
     return replace(call, postings=p.take((p.kind == Kind.TRADE) | ((p.debit != member) & (p.credit != member))))
 
 
+def nothing(call: SettleCall) -> SettleCall:
+    """Nobody is billed or paid anything."""
+    return replace(call, postings=Postings.empty())
+
+
+def trades_only(call: SettleCall) -> SettleCall:
+    """What neighbours traded, and nothing between anybody and the supplier."""
+    return replace(call, postings=call.postings.take(call.postings.kind == Kind.TRADE))
+
+
 CHEATS: dict[str, Callable[[SettleCall], SettleCall]] = {
-    cheat.__name__: cheat for cheat in (wrong_net, beyond_limit, overfilled, not_ordered, left_out)
+    cheat.__name__: cheat
+    for cheat in (wrong_net, beyond_limit, overfilled, not_ordered, left_out, nothing, trades_only)
 }
 
 

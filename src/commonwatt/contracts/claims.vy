@@ -13,7 +13,8 @@
         any other line with the member's whole position: every line of every batch of the slot up to that revision (`feed`),
         whose energy must be what the meter signed, and whose prices and fees must be within the tariff's bounds
         (`answer_position`). For a silent meter a quorum signs what was put in its place. A member that a settlement leaves out
-        has no line to ask about and asks for its own position.
+        has no line to ask about and asks for its own position. So whoever posts a settlement (any kind but 3, revision 0)
+        has everybody's whole position posted with it, or within `answer_s`.
         An answer gives the demand's bond to the operator's bond. No answer: the batch is void, the demander gets its bond
         and half of what the operator's bond locked for the batch (`expire`).
 
@@ -139,14 +140,14 @@ supply_least_micro_per_kwh: public(immutable(int256))
 fee_most_micro_per_kwh: public(immutable(uint256))
 penalty_most_micro_per_kwh: public(immutable(uint256))
 
-# @dev Place: slot 64 | revision 16 | kind 8 | part 16 | attempt 8 | generation 32 | energy lines are position 8.
+# @dev Place: slot 64 | revision 16 | kind 8 | part 16 | attempt 8 | whether it wants a position 8.
 _places: HashMap[bytes32, uint256]
 # @dev deadline 64 | demander 16 | member 16 | state 8, from the high end.
 _demands: HashMap[bytes32, uint256]
 # @dev The word of the line that was demanded, its side in the lowest bit.
 _lines: HashMap[bytes32, uint256]
-# @dev By (entry of the book, generation of the slot's settlement), and by (order, slot, generation), since several entries may
-#      lie within one standing instruction: Wh that answers showed.
+# @dev By (entry of the book, part, attempt), and by (order, slot, part, attempt), since several entries may lie within one standing
+#      instruction: Wh that answers showed.
 _used: HashMap[bytes32, uint256]
 # @dev By (key, attempt): demands without an answer. While there are any the quorum cannot void the batch itself.
 _waiting: HashMap[bytes32, uint256]
@@ -224,7 +225,7 @@ def demand(place: batches.Place, lines: Bytes[_LINES_BYTES], line: uint256, side
     @param place Where the batch stands, as `settle_net` was given it.
     @param lines The lines and the padding.
     @param line Number of the line; the number of lines for a member that asks for its own position though no line names it,
-           in revision 0 of what settles positions (a line between a member and a system account, the pool apart).
+           in revision 0.
     @param side 0: the account that gives the energy or receives the amount, 1: the other one; it must be a member's.
            Where no line is named: `who`.
     @param who Account of the member that demands.
@@ -244,25 +245,27 @@ def demand(place: batches.Place, lines: Bytes[_LINES_BYTES], line: uint256, side
     if line == (len(lines) - batches.PADDING_BYTES) // batches.LINE_BYTES:
         assert side == who, "claims: no such line"
         # In a correction only those it corrects have a packet to show.
-        assert place.revision == 0 and self._settles_positions(lines, line), "claims: settles no positions"
+        assert place.revision == 0, "claims: settles no positions"
     else:
         assert line < (len(lines) - batches.PADDING_BYTES) // batches.LINE_BYTES and side < 2, "claims: no such line"
         word = extract32(lines, line * batches.LINE_BYTES, output_type=uint256)
         member = word >> 240 if side == 0 else (word >> 224) & _MASK_16
         other = (word >> 224) & _MASK_16 if side == 0 else word >> 240
         assert member >= batches.FIRST_MEMBER, "claims: not a member's side"
-    generation: uint256 = (staticcall Market(market).group_of(place.slot, place.kind, place.revision))[4]
+    is_position: uint256 = 0 if other >= batches.FIRST_MEMBER or other == batches.POOL else 1
+    # A position is another one once a part was voided, so it can be asked for again. A trade is asked about once, and counted once.
+    generation: uint256 = 0
+    if is_position != 0:
+        generation = (staticcall Market(market).group_of(place.slot, place.kind, place.revision))[4]
     id: bytes32 = keccak256(abi_encode(key, attempt, generation, line, side))
     assert self._demands[id] == 0, "claims: demanded before"
-    is_position: uint256 = 0 if other >= batches.FIRST_MEMBER or other == batches.POOL else 1
     deadline: uint256 = block.timestamp + answer_s
     self._places[id] = (
-        (place.slot << 88)
-        | (place.revision << 72)
-        | (place.kind << 64)
-        | (place.part << 48)
-        | (attempt << 40)
-        | (generation << 8)
+        (place.slot << 56)
+        | (place.revision << 40)
+        | (place.kind << 32)
+        | (place.part << 16)
+        | (attempt << 8)
         | is_position
     )
     self._demands[id] = (deadline << 40) | (who << 24) | (member << 8) | _OPEN
@@ -298,7 +301,7 @@ def answer_order(
     demand: uint256 = self._open(id)
     place: uint256 = self._places[id]
     assert place & 255 == 0, "claims: a position"
-    slot: uint256 = (place >> 88) & _MASK_64
+    slot: uint256 = (place >> 56) & _MASK_64
     stored: uint256 = self._lines[id]
     is_sell: bool = stored & 1 == 0
     word: uint256 = (stored >> 1) << 160
@@ -326,9 +329,7 @@ def answer_order(
     leaf: bytes32 = sha256(concat(b"\x00", commitment))
     assert trees.root_of(leaf, proof.siblings, proof.sides) == proof.book_root, "claims: not in the book"
     assert self._is_of(tag, keccak256(abi_encode(proof.book_root, proof.orders))), "claims: another book"
-    generation: uint256 = (place >> 8) & (2**32 - 1)
-    self._use(keccak256(abi_encode(commitment, generation)), batches.energy_of(word), entry.energy_wh)
-    self._use(keccak256(abi_encode(order_hash, slot, generation)), batches.energy_of(word), order.energyWh)
+    self._use(place, commitment, order_hash, batches.energy_of(word), entry.energy_wh, order.energyWh)
     self._answered(id, demand)
 
 
@@ -345,8 +346,8 @@ def feed(id: bytes32, place: batches.Place, lines: Bytes[_LINES_BYTES]):
     demand: uint256 = self._open(id)
     demanded: uint256 = self._places[id]
     assert demanded & 255 == 1, "claims: a trade"
-    slot: uint256 = (demanded >> 88) & _MASK_64
-    revision: uint256 = (demanded >> 72) & _MASK_16
+    slot: uint256 = (demanded >> 56) & _MASK_64
+    revision: uint256 = (demanded >> 40) & _MASK_16
     assert place.slot == slot and place.kind < batches.KINDS, "claims: not of the slot"
     assert place.revision <= revision, "claims: later revision"
     self._live(self._key(place), place, lines)
@@ -373,8 +374,8 @@ def answer_position(id: bytes32, now: Packet, before: Packet):
     member: uint256 = (demand >> 8) & _MASK_16
     place: uint256 = self._places[id]
     assert place & 255 == 1, "claims: a trade"
-    slot: uint256 = (place >> 88) & _MASK_64
-    revision: uint256 = (place >> 72) & _MASK_16
+    slot: uint256 = (place >> 56) & _MASK_64
+    revision: uint256 = (place >> 40) & _MASK_16
     position: Position = self._advanced(
         self._positions[id][msg.sender], slot, ((revision + 1) * batches.KINDS) << 16
     )
@@ -423,7 +424,7 @@ def expire(id: bytes32, place: batches.Place, lines: Bytes[_LINES_BYTES]):
     key: bytes32 = self._key(place)
     assert key == self._key_of(stored), "claims: another batch"
     attempt: uint256 = (staticcall Market(market).batch_of(key))[2]
-    assert attempt == (stored >> 40) & 255, "claims: another attempt"
+    assert attempt == (stored >> 8) & 255, "claims: another attempt"
     demander: uint256 = (demand >> 24) & _MASK_16
     self._demands[id] = demand ^ _OPEN | _EXPIRED
     log Expired(id=id)
@@ -445,7 +446,7 @@ def reclaim(id: bytes32):
     state: uint256 = 0
     tag: bytes24 = empty(bytes24)
     tag, posted, attempt, state = staticcall Market(market).batch_of(self._key_of(stored))
-    is_void: bool = attempt != (stored >> 40) & 255 or state == batches.VOID
+    is_void: bool = attempt != (stored >> 8) & 255 or state == batches.VOID
     assert is_void or block.timestamp // _WINDOW_S >= posted + 2, "claims: can still be voided"
     self._demands[id] = demand ^ _OPEN | _RECLAIMED
     log Reclaimed(id=id)
@@ -508,35 +509,44 @@ def _answered(id: bytes32, demand: uint256):
     """
     self._demands[id] = demand ^ _OPEN | _ANSWERED
     stored: uint256 = self._places[id]
-    self._waiting[keccak256(abi_encode(self._key_of(stored), (stored >> 40) & 255))] -= 1
+    self._waiting[keccak256(abi_encode(self._key_of(stored), (stored >> 8) & 255))] -= 1
     log Answered(id=id)
     extcall Vault(vault).move(batches.POOL, batches.BOND, demand_bond_nano)
 
 
 @internal
-def _use(key: bytes32, energy_wh: uint256, most_wh: uint256):
+def _use(
+    place: uint256, commitment: bytes32, order_hash: bytes32, energy_wh: uint256, entry_wh: uint256, order_wh: uint256
+):
     """
-    @dev Adds what an answer showed to what earlier ones did; reverts beyond the most.
+    @dev Adds a line's energy to what answers showed of its part, and reverts when that is, with what they showed of every other part
+         that stands, more than the entry or the order has. So of the parts that stand in the end, the last line to be answered
+         for is held against all the others, whatever was voided and posted again in between.
     """
-    used: uint256 = self._used[key] + energy_wh
-    assert used <= most_wh, "claims: overfilled"
-    self._used[key] = used
-
-
-@internal
-@pure
-def _settles_positions(lines: Bytes[_LINES_BYTES], count: uint256) -> bool:
-    """
-    @dev Whether a line is between a member and a system account other than the pool: then everybody's whole position of the
-         slot has to be posted, or is within the time to answer.
-    """
-    for line: uint256 in range(count, bound=batches.MAX_LINES):
-        word: uint256 = extract32(lines, unsafe_mul(line, batches.LINE_BYTES), output_type=uint256)
-        low: uint256 = min(word >> 240, (word >> 224) & _MASK_16)
-        high: uint256 = max(word >> 240, (word >> 224) & _MASK_16)
-        if low < batches.FIRST_MEMBER and low != batches.POOL and high >= batches.FIRST_MEMBER:
-            return True
-    return False
+    slot: uint256 = (place >> 56) & _MASK_64
+    own_part: uint256 = (place >> 16) & _MASK_16
+    # Only a settlement, revision 0, has lines between members.
+    parts: uint256 = (staticcall Market(market).group_of(slot, batches.SETTLEMENT, 0))[0]
+    of_entry: uint256 = energy_wh
+    of_order: uint256 = energy_wh
+    for part: uint256 in range(parts, bound=batches.MAX_PARTS):
+        attempt: uint256 = (place >> 8) & 255
+        if part != own_part:
+            tag: bytes24 = empty(bytes24)
+            posted: uint256 = 0
+            state: uint256 = 0
+            key: bytes32 = batches.key_of(_COMMUNITY, slot, batches.SETTLEMENT, 0, part)
+            tag, posted, attempt, state = staticcall Market(market).batch_of(key)
+            if state != batches.LIVE:
+                continue
+        by_entry: bytes32 = keccak256(abi_encode(commitment, part, attempt))
+        by_order: bytes32 = keccak256(abi_encode(order_hash, slot, part, attempt))
+        of_entry += self._used[by_entry]
+        of_order += self._used[by_order]
+        if part == own_part:
+            self._used[by_entry] += energy_wh
+            self._used[by_order] += energy_wh
+    assert of_entry <= entry_wh and of_order <= order_wh, "claims: overfilled"
 
 
 @internal
@@ -554,8 +564,8 @@ def _key_of(stored: uint256) -> bytes32:
     """
     @dev Key of a demanded batch.
     """
-    revision: uint256 = (stored >> 72) & _MASK_16
-    return batches.key_of(_COMMUNITY, (stored >> 88) & _MASK_64, (stored >> 64) & 255, revision, (stored >> 48) & _MASK_16)
+    revision: uint256 = (stored >> 40) & _MASK_16
+    return batches.key_of(_COMMUNITY, (stored >> 56) & _MASK_64, (stored >> 32) & 255, revision, (stored >> 16) & _MASK_16)
 
 
 @internal

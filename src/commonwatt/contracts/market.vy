@@ -71,7 +71,7 @@ _LINE_BYTES: constant(uint256) = batches.LINE_BYTES
 _PADDING_BYTES: constant(uint256) = batches.PADDING_BYTES
 _LINES_BYTES: constant(uint256) = batches.LINES_BYTES
 _MAX_SIGNERS: constant(uint256) = 16
-_MAX_PARTS: constant(uint256) = 256
+_MAX_PARTS: constant(uint256) = batches.MAX_PARTS
 # @dev No slot is opened earlier, seconds before its start, since what is cancelled or replaced afterwards still counts for it.
 _OPEN_AHEAD_S: constant(uint256) = 2 * 86_400
 _MAX_ORDERS: constant(uint256) = 250

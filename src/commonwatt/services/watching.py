@@ -196,16 +196,11 @@ def _position_doubts(mine: Sequence[_Mine], evidence: Evidence, account: int) ->
         if net_wh == export_wh - import_wh:
             continue
         expected, found = f"{export_wh - import_wh} Wh in all, as the meter says", f"{net_wh} Wh"
-        settling = next((o for o in of if _settles_positions(o.batch)), of[0])
+        # Trades that the contract checked are not asked about; what stands beside them is.
+        settling = next((o for o in of if o.batch.kind != TRADES), of[0])
         own, row = next(((o, r) for o in of for r in np.flatnonzero(o.kind != PEER).tolist()), (settling, -1))
         yield (
             own.doubt(row, expected, found)
             if row >= 0
             else Doubt(own.batch, len(own.batch.lines), account, expected, found)
         )
-
-
-def _settles_positions(batch: Batch) -> bool:
-    """Whether a line is between a member and a system account other than the pool; then a member without one can demand its own."""
-    low, high = np.minimum(batch.lines.who, batch.lines.other), np.maximum(batch.lines.who, batch.lines.other)
-    return bool(((low < FIRST_MEMBER) & (low != Account.POOL) & (high >= FIRST_MEMBER)).any())

@@ -20,6 +20,7 @@ from commonwatt.wiring.watched import Watched, is_stopped, names_in
 
 KEYS = "keys.json"
 
+_BEFORE = "claims: demanded before"
 _SHORT = "vault: not free"
 """Why the contract refuses a demand of a member who has not enough money."""
 
@@ -122,7 +123,7 @@ class Sender:
     def _demand(self, doubts: Sequence[Doubt]) -> int:
         """Demand what is doubted and was not demanded before; returns how many demands were sent."""
         sent = 0
-        before = {(d.place, d.line, d.side) for d in self.ledger.demands()}
+        before = set()
         for doubt in doubts:
             where = f"slot {doubt.batch.slot} line {doubt.line}"
             for batch, line, side in (*doubt.together, (doubt.batch, doubt.line, doubt.side)):
@@ -134,7 +135,11 @@ class Sender:
                     self.lines.append(f"{where}: too late to demand, that was possible until {until}.")
                     continue
                 before.add(key)
-                if self._send(DemandCall(batch, line, side, self.account), where):
+                call = DemandCall(batch, line, side, self.account)
+                # The contract knows best: a trade is asked about once, a position again once a part beside it was void.
+                if self.ledger.refusal(call) == _BEFORE:
+                    continue
+                if self._send(call, where):
                     sent += 1
                     self.lines.append(
                         f"slot {batch.slot} line {line}: demanded what stands behind it; {self._money(self.terms.demand_bond_nano)} of yours "

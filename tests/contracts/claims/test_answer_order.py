@@ -108,7 +108,7 @@ def test_an_order_filled_twice_over_two_parts_is_found(world: World) -> None:
 
 
 def test_after_a_void_the_second_attempt_starts_from_nothing(world: World) -> None:
-    """What a void batch had used is free again; what still stands can be asked about again."""
+    """What a void batch had used is free again; what still stands stays counted, and is not asked about twice."""
     parts = [Batch(FIRST_SLOT, energy=[(8, 9, 500, 200_000)], part=k, parts=2) for k in range(2)]
     asker = started(world, BOOK, parts[0])
     world.post(parts[1])
@@ -117,8 +117,43 @@ def test_after_a_void_the_second_attempt_starts_from_nothing(world: World) -> No
     world.void(parts[1])
     again = replace(parts[1], energy=[(8, 9, 400, 200_000)])
     world.post(again, attempt=2)
-    for part in (parts[0], again):
-        asker.answer(asker.demand(part, 0, 0), BOOK, 1)
+    asker.answer(asker.demand(again, 0, 0), BOOK, 1)
+    with reverts("claims: demanded before"):
+        asker.demand(parts[0], 0, 0)
+
+
+def test_no_void_of_another_part_makes_what_answers_showed_forgotten(world: World) -> None:
+    """Three parts, an order filled in two of them: whatever is voided between the answers, the second one overfills it."""
+    parts = [
+        Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000)], part=0, parts=3),
+        Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000)], part=1, parts=3),
+        Batch(FIRST_SLOT, amounts=[(0, 1, 5)], part=2, parts=3),
+    ]
+    asker = started(world, BOOK, parts[0])
+    for part in parts[1:]:
+        world.post(part)
+    asker.answer(asker.demand(parts[0], 0, 0), BOOK, 1)
+    world.void(parts[2])
+    second = asker.demand(parts[1], 0, 0)
+    with reverts("claims: overfilled"):
+        asker.answer(second, BOOK, 1)
+    world.pass_s(ANSWER_S + 1)
+    asker.expire(second, parts[1])
+
+
+def test_what_is_filled_again_while_another_part_is_void_is_found_when_that_stands_again(world: World) -> None:
+    """The part that was answered falls, the other one is answered meanwhile, and the first comes back with the same line."""
+    parts = [Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000)], part=k, parts=2) for k in range(2)]
+    asker = started(world, BOOK, parts[0])
+    world.post(parts[1])
+    asker.answer(asker.demand(parts[0], 0, 0), BOOK, 1)
+    world.void(parts[0])
+    asker.answer(asker.demand(parts[1], 0, 0), BOOK, 1)
+    again = replace(parts[0], amounts=[(0, 1, 5)])
+    world.post(again, attempt=2)
+    demand = asker.demand(again, 0, 0)
+    with reverts("claims: overfilled"):
+        asker.answer(demand, BOOK, 1)
 
 
 @pytest.mark.parametrize(

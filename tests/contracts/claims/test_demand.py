@@ -101,12 +101,55 @@ def test_nobody_asks_for_the_position_of_another_without_a_line(asker: Asker) ->
             asker.demand(TRADE, 3, side)
 
 
-def test_a_batch_that_settles_no_positions_is_not_asked_for_one(world: World) -> None:
-    """Trades may be posted before what everybody owes its supplier; a correction concerns those it corrects."""
-    trades = Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000)], amounts=[(0, 3, 5)])
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        Batch(FIRST_SLOT),
+        Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000)], amounts=[(0, 3, 5)]),
+        Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000)], part=1, parts=2),
+    ],
+)
+def test_who_is_paid_nothing_asks_for_its_position_whatever_the_settlement_holds(world: World, hiding: Batch) -> None:
+    """Empty, trades only, or a part of several: a settlement is everybody's, or falls."""
+    world.post(hiding)
+    asker = Asker(world)
+    demand = asker.demand(hiding, len(hiding.energy) + len(hiding.amounts), 10, who=10)
+    if hiding.parts == 1:
+        asker.feed(demand, hiding)
+        with reverts("claims: energy"):
+            asker.answer_position(demand, Said(10, export_wh=700))
+    world.pass_s(ANSWER_S + 1)
+    asker.expire(demand, hiding)
+    assert asker.state(demand) == 3
+
+
+def test_an_empty_settlement_is_answered_for_where_nobody_had_any_energy(world: World) -> None:
+    empty = Batch(FIRST_SLOT)
+    world.post(empty)
+    asker = Asker(world)
+    demand = asker.demand(empty, 0, 10, who=10)
+    asker.feed(demand, empty)
+    asker.answer_position(demand, Said(10))
+    assert asker.state(demand) == 2
+
+
+def test_a_position_is_asked_for_again_once_a_part_was_void_and_a_trade_is_not(world: World) -> None:
+    parts = [Batch(FIRST_SLOT, energy=[(8, 9, 10, 200_000)], amounts=[(1, 9, 1)], part=k, parts=2) for k in range(2)]
+    for part in parts:
+        world.post(part)
+    asker = Asker(world)
+    for line in (0, 1):
+        asker.demand(parts[0], line, 1)
+    world.void(parts[1])
+    with reverts("claims: demanded before"):
+        asker.demand(parts[0], 0, 1)
+    assert asker.demand(parts[0], 1, 1) == encoding.demand_id(parts[0].key, 1, 1, 1, 1)
+
+
+def test_a_correction_is_not_asked_for_the_position_of_whom_it_leaves_out(world: World) -> None:
+    """Only those it corrects have a packet of that revision."""
+    trades = Batch(FIRST_SLOT, energy=[(8, 9, 1000, 200_000)])
     world.post(trades)
-    with reverts("claims: settles no positions"):
-        Asker(world).demand(trades, 2, 11)
     world.pass_epochs(2)
     corrected = Batch(FIRST_SLOT, energy=[(0, 9, 5, 300_000)], revision=1, prior=trades.content)
     world.post(corrected)

@@ -27,6 +27,7 @@ SUPPLIER: constant(uint256) = 0
 REWARDS: constant(uint256) = 3
 POOL: constant(uint256) = 6
 BOND: constant(uint256) = 7
+MAX_PARTS: constant(uint256) = 256
 # @dev Revisions of one slot are numbered below this, so that a position over all of them can be shown.
 MAX_REVISIONS: constant(uint256) = 256
 
