@@ -45,8 +45,8 @@ def run_until(street: Path, out: Path, step: int, *, resume: bool = True) -> Non
         ran(street, out, resume=resume, watcher=stopped_at(step))
 
 
-def sent(street: Path, out: Path, member: str = MEMBER) -> WatchResult:
-    return watch_run(WatchRequest(out, member, send=True, keys=street))
+def sent(street: Path, out: Path, member: str = MEMBER, *, undecided: bool = False) -> WatchResult:
+    return watch_run(WatchRequest(out, member, send=True, undecided=undecided, keys=street))
 
 
 def cheated(street: Path, out: Path, cheat: str, step: int = ASKED) -> None:
@@ -106,7 +106,10 @@ def test_an_honest_operator_answers_when_it_goes_on(
     assert nothing.doubts == ()
     assert nothing.lines[-1] == "Nothing to demand."
     doubt_everything(monkeypatch)
-    assert any("demanded what stands behind it" in line for line in sent(street, out).lines)
+    spared = sent(street, out).lines
+    assert any("not demanded. The contract knows your limit without fees" in line for line in spared)
+    assert not any("are parked" in line for line in spared)
+    assert any("demanded what stands behind it" in line for line in sent(street, out, undecided=True).lines)
     monkeypatch.undo()
     result = ran(street, out, resume=True)
     assert result.verified

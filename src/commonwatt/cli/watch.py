@@ -29,6 +29,13 @@ def watch(
             help="On a run that was stopped before its end: have --member demand what stands behind such a line, or do what is due after that.",
         ),
     ] = False,
+    undecided: Annotated[
+        bool,
+        typer.Option(
+            "--undecided",
+            help="With --send: also demand what the contract only bounds (a price with fees, the tariff of the hour). It can be answered, and the bond lost.",
+        ),
+    ] = False,
     keys: Annotated[
         Path | None,
         typer.Option(
@@ -38,12 +45,13 @@ def watch(
 ) -> None:
     """Hold every line that was settled against what its member knows: the order it gave, its own meter, the tariff.
 
-    These are the rules by which the contracts take an answer, so each line that is listed is one whose batch falls when somebody
-    demands what stands behind it. A run that was stopped before its end is watched as far as it came; there, --send has a member demand it.
+    A run that was stopped before its end is watched as far as it came; there, --send has a member demand what stands behind such a line, where
+    the contract would decide for it: a batch with such a line falls when nobody can answer. The contract knows a limit without fees, and bounds
+    of the tariff over all hours. What lies within those is listed like the rest, and demanded with --undecided only.
     """
     from commonwatt.wiring.watching import WatchRequest, watch_run
 
-    result = watch_run(WatchRequest(directory, member, slot, send, keys, program_name()))
+    result = watch_run(WatchRequest(directory, member, slot, send, undecided, keys, program_name()))
     for line in result.lines:
         typer.echo(line)
     if result.doubts:

@@ -154,12 +154,20 @@ class Revocation:
 
 @dataclass(frozen=True)
 class ClaimTerms:
-    """What a demand costs and how long it may take, as the ledger was founded."""
+    """What a demand costs, how long it may take, and what the contract takes for an answer, as the ledger was founded."""
 
     demand_bond_nano: int
     answer_s: int
     """Seconds to answer; a batch can be demanded as long as twice this is left of its window."""
     window_s: int
+    supply_most_micro_per_kwh: int
+    """The tariff's bounds over all hours: the most a member pays its supplier for energy."""
+    supply_least_micro_per_kwh: int
+    """The least it gets."""
+    fee_most_micro_per_kwh: int
+    """The most that fees and taxes come to on a kWh."""
+    penalty_most_micro_per_kwh: int
+    """The most a kWh that was missed costs."""
 
     def last_s(self, posted_s: int) -> int:
         """Until when (exclusive) a batch posted at `posted_s` can be demanded."""

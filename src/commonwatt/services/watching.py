@@ -65,15 +65,15 @@ def doubts(member: int, batches: Sequence[Batch], evidence: Evidence) -> list[Do
     """What is wrong with a member's lines in the live batches of one slot; empty when its operator can answer for every one.
 
     Args: `member` is the dense index, `batches` every live batch of the slot. The rules are those by which the contract takes an answer
-    (`market.answer_order`, `market.answer_position`), with the slot's own tariff where the contract knows only its bounds.
+    (`claims.answer_order`, `claims.answer_position`), with the slot's own tariff where the contract knows only its bounds (`deciding`).
     """
     account = member + FIRST_MEMBER
-    mine = [_Mine.of(batch, account) for batch in sorted(batches, key=_order)]
+    mine = Lines.of_member(batches, account)
     return [
-        *_peer_doubts(mine, evidence),
+        *peer_doubts(mine, evidence),
         *_price_doubts(mine, evidence),
         *_charge_doubts(mine, evidence),
-        *_position_doubts(mine, evidence, account),
+        *position_doubts(mine, evidence, account),
     ]
 
 
@@ -83,19 +83,22 @@ def _order(batch: Batch) -> tuple[int, bool, int, int]:
 
 
 @dataclass(frozen=True)
-class _Mine:
+class Lines:
     """The lines of one batch that name the member."""
 
     batch: Batch
     rows: Ints
     gives: Flags
     kind: Ints
+    """`PEER`, `SUPPLY`, `CHARGE` or `PENALTY`."""
     energy_wh: Ints
     price: Ints
+    """micro/kWh; of plain amounts 0."""
     received_nano: Ints
 
     @classmethod
-    def of(cls, batch: Batch, account: int) -> "_Mine":
+    def of(cls, batch: Batch, account: int) -> "Lines":
+        """Those of one batch."""
         lines = batch.lines
         rows = np.flatnonzero((lines.who == account) | (lines.other == account))
         own = lines.take(rows)
@@ -110,7 +113,13 @@ class _Mine:
         received = np.where(gives, amount, -amount)
         return cls(batch, rows, gives, kind, own.energy_wh, own.price_micro_per_kwh, received)
 
+    @classmethod
+    def of_member(cls, batches: Sequence[Batch], account: int) -> "list[Lines]":
+        """A member's lines batch by batch, in the order in which they are held against each other."""
+        return [cls.of(batch, account) for batch in sorted(batches, key=_order)]
+
     def doubt(self, row: int, expected: str, found: str) -> Doubt:
+        """A doubt about one of them."""
         return Doubt(self.batch, int(self.rows[row]), GIVER if self.gives[row] else TAKER, expected, found)
 
     def net_wh(self) -> int:
@@ -118,7 +127,8 @@ class _Mine:
         return int(np.where(self.gives, self.energy_wh, -self.energy_wh)[self.kind <= SUPPLY].sum())
 
 
-def _peer_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
+def peer_doubts(mine: Sequence[Lines], evidence: Evidence) -> Iterator[Doubt]:
+    """Trades without an order, beyond its limit with the fees and taxes of `evidence`, or for more energy than it has."""
     wish, rates, used_wh = evidence.wish, evidence.rates, 0
     filled: list[tuple[Batch, int, int]] = []
     fees = rates.local_fee_micro_per_kwh + rates.local_tax_micro_per_kwh
@@ -139,7 +149,7 @@ def _peer_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
             filled.append((own.batch, int(own.rows[row]), GIVER if own.gives[row] else TAKER))
 
 
-def _price_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
+def _price_doubts(mine: Sequence[Lines], evidence: Evidence) -> Iterator[Doubt]:
     rates = evidence.rates
     energy = (rates.retail_micro_per_kwh, rates.feed_in_micro_per_kwh)
     balancing = (rates.imbalance_buy_micro_per_kwh, rates.imbalance_sell_micro_per_kwh)
@@ -165,7 +175,7 @@ def _price_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
                 yield own.doubt(row, f"a price of the tariff ({listed} micro/kWh)", str(int(own.price[row])))
 
 
-def _charge_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]:
+def _charge_doubts(mine: Sequence[Lines], evidence: Evidence) -> Iterator[Doubt]:
     """Where fees and taxes exceed what the energy so far can cost, or penalties what was ordered and taken."""
     energy_wh, ordered_wh = 0, evidence.wish.energy_wh if evidence.wish else 0
     paid_nano = {CHARGE: 0, PENALTY: 0}
@@ -183,7 +193,7 @@ def _charge_doubts(mine: Sequence[_Mine], evidence: Evidence) -> Iterator[Doubt]
                 yield own.doubt(row, f"at most {most_nano[kind]} nano of {name}", f"{paid_nano[kind]} nano")
 
 
-def _position_doubts(mine: Sequence[_Mine], evidence: Evidence, account: int) -> Iterator[Doubt]:
+def position_doubts(mine: Sequence[Lines], evidence: Evidence, account: int) -> Iterator[Doubt]:
     """Where the energy billed so far is not what the meter says, revision by revision."""
     net_wh = 0
     for revision in sorted({own.batch.revision for own in mine}):

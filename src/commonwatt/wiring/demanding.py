@@ -12,6 +12,7 @@ from commonwatt.core.findings import Finding, one_of
 from commonwatt.core.units import NANO_PER_UNIT
 from commonwatt.services.answering import place_of
 from commonwatt.services.claims import ClaimCall, ClaimsLedger, Demand, DemandCall, DemandState, ExpireCall, ReclaimCall
+from commonwatt.services.deciding import is_decided
 from commonwatt.services.ports import Batch
 from commonwatt.services.reporting.words import day
 from commonwatt.services.watching import Doubt
@@ -75,11 +76,14 @@ class Sender:
         self.now_s = max(entry.time_s for entry in ledger.entries())
         self.lines: list[str] = []
 
-    def step(self, doubts: Sequence[Doubt]) -> list[str]:
-        """Do whatever is due: void what nobody answered for, take bonds back, demand what is doubted. Returns what to say."""
+    def step(self, doubts: Sequence[Doubt], undecided: bool = False) -> list[str]:
+        """Do whatever is due: void what nobody answered for, take bonds back, demand what is doubted. Returns what to say.
+
+        What the contract would not decide for the member is demanded only with `undecided`: an answer may cost its bond.
+        """
         self._void_unanswered()
         waits = self._take_back()
-        asked = self._demand(doubts)
+        asked = self._demand([d for d in doubts if undecided or self._is_decided(d)])
         if asked or waits:
             until = min(d.deadline_s for d in self._own(DemandState.OPEN))
             self.lines.append(
@@ -119,6 +123,19 @@ class Sender:
                 f"{self._named(demand)}: demanded, the operator may answer until {self._when(demand.deadline_s)}."
             )
         return waits
+
+    def _is_decided(self, doubt: Doubt) -> bool:
+        """Whether the contract would decide a demand for the member; says so where it would not."""
+        slot, member = doubt.batch.slot, self.account - FIRST_MEMBER
+        live, known = self.watched.live(slot)[slot], self.watched.evidence(slot)[member]
+        connection_ws = self.ledger.members()[member].connection_w * self.watched.rules.slots.slot_s
+        if is_decided(doubt, member, live, known, self.terms, connection_ws):
+            return True
+        self.lines.append(
+            f"slot {slot} line {doubt.line}: not demanded. The contract knows your limit without fees and the bounds of the tariff, not the "
+            f"hour's, so the operator could answer and your bond would be lost; the audit is exact. To demand it all the same: {self.again} --undecided"
+        )
+        return False
 
     def _demand(self, doubts: Sequence[Doubt]) -> int:
         """Demand what is doubted and was not demanded before; returns how many demands were sent."""

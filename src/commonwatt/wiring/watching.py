@@ -24,6 +24,8 @@ class WatchRequest:
     slot: int | None = None
     send: bool = False
     """Whether the member demands what stands behind the doubted lines, or does what is due after that."""
+    undecided: bool = False
+    """Whether it demands also what the contract would not decide for it."""
     keys: Path | None = None
     """The community's key file, with which a member's wallet sends; or its folder."""
     program: str = "commonwatt"
@@ -58,9 +60,8 @@ def watch_run(request: WatchRequest) -> WatchResult:
         wallet = wallet_of(request.directory, request.member, request.keys)
         with stopped(request.directory, wallet.key) as (watched, ledger):
             seen = _seen(watched, request)
-            return WatchResult(
-                seen.doubts, [*seen.lines, *Sender(watched, ledger, wallet, request.typed).step(seen.doubts)]
-            )
+            sender = Sender(watched, ledger, wallet, request.typed)
+            return WatchResult(seen.doubts, [*seen.lines, *sender.step(seen.doubts, request.undecided)])
     if is_stopped(request.directory):
         with stopped(request.directory) as (watched, _):
             return _seen(watched, request)

@@ -33,6 +33,14 @@ _WITHDRAWN: Final = keccak256(b"Withdrawn(uint256,address,uint256)")
 _MOVED: Final = keccak256(b"Moved(uint256,uint256,uint256)")
 NO_POSTING: Final = "genesis"
 """Kind of the receipt of a transaction that posts nothing: of the foundation, a deposit, a claim, whatever others sent."""
+_CLAIM_TERMS: Final = (
+    "demand_bond_nano",
+    "answer_s",
+    "supply_most_micro_per_kwh",
+    "supply_least_micro_per_kwh",
+    "fee_most_micro_per_kwh",
+    "penalty_most_micro_per_kwh",
+)
 _MARKET_CALLS: Final = {
     "market.open": "open",
     "market.clear": "clear",
@@ -124,11 +132,11 @@ class ContractReader:
 
     def claim_terms(self) -> ClaimTerms:
         """What a demand costs and how long it may take, from the claims contract."""
-        bond, answer_s = (self._claims_number(name) for name in ("demand_bond_nano()", "answer_s()"))
-        return ClaimTerms(bond, answer_s, self.deployment.window_s)
+        said = {name: self._claims_number(f"{name}()") for name in _CLAIM_TERMS}
+        return ClaimTerms(window_s=self.deployment.window_s, **said)
 
     def _claims_number(self, signature: str) -> int:
-        return int.from_bytes(self._view(self.deployment.addresses["claims"], "claims", signature), "big")
+        return int.from_bytes(self._view(self.deployment.addresses["claims"], "claims", signature), "big", signed=True)
 
     def demands(self) -> Iterator[Demand]:
         """Every demand that was accepted, in order, as it stands at the newest block."""
