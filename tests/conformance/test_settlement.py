@@ -82,8 +82,9 @@ def test_the_same_slot_gives_the_same_bytes(rule: Settlement, seed: int) -> None
 def test_after_the_fact_nobody_pays_more_than_without_a_market(rule: Settlement, world: World) -> None:
     statement = rule.settle(world.book, world.agreement, world.readings, world.context)
     rates, members = world.context.rates, world.context.members
-    all_in = rates.retail_micro_per_kwh + rates.grid_fee_micro_per_kwh + rates.tax_micro_per_kwh
-    alone = world.readings.export_wh * rates.feed_in_micro_per_kwh - world.readings.import_wh * all_in
+    alone = (
+        world.readings.export_wh * rates.feed_in_micro_per_kwh - world.readings.import_wh * rates.all_in_micro_per_kwh
+    )
 
     received = balances_nano(statement.postings, FIRST_MEMBER + members)[FIRST_MEMBER:]
     assert (received >= alone).all()

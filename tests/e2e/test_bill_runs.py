@@ -26,6 +26,18 @@ from commonwatt.wiring.billing import BillRequest, make_bills
 DEPOSIT_NANO = 300_000_000
 ON_FORECASTS = ("market.timing=ex_ante", "forecasting.model=persistence")
 
+TWO_PRICES = (
+    "settlement.imbalance=two_price",
+    "tariff.imbalance_buy_micro_per_kwh=380_000",
+    "tariff.imbalance_sell_micro_per_kwh=60_000",
+)
+LEVIES = (
+    "tariff.levy_micro_per_kwh=12_000",
+    "tariff.local_levy_micro_per_kwh=2_000",
+    "tariff.local_fee_micro_per_kwh=40_000",
+    "tariff.local_relief_share=0.25",
+)
+
 Bill = dict[str, Any]
 
 
@@ -67,11 +79,35 @@ def named(bill: Bill) -> bool:
     return 'name = "A \\"B\\" <é> & 😀"' in bill["settings"]
 
 
+def with_levies(bill: Bill) -> bool:
+    """Local trades pay the grid fee, get a part of it back, and a smaller levy."""
+    lines = [line for entry in bill["entries"] for line in entry["lines"]]
+    fees, reliefs = (sum(ln["amount_nano"] for ln in lines if ln["leg"] == leg) for leg in ("local_fee", "fee_relief"))
+    levies = {line["price_micro_per_kwh"] for line in lines if line["leg"] == "levy"}
+    return reliefs * 4 == -fees > 0 and 2_000 in levies <= {12_000, 2_000}
+
+
+def at_two_prices(bill: Bill) -> bool:
+    """Some imbalance cost what the DSO asks for it, some what the tariff says, since it helped."""
+    lines = [line for entry in bill["entries"] for line in entry["lines"] if line["leg"].startswith("imbalance")]
+    prices = {line["price_micro_per_kwh"] for line in lines}
+    return bool(prices & {380_000, 60_000}) and bool(prices & {300_000, 80_000})
+
+
 KINDS: dict[str, tuple[Callable[[Path], Path], str, tuple[str, ...], str, Callable[[Bill], bool]]] = {
     "a packet of each meter": (write_morning, "community", ("bidding.signing=order",), "roof-1", by_meter),
     "a gateway for all meters": (write_morning, "community", ("metering.signing=gateway",), "roof-1", by_gateway),
     "every order signed, on forecasts": (write_morning, "p2pet", ("bidding.signing=order", *ON_FORECASTS), "roof-1", short),
     "delivered energy only": (write_morning, "community", ("settlement.rule=delivered", *ON_FORECASTS), "roof-1", in_part),
+    "delivered energy by priority": (
+        write_morning, "community", ("settlement.rule=delivered", "settlement.allocation=priority", *ON_FORECASTS), "roof-1", in_part,
+    ),
+    "levies and a part of the grid fee given back": (
+        write_morning_with_a_late_reading, "community", (*LEVIES, "ledger.window_slots=1"), "flat-1", with_levies,
+    ),
+    "imbalance at two prices": (
+        write_morning, "community", ("settlement.residual=gate", *TWO_PRICES, *ON_FORECASTS), "flat-1", at_two_prices,
+    ),
     "a late reading": (write_morning_with_a_late_reading, "community", ("ledger.window_slots=1",), "roof-1", corrected),
     "a late reading by a gateway, on forecasts": (
         write_morning_with_a_late_reading,

@@ -64,7 +64,7 @@ def _rates(rng: np.random.Generator, *, sensible: bool) -> Rates:
     values = {}
     for field in fields(Rates):
         name = field.name.removesuffix("_micro_per_kwh")
-        charged = name.endswith(("fee", "tax"))
+        charged = name.endswith(("fee", "tax", "levy", "relief"))
         values[field.name] = low.get(
             name,
             int(rng.integers(0 if charged else -100_000, 100_000 if charged else 400_000)) * int(rng.integers(0, 2)),

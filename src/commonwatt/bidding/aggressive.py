@@ -17,8 +17,8 @@ MILLION: Final = 10**6
 class Aggressive:
     """The whole net position, at a limit moved from the member's own towards the market's far end.
 
-    The far end is the last limit that can trade at all: for a buyer feed-in + local fee + local tax (no seller gets less than feed-in),
-    for a seller retail + grid fee + tax - local fee - local tax (no buyer pays more). Where the own limit lies beyond it, it stands.
+    The far end is the last limit that can trade at all: for a buyer feed-in + local charges (no seller gets less than feed-in),
+    for a seller what the grid costs all-in - local charges (no buyer pays more). Where the own limit lies beyond it, it stands.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -32,8 +32,7 @@ class Aggressive:
         """The members' orders, limits as signed (a buyer's all-in), rounded towards minus infinity."""
         rates = context.rates
         own = own_limits(wishes)
-        local = rates.local_fee_micro_per_kwh + rates.local_tax_micro_per_kwh
-        dearest = rates.retail_micro_per_kwh + rates.grid_fee_micro_per_kwh + rates.tax_micro_per_kwh - local
+        local, dearest = rates.local_charges_micro_per_kwh, rates.neighbour_ceiling_micro_per_kwh
         far = np.where(
             wishes.net_wh > 0, np.maximum(own, dearest), np.minimum(own, rates.feed_in_micro_per_kwh + local)
         )

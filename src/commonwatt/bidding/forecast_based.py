@@ -41,7 +41,7 @@ class ForecastBased:
         expected = self.expected_micro_per_kwh(context.prices, context.slot)
         if expected is None:
             return orders_at(wishes, own)
-        all_in = expected + context.rates.local_fee_micro_per_kwh + context.rates.local_tax_micro_per_kwh
+        all_in = expected + context.rates.local_charges_micro_per_kwh
         sell = np.maximum(own, expected - self.slack_micro_per_kwh)
         buy = np.minimum(own, all_in + self.slack_micro_per_kwh)
         return orders_at(wishes, in_price_range(np.where(wishes.net_wh > 0, sell, buy)))

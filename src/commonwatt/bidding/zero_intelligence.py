@@ -26,7 +26,7 @@ class ZeroIntelligence:
         rates = context.rates
         own = own_limits(wishes)
         is_sell = wishes.net_wh > 0
-        dearest = rates.retail_micro_per_kwh + rates.grid_fee_micro_per_kwh + rates.tax_micro_per_kwh
+        dearest = rates.all_in_micro_per_kwh
         low = np.where(is_sell, own, np.minimum(rates.feed_in_micro_per_kwh, own))
         high = np.where(is_sell, np.maximum(dearest, own), own)
         return orders_at(wishes, context.rng.integers(low, high, endpoint=True, dtype=np.int64))

@@ -33,6 +33,12 @@ class Rates:
     """Per kWh bought from peers."""
     balancing_micro_per_kwh: int
     """At which the supplier's net energy is closed against the wholesale account."""
+    levy_micro_per_kwh: int = 0
+    """Per kWh bought from the supplier or short: what the law adds beside the tax."""
+    local_levy_micro_per_kwh: int = 0
+    """Per kWh bought from peers."""
+    local_relief_micro_per_kwh: int = 0
+    """What a kWh bought from peers is given back of the local fee."""
 
     @property
     def energy_prices(self) -> tuple[int, ...]:
@@ -41,16 +47,30 @@ class Rates:
         return self.retail_micro_per_kwh, self.feed_in_micro_per_kwh, *balancing
 
     @property
+    def grid_charges_micro_per_kwh(self) -> int:
+        """Fees, taxes and levies on a kWh bought from the supplier."""
+        return self.grid_fee_micro_per_kwh + self.tax_micro_per_kwh + self.levy_micro_per_kwh
+
+    @property
+    def local_charges_micro_per_kwh(self) -> int:
+        """Fees, taxes and levies on a kWh bought from a peer, less what is given back."""
+        charged = self.local_fee_micro_per_kwh + self.local_tax_micro_per_kwh + self.local_levy_micro_per_kwh
+        return charged - self.local_relief_micro_per_kwh
+
+    @property
+    def all_in_micro_per_kwh(self) -> int:
+        """What a kWh from the supplier costs in the end."""
+        return self.retail_micro_per_kwh + self.grid_charges_micro_per_kwh
+
+    @property
     def charges_micro_per_kwh(self) -> int:
-        """The most that fees and taxes come to on a kWh, whoever it comes from."""
-        grid = self.grid_fee_micro_per_kwh + self.tax_micro_per_kwh
-        return max(grid, self.local_fee_micro_per_kwh + self.local_tax_micro_per_kwh)
+        """The most that is charged on a kWh, whoever it comes from, before anything is given back."""
+        return max(self.grid_charges_micro_per_kwh, self.local_charges_micro_per_kwh + self.local_relief_micro_per_kwh)
 
     @property
     def neighbour_ceiling_micro_per_kwh(self) -> int:
         """The price at which a neighbour's kWh, with local charges, costs a buyer as much as the grid's."""
-        local = self.local_fee_micro_per_kwh + self.local_tax_micro_per_kwh
-        return self.retail_micro_per_kwh + self.grid_fee_micro_per_kwh + self.tax_micro_per_kwh - local
+        return self.all_in_micro_per_kwh - self.local_charges_micro_per_kwh
 
     def to_line(self) -> tuple[int, ...]:
         """The rates in declared order, for storage."""
@@ -81,12 +101,9 @@ class SupplyPrices(Columns):
 def clearing_book(book: OrderBook, rates: Rates) -> OrderBook:
     """The book as a mechanism sees it: energy-only limits, so that local energy is never dearer than the grid's.
 
-    A buyer's all-in limit becomes min(limit, retail + grid fee + tax) - local fee - local tax, a seller's max(limit, feed-in)
-    (`mechanisms`, section 0).
+    A buyer's all-in limit becomes min(limit, what a kWh from the supplier costs all-in) less the local charges, a seller's
+    max(limit, feed-in) (`mechanisms`, section 0).
     """
-    ceiling = rates.retail_micro_per_kwh + rates.grid_fee_micro_per_kwh + rates.tax_micro_per_kwh
-    bought = (
-        np.minimum(book.limit_micro_per_kwh, ceiling) - rates.local_fee_micro_per_kwh - rates.local_tax_micro_per_kwh
-    )
+    bought = np.minimum(book.limit_micro_per_kwh, rates.all_in_micro_per_kwh) - rates.local_charges_micro_per_kwh
     sold = np.maximum(book.limit_micro_per_kwh, rates.feed_in_micro_per_kwh)
     return book.replaced(limit_micro_per_kwh=np.where(book.is_sell, sold, bought))

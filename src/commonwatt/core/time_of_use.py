@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Final
 
 from commonwatt.core.tariff import Rates
+from commonwatt.core.units import parts_per_million
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -41,12 +42,18 @@ def is_open(days: Collection[str], begin: int, end: int, weekday: int, minute: i
     return (today and minute >= begin) or (yesterday and minute < end)
 
 
-def resolved(layers: Iterable[Mapping[str, int | None]]) -> Rates:
-    """Rates of a base and the windows over it, each by name of the price; a later layer's price wins, None is no price."""
+def resolved(layers: Iterable[Mapping[str, int | None]], relief_share: float = 0.0) -> Rates:
+    """Rates of a base and the windows over it, each by name of the price; a later layer's price wins, None is no price.
+
+    `relief_share` of the local fee is given back, rounded down to whole micro; the local fee is then the grid fee unless it is set.
+    """
     names = [field.name for field in fields(Rates)]
     prices: dict[str, int] = {}
     for layer in layers:
         prices |= {name: price for name in names if (price := layer.get(name)) is not None}
+    if relief_share:
+        fee = prices.setdefault("local_fee_micro_per_kwh", prices.get("grid_fee_micro_per_kwh", 0))
+        prices["local_relief_micro_per_kwh"] = parts_per_million(relief_share) * fee // 1_000_000
     for name in names:
         prices.setdefault(name, prices[FALLBACKS[name]] if name in FALLBACKS else 0)
     return Rates(**prices)

@@ -131,7 +131,7 @@ def peer_doubts(mine: Sequence[Lines], evidence: Evidence) -> Iterator[Doubt]:
     """Trades without an order, beyond its limit with the fees and taxes of `evidence`, or for more energy than it has."""
     wish, rates, used_wh = evidence.wish, evidence.rates, 0
     filled: list[tuple[Batch, int, int]] = []
-    fees = rates.local_fee_micro_per_kwh + rates.local_tax_micro_per_kwh
+    fees = rates.local_charges_micro_per_kwh
     for own in mine:
         for row in np.flatnonzero(own.kind == PEER).tolist():
             side = "sale" if own.gives[row] else "purchase"
@@ -161,6 +161,9 @@ def _price_doubts(mine: Sequence[Lines], evidence: Evidence) -> Iterator[Doubt]:
         rates.local_fee_micro_per_kwh,
         rates.tax_micro_per_kwh,
         rates.local_tax_micro_per_kwh,
+        rates.levy_micro_per_kwh,
+        rates.local_levy_micro_per_kwh,
+        rates.local_relief_micro_per_kwh,
     }
     for own in mine:
         for row in range(len(own.rows)):

@@ -19,6 +19,7 @@ from commonwatt.settings.sections import SECTIONS, SIGNED_PRICES, Section, Windo
 _TYPES = {
     "string_type": "text",
     "bool_type": "true or false",
+    "float_type": "a number",
     "model_type": "a table",
     "model_attributes_type": "a table",
     "dict_type": "a table",

@@ -196,9 +196,9 @@ class Settings:
 
 
 def all_in_micro_per_kwh(rates: Rates) -> int:
-    """The most that a kWh from the supplier or short costs under some rates, grid fee and tax included."""
+    """The most that a kWh from the supplier or short costs under some rates, everything charged on it included."""
     energy = max(rates.retail_micro_per_kwh, rates.imbalance_buy_micro_per_kwh)
-    return energy + rates.grid_fee_micro_per_kwh + rates.tax_micro_per_kwh
+    return energy + rates.grid_charges_micro_per_kwh
 
 
 def _toml(value: Any) -> Any:

@@ -33,7 +33,9 @@ class RateBook:
     def _at(self, weekday: int, minute: int) -> Rates:
         if (weekday, minute) not in self._known:
             layers: list[Prices] = [self._tariff, *self._open(weekday, minute)]
-            self._known[weekday, minute] = resolved({k: getattr(layer, k) for k in PRICE_KEYS} for layer in layers)
+            self._known[weekday, minute] = resolved(
+                ({k: getattr(layer, k) for k in PRICE_KEYS} for layer in layers), self._tariff.local_relief_share or 0.0
+            )
         return self._known[weekday, minute]
 
     def _open(self, weekday: int, minute: int) -> list[Window]:

@@ -80,6 +80,7 @@ Price = Annotated[int, Field(ge=-_PRICE_TOP, le=_PRICE_TOP), _Micro]
 Charge = Annotated[int, Field(ge=0, le=_PRICE_TOP), _Micro]
 Amount = Annotated[int, Field(ge=0, le=MAX_NANO), _Whole]
 Count = Annotated[int, _Whole]
+Share = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 OptionalText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Day = Annotated[str, BeforeValidator(_day)]
@@ -130,15 +131,20 @@ class Prices(Section):
     local_fee_micro_per_kwh: Charge | None = Field(None, description="On energy from neighbours; left out: 0.")
     tax_micro_per_kwh: Charge | None = Field(None, description="On energy from the supplier; left out: 0.")
     local_tax_micro_per_kwh: Charge | None = Field(None, description="On energy from neighbours; left out: 0.")
+    levy_micro_per_kwh: Charge | None = Field(
+        None, description="On energy from the supplier, a line of its own beside the tax; left out: 0."
+    )
+    local_levy_micro_per_kwh: Charge | None = Field(None, description="On energy from neighbours; left out: 0.")
     balancing_micro_per_kwh: Price | None = Field(
         None,
         description="At which the supplier closes its net energy wholesale; left out: the feed-in price of the slot.",
     )
 
 
+_CHARGES: Final = ("fee", "tax", "levy")
 PRICE_KEYS: Final = tuple(Prices.model_fields)
-SIGNED_PRICES: Final = tuple(key for key in PRICE_KEYS if not key.endswith(("fee_micro_per_kwh", "tax_micro_per_kwh")))
-"""Prices that may be negative where the tariff allows it; fees and taxes never are."""
+SIGNED_PRICES: Final = tuple(key for key in PRICE_KEYS if not key.removesuffix("_micro_per_kwh").endswith(_CHARGES))
+"""Prices that may be negative where the tariff allows it; fees, taxes and levies never are."""
 
 
 class Window(Prices):
@@ -163,6 +169,10 @@ class Tariff(Prices):
 
     retail_micro_per_kwh: Price = Field(description="What a member pays the supplier for energy; required.")
     feed_in_micro_per_kwh: Price = Field(description="What the supplier pays a member for energy; required.")
+    local_relief_share: Share | None = Field(
+        None,
+        description="Part of the local fee that is given back, as an own line of the bill: what the law lets a local trade save of the grid fee (the local fee is then the grid fee unless set); left out: 0.",
+    )
     allow_negative: bool = Field(False, description="Whether a price (never a fee or tax) or a limit may be below 0.")
     windows: Annotated[tuple[Window, ...], BeforeValidator(_windows)] = Field(
         (), description="Time-of-use windows; later ones override earlier ones."

@@ -29,10 +29,12 @@ _KIND_OF_LEG: Final = np.array(
         Kind.TAX,
         Kind.REWARD,
         Kind.PENALTY,
+        Kind.TAX,
+        Kind.FEE,
     ],
     np.int64,
 )
-_MONEY_SIGN: Final = np.array([1, -1, 1, -1, -1, 1, -1, 1, -1, -1, -1, 1, -1], np.int64)
+_MONEY_SIGN: Final = np.array([1, -1, 1, -1, -1, 1, -1, 1, -1, -1, -1, 1, -1, -1, 1], np.int64)
 """Which way a leg's energy x price goes, by `Leg` (1: to the member); a correction may turn fees and taxes."""
 
 
@@ -115,7 +117,7 @@ def _leg_findings(legs: Legs, *, turns: bool) -> list[Finding]:
     reward = legs.leg == Leg.REWARD
     wrong[reward] = (legs.amount_nano < 0)[reward] | (legs.amount_nano > product)[reward]
     if turns:
-        charge = np.isin(legs.leg, (Leg.GRID_FEE, Leg.LOCAL_FEE, Leg.TAX))
+        charge = np.isin(legs.leg, (Leg.GRID_FEE, Leg.LOCAL_FEE, Leg.TAX, Leg.LEVY))
         wrong &= ~(charge & (legs.amount_nano == -product))
     return _row_findings("statement amount_nano", "signed energy x price (a reward: at most that)", wrong)
 

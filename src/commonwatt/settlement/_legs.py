@@ -33,6 +33,8 @@ PAID_TO: Final[dict[Leg, tuple[Kind, Account]]] = {
     Leg.GRID_FEE: (Kind.FEE, Account.GRID),
     Leg.LOCAL_FEE: (Kind.FEE, Account.GRID),
     Leg.TAX: (Kind.TAX, Account.STATE),
+    Leg.LEVY: (Kind.TAX, Account.STATE),
+    Leg.FEE_RELIEF: (Kind.FEE, Account.GRID),
     Leg.PENALTY: (Kind.PENALTY, Account.REWARDS),
 }
 """Per leg the kind of its posting and the other end; peer legs are paid through the trades, rewards through the pool of rewards."""
@@ -95,18 +97,21 @@ class Rewarded:
 
 
 def charges(supplied_wh: Ints, bought_wh: Ints, rates: Rates, sign: int = -1) -> list[Line]:
-    """Fees and taxes: grid fee and tax on what is supplied or short, local fee and local tax on what is bought from peers."""
+    """Fees, taxes and levies on what is supplied or short, and on what is bought from peers; of the local fee a part is given back."""
     lines = [
         Line(Leg.GRID_FEE, supplied_wh, rates.grid_fee_micro_per_kwh, sign),
         Line(Leg.LOCAL_FEE, bought_wh, rates.local_fee_micro_per_kwh, sign),
+        Line(Leg.FEE_RELIEF, bought_wh, rates.local_relief_micro_per_kwh, -sign),
     ]
-    if rates.tax_micro_per_kwh == rates.local_tax_micro_per_kwh:
-        return [*lines, Line(Leg.TAX, supplied_wh + bought_wh, rates.tax_micro_per_kwh, sign)]
-    return [
-        *lines,
-        Line(Leg.TAX, supplied_wh, rates.tax_micro_per_kwh, sign),
-        Line(Leg.TAX, bought_wh, rates.local_tax_micro_per_kwh, sign),
-    ]
+    for leg, price, local_price in (
+        (Leg.TAX, rates.tax_micro_per_kwh, rates.local_tax_micro_per_kwh),
+        (Leg.LEVY, rates.levy_micro_per_kwh, rates.local_levy_micro_per_kwh),
+    ):
+        if price == local_price:
+            lines.append(Line(leg, supplied_wh + bought_wh, price, sign))
+        else:
+            lines += [Line(leg, supplied_wh, price, sign), Line(leg, bought_wh, local_price, sign)]
+    return lines
 
 
 def supply_lines(

@@ -78,7 +78,8 @@ class Scheme:
 
     def rewarded(self, earning_wh: Ints, lines: Sequence[Line], balance_nano: int) -> Rewarded:
         """Rewards of a slot whose fees and penalties are among `lines`; scaled down by largest remainder where the pool is short."""
-        fees = sum(line.amount_nano for line in lines if line.leg in (Leg.GRID_FEE, Leg.LOCAL_FEE))
+        sign = {Leg.GRID_FEE: 1, Leg.LOCAL_FEE: 1, Leg.FEE_RELIEF: -1}
+        fees = sum(sign.get(line.leg, 0) * line.amount_nano for line in lines)
         share = max(fees, 0) * parts_per_million(self.fee_share) // 1_000_000
         penalties = sum(line.amount_nano for line in lines if line.leg == Leg.PENALTY)
         amounts = ration(earning_wh * self.beta_micro_per_kwh, balance_nano + share + penalties)

@@ -176,12 +176,12 @@ def _trade_findings(seen: Evidence, entry: Entry, cleared: Booked) -> list[Findi
 
 
 def _limit_findings(where: str, trade: TradeProof, order: OrderProof, rates: Rates) -> list[Finding]:
-    """A seller gets its limit or more; a buyer pays its limit or less, local fee and tax included."""
+    """A seller gets its limit or more; a buyer pays its limit or less, everything charged on local energy included."""
     limit = order.limit_micro_per_kwh
     if order.is_sell:
         is_kept, price = trade.sell_price_micro_per_kwh >= limit, trade.sell_price_micro_per_kwh
     else:
-        price = trade.buy_price_micro_per_kwh + rates.local_fee_micro_per_kwh + rates.local_tax_micro_per_kwh
+        price = trade.buy_price_micro_per_kwh + rates.local_charges_micro_per_kwh
         is_kept = price <= limit
     bound = "at least" if order.is_sell else "at most"
     return [] if is_kept else [Finding(where, f"a price of {bound} {limit} micro per kWh, as ordered", str(price))]

@@ -68,6 +68,8 @@ _END_OF_LEG = {
     "tax": "state",
     "reward": "rewards",
     "penalty": "rewards",
+    "levy": "state",
+    "fee_relief": "grid",
 }
 """Who is at the other end of a line; the supplier of all others."""
 

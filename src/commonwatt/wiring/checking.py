@@ -32,7 +32,9 @@ def check_lines(
     run = slots_of(community, None, None)
     days = [settings.slots.local_start(slot, settings.zone).date() for slot in (run.start, run.stop - 1)]
     tariff = settings.tariff
-    charges = tariff.retail_micro_per_kwh + (tariff.grid_fee_micro_per_kwh or 0) + (tariff.tax_micro_per_kwh or 0)
+    charges = tariff.retail_micro_per_kwh + sum(
+        price or 0 for price in (tariff.grid_fee_micro_per_kwh, tariff.tax_micro_per_kwh, tariff.levy_micro_per_kwh)
+    )
     chosen = ", ".join(f"{room} {choice.name}" for room, choice in settings.choices.items())
     return [
         f"{settings.community.name}: no faults found.",

@@ -154,3 +154,17 @@ def test_a_price_of_the_other_direction_is_doubted_unless_the_rule_has_a_single_
     assert [doubts(BOB, [short], evidence) == [] for evidence in (BUYS, single)] == [False, True]
     assert doubts(ANN, [short], SELLS)
     assert doubts(ANN, [short], replace(SELLS, imbalance="single_price")) == []
+
+
+def test_levies_of_the_tariff_and_a_fee_given_back_are_not_doubted() -> None:
+    tariff = replace(RATES, levy_micro_per_kwh=7_000, local_levy_micro_per_kwh=3_000, local_relief_micro_per_kwh=4_000)
+    charged = batch(
+        trade(A, B, 700, PRICE),
+        trade(Account.SUPPLIER, B, 200, RETAIL),
+        trade(Account.STATE, B, 700, 3_000),
+        trade(Account.STATE, B, 200, 7_000),
+        trade(B, Account.GRID, 700, 4_000),
+    )
+
+    assert doubts(BOB, [charged], replace(BUYS, rates=tariff)) == []
+    assert doubts(BOB, [charged], BUYS)

@@ -14,7 +14,7 @@ ZURICH = ZoneInfo("Europe/Zurich")
 HOURLY = SlotGrid(3600)
 
 
-def book(*windows: dict[str, object], grid: SlotGrid = HOURLY, **prices: int) -> RateBook:
+def book(*windows: dict[str, object], grid: SlotGrid = HOURLY, **prices: float) -> RateBook:
     tariff = {"retail_micro_per_kwh": 300, "feed_in_micro_per_kwh": 80, **prices, "windows": list(windows)}
     return RateBook(Tariff.model_validate(tariff), grid, ZURICH)
 
@@ -33,7 +33,19 @@ NIGHT = {"from": "02:00", "to": "03:00", "retail_micro_per_kwh": 100}
 
 def test_a_tariff_without_windows_is_the_same_all_year() -> None:
     rates = book().rates(0)
-    assert rates.to_line() == (300, 80, 300, 80, 0, 0, 0, 0, 80)
+    assert rates.to_line() == (300, 80, 300, 80, 0, 0, 0, 0, 80, 0, 0, 0)
+
+
+def test_a_local_trade_saves_a_share_of_the_grid_fee_rounded_down() -> None:
+    rates = book(grid_fee_micro_per_kwh=101, local_relief_share=0.4).rates(0)
+    assert (rates.local_fee_micro_per_kwh, rates.local_relief_micro_per_kwh) == (101, 40)
+    assert rates.local_charges_micro_per_kwh == 61
+
+
+def test_a_local_trade_saves_a_share_of_the_local_fee_where_there_is_one() -> None:
+    window = {"from": "00:00", "to": "24:00", "local_fee_micro_per_kwh": 30}
+    rates = book(window, grid_fee_micro_per_kwh=100, local_fee_micro_per_kwh=50, local_relief_share=0.5).rates(0)
+    assert (rates.local_fee_micro_per_kwh, rates.local_relief_micro_per_kwh) == (30, 15)
 
 
 def test_a_window_holds_on_the_local_clock_in_winter_and_in_summer() -> None:

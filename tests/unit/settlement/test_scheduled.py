@@ -322,3 +322,28 @@ def test_what_imbalance_costs_may_depend_on_which_way_the_community_was_off(
 
         assert ("imbalance_short", missing, short * 1000, -missing * short * 1000) in bill(statement, 0)
         assert ("imbalance_long", unused, long * 1000, unused * long * 1000) in bill(statement, 1)
+
+
+def test_levies_and_what_a_local_trade_saves_of_the_fee_are_lines_of_their_own() -> None:
+    tariff = rates(levy=9_000, local_levy=4_000, local_relief=15_000)
+    statement = FIRM.settle(ORDERS, TRADE, readings((600, 0), (0, 700)), context(2, rates=tariff))
+
+    assert bill(statement, 1) == [
+        *BOUGHT,
+        ("supplier_buy", 100, 300_000, -30_000_000),
+        ("grid_fee", 100, 70_000, -7_000_000),
+        *LOCAL,
+        ("tax", 100, 30_000, -3_000_000),
+        ("levy", 600, 4_000, -2_400_000),
+        ("levy", 100, 9_000, -900_000),
+        ("fee_relief", 600, 15_000, 9_000_000),
+    ]
+    assert (9, Account.STATE, 2_400_000) in lines(statement.postings, Kind.TAX)
+    assert (Account.GRID, 9, 9_000_000) in lines(statement.postings, Kind.FEE)
+
+
+def test_one_levy_on_all_energy_is_one_line() -> None:
+    tariff = rates(levy=9_000, local_levy=9_000)
+    statement = FIRM.settle(ORDERS, TRADE, readings((600, 0), (0, 700)), context(2, rates=tariff))
+
+    assert bill(statement, 1)[-1] == ("levy", 700, 9_000, -6_300_000)

@@ -94,9 +94,12 @@ class Leg(IntEnum):
     TAX = 10
     REWARD = 11
     PENALTY = 12
+    LEVY = 13
+    FEE_RELIEF = 14
+    """Of the local fee, given back."""
 
 
-LEG_ENERGY_SIGN = np.array([1, -1, 1, -1, -1, 1, -1, 1, 0, 0, 0, 0, 0], np.int64)
+LEG_ENERGY_SIGN = np.array([1, -1, 1, -1, -1, 1, -1, 1, 0, 0, 0, 0, 0, 0, 0], np.int64)
 """How a leg's energy counts in the energy check (export - import = sum of sign x energy), by `Leg`."""
 
 

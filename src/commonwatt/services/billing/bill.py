@@ -20,6 +20,8 @@ LEGS: Final = (
     "tax",
     "reward",
     "penalty",
+    "levy",
+    "fee_relief",
 )
 """The kinds of line in the order of `core.records.Leg`."""
 

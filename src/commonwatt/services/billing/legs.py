@@ -91,8 +91,7 @@ def correction_lines(rates: Rates, settled: Sequence[Line], before: Reading, aft
 
 def without_market_nano(rates: Rates, reading: Reading) -> int:
     """What the same reading comes to with the supplier alone, positive: to the member."""
-    dear = rates.retail_micro_per_kwh + rates.grid_fee_micro_per_kwh + rates.tax_micro_per_kwh
-    return reading.export_wh * rates.feed_in_micro_per_kwh - reading.import_wh * dear
+    return reading.export_wh * rates.feed_in_micro_per_kwh - reading.import_wh * rates.all_in_micro_per_kwh
 
 
 def _by_meter(sold: int, bought: int, reading: Reading) -> Supplied:
@@ -152,13 +151,19 @@ def _supply_lines(supply: Supplied, bought: int, rates: Rates, form: str, surplu
 def _charges(supplied: int, bought: int, rates: Rates, sign: int) -> list[Line]:
     lines = _line("grid_fee", supplied, rates.grid_fee_micro_per_kwh, sign)
     lines += _line("local_fee", bought, rates.local_fee_micro_per_kwh, sign)
-    if rates.tax_micro_per_kwh == rates.local_tax_micro_per_kwh:
-        return lines + _line("tax", supplied + bought, rates.tax_micro_per_kwh, sign)
-    lines += _line("tax", supplied, rates.tax_micro_per_kwh, sign)
-    return lines + _line("tax", bought, rates.local_tax_micro_per_kwh, sign)
+    lines += _line("fee_relief", bought, rates.local_relief_micro_per_kwh, -sign)
+    lines += _both("tax", supplied, rates.tax_micro_per_kwh, bought, rates.local_tax_micro_per_kwh, sign)
+    return lines + _both("levy", supplied, rates.levy_micro_per_kwh, bought, rates.local_levy_micro_per_kwh, sign)
 
 
-_FREE_OF_ENERGY = ("grid_fee", "local_fee", "tax", "reward", "penalty")
+def _both(leg: str, supplied: int, price: int, bought: int, local_price: int, sign: int) -> list[Line]:
+    """One line where supplied energy and energy from peers are charged the same, else one each."""
+    if price == local_price:
+        return _line(leg, supplied + bought, price, sign)
+    return _line(leg, supplied, price, sign) + _line(leg, bought, local_price, sign)
+
+
+_FREE_OF_ENERGY = ("grid_fee", "local_fee", "tax", "reward", "penalty", "levy", "fee_relief")
 
 
 def _line(leg: str, energy_wh: int, price: int, sign: int) -> list[Line]:

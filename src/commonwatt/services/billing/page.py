@@ -28,6 +28,8 @@ WORDS: Final = {
     "tax": "Taxes",
     "reward": "Reward for honest forecasts",
     "penalty": "Penalty: not as promised",
+    "levy": "Levies",
+    "fee_relief": "Grid fee saved by buying locally",
 }
 
 PROFILES: Final = {

@@ -87,6 +87,7 @@ class _Tariff:
 
     def __init__(self, tariff: dict[str, Any], slot_s: int, zone: ZoneInfo) -> None:
         self._base, self._slot_s, self._zone = _prices(tariff), slot_s, zone
+        self._relief_share = _asked(tariff, "local_relief_share", float, 0.0)
         self._windows = [
             (
                 [str(day) for day in _asked(window, "days", list)],
@@ -104,7 +105,7 @@ class _Tariff:
         at = start.weekday(), start.hour * 60 + start.minute
         if at not in self._known:
             layers = [prices for days, begin, end, prices in self._windows if is_open(days, begin, end, *at)]
-            self._known[at] = resolved([self._base, *layers])
+            self._known[at] = resolved([self._base, *layers], self._relief_share)
         return self._known[at]
 
 

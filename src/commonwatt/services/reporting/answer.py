@@ -144,7 +144,7 @@ def _price(results: Results) -> str:
     if results.summary["price_mean_micro_per_kwh"] is None:
         return grid
     mean, low, high = (results.whole(f"price_{k}_micro_per_kwh") for k in ("mean", "min", "max"))
-    fees = rates["local_fee"] + rates["local_tax"]
+    fees = rates["local_charges"]
     text = f"Neighbours paid each other {price(mean)}\u00a0{currency} for a kWh on average"
     text += f" (from {price(low)} to {price(high)})" if low < high else ""
     text += f", and {_range(fees)}\u00a0{currency} in local fees and taxes on top" if fees.any() else ""

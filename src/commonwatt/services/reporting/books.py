@@ -119,12 +119,14 @@ class Books:
 
     @cached_property
     def rates(self) -> Mapping[str, Ints]:
-        """Every rate by slot, shape (slots,), micro per kWh; with `all_in` = what a kWh from the supplier costs in the end."""
+        """Every rate by slot, shape (slots,), micro per kWh; with `all_in` = what a kWh from the supplier costs in the end, and `local_charges`."""
         lines = [self.facts.rates[self.facts.first_slot + at].to_line() for at in range(self.slots)]
         names = [field.name for field in fields(Rates)]
         grid = np.array(lines, np.int64).reshape(self.slots, len(names))
         columns = {name.removesuffix("_micro_per_kwh"): grid[:, at] for at, name in enumerate(names)}
-        columns["all_in"] = columns["retail"] + columns["grid_fee"] + columns["tax"]
+        slots = [self.facts.rates[self.facts.first_slot + at] for at in range(self.slots)]
+        for name in ("all_in", "local_charges"):
+            columns[name] = np.array([getattr(rates, f"{name}_micro_per_kwh") for rates in slots], np.int64)
         return columns
 
     @cached_property

@@ -40,7 +40,7 @@ def forecast_cost(books: Books, figures: MemberFigures) -> ForecastCost:
     a kWh from the supplier and the feed-in, less local fees and taxes: the price drops out, and a perfect market needs no prices here.
     """
     rates = books.rates
-    spread = rates["all_in"] - rates["local_fee"] - rates["local_tax"] - rates["feed_in"]
+    spread = rates["all_in"] - rates["local_charges"] - rates["feed_in"]
     attainable = sum(matched_wh(book) * int(spread[slot]) for slot, book in slot_books(*true_positions(books)))
     short, long = books.legs("energy_wh", "imbalance_short"), books.legs("energy_wh", "imbalance_long")
     there = books.legs("energy_wh", "supplier_buy") + short
