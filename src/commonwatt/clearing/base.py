@@ -11,7 +11,7 @@ import numpy as np
 from commonwatt.core.columns import Columns
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, Trades
+from commonwatt.core.records import Agreement, Deviation, Trades
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Floats, Ints, exact_sum
@@ -63,20 +63,38 @@ class ClearingContext:
     """Seeded per slot; only for mechanisms that draw."""
     facts: OrderFacts | None = None
     """One row an order of the book; None where nothing is known beside the book."""
+    deviation: Deviation | None = None
+    """How far the newest settled slot was from its orders; None where no price asks for it."""
 
     def priced(
-        self, book: OrderBook, low_micro_per_kwh: Ints, high_micro_per_kwh: Ints, sell: Ints | None = None
+        self,
+        book: OrderBook,
+        low_micro_per_kwh: Ints,
+        high_micro_per_kwh: Ints,
+        sell: Ints | None = None,
+        buy: Ints | None = None,
     ) -> Ints:
         """What `pricing` says between both ends of each row, knowing the whole book.
 
-        `sell` is the row of the seller's order of each trade, where a trade has one: its trust moves the price, if the policy says so.
+        `sell` and `buy` are the rows of the orders of each trade, where a trade has two: the seller's trust moves the price, and what both
+        were short of lately, if the policy says so.
         """
         supply_wh = int(book.energy_wh[book.is_sell].sum())
         trust: Floats | float = 0.0
         if sell is not None and self.facts is not None:
             trust = np.nan_to_num(self.facts.trust[sell])
-        known = PricingContext(self.slot, self.rates, supply_wh, int(book.energy_wh.sum()) - supply_wh, trust)
+        demand_wh, lately = int(book.energy_wh.sum()) - supply_wh, self.lately(book, sell, buy)
+        known = PricingContext(self.slot, self.rates, supply_wh, demand_wh, trust, 0.0, *lately)
         return self.pricing.price(low_micro_per_kwh, high_micro_per_kwh, known)
+
+    def lately(self, book: OrderBook, sell: Ints | None = None, buy: Ints | None = None) -> tuple[Ints | int, float]:
+        """What both sides of each trade (or, for one price for all, the members of the book) were short, and what silent meters hid."""
+        if self.deviation is None:
+            return 0, 0.0
+        short_wh = self.deviation.short_wh
+        if sell is not None and buy is not None:
+            return short_wh[book.member[sell]] + short_wh[book.member[buy]], self.deviation.flagged_share
+        return int(short_wh[np.unique(book.member)].sum()), self.deviation.flagged_share
 
 
 class Clearing(Answer, Protocol):

@@ -145,7 +145,9 @@ class MultiCriteria:
         buy = np.repeat(buys, reach)
         sell = sells[np.arange(len(buy)) - np.repeat(np.cumsum(reach) - reach, reach)]
         ask, bid = limit[sell], limit[buy]
-        price = midpoint_micro_per_kwh(ask, bid) if self.price == "midpoint" else context.priced(book, ask, bid, sell)
+        price = (
+            midpoint_micro_per_kwh(ask, bid) if self.price == "midpoint" else context.priced(book, ask, bid, sell, buy)
+        )
         trust = np.nan_to_num(facts.trust[sell])
         weight = bid - self.alpha * _as_weighed(self.price, ask, bid, price) + self.gamma_micro_per_kwh * trust
         gains: Flags = weight >= 0

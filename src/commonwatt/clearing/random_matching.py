@@ -50,7 +50,7 @@ class RandomMatching:
                 np.subtract.at(left_wh, rows, met[-1][2])
         met.append(matched(book, left_wh, *_able(limit, left_wh, sells, buys)))
         sell, buy, energy_wh = (np.concatenate(parts) for parts in zip(*met, strict=True))
-        price = context.priced(book, limit[sell], limit[buy], sell)
+        price = context.priced(book, limit[sell], limit[buy], sell, buy)
         number = np.repeat(np.arange(1, len(met) + 1), [len(part[0]) for part in met])
         return with_filled(book, Trades(sell, buy, energy_wh, price, price, number), unserved(book))
 

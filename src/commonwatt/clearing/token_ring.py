@@ -43,7 +43,7 @@ class TokenRing:
         answers = ring.answers()
         sell, buy, energy_wh = (np.concatenate(parts) for parts in zip(*answers, strict=True))
         limit = book.limit_micro_per_kwh
-        price = context.priced(book, limit[sell], limit[buy], sell)
+        price = context.priced(book, limit[sell], limit[buy], sell, buy)
         trades = Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int64))
         return with_filled(book, trades, unserved(book))
 

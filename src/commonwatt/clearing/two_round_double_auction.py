@@ -38,7 +38,7 @@ class TwoRoundDoubleAuction:
         second = matched(book, residual_wh, sells, buys)
         sell, buy, energy_wh = (np.concatenate(parts) for parts in zip(first, second, strict=True))
         limit = book.limit_micro_per_kwh
-        price = context.priced(book, limit[sell], limit[buy], sell)
+        price = context.priced(book, limit[sell], limit[buy], sell, buy)
         number = np.repeat(np.array([1, 2]), (len(first[0]), len(second[0])))
         return with_filled(book, Trades(sell, buy, energy_wh, price, price, number), unserved(book))
 

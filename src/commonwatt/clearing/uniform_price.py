@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 import numpy as np
@@ -70,7 +70,11 @@ class UniformPrice:
         for number in np.flatnonzero(counts > _SORT_UP_TO).tolist():
             self._clear_alone(markets, number, contexts[number], outcome)
         sums = markets.sums_wh() if outcome.is_traded.any() else (outcome.low, outcome.low)
-        return agreement(markets, outcome, lambda *interval: _prices(contexts, sums, *interval))
+
+        def book_of(market: int) -> OrderBook:
+            return book.take(np.arange(starts[market], starts[market + 1]))
+
+        return agreement(markets, outcome, lambda *interval: _prices(contexts, sums, book_of, *interval))
 
     def _clear_alone(self, markets: Markets, number: int, context: ClearingContext, outcome: Outcome) -> None:
         rows = np.arange(markets.starts[number], markets.starts[number + 1])
@@ -82,7 +86,12 @@ class UniformPrice:
 
 
 def _prices(
-    contexts: Sequence[ClearingContext], sums_wh: tuple[Ints, Ints], markets: Ints, low: Ints, high: Ints
+    contexts: Sequence[ClearingContext],
+    sums_wh: tuple[Ints, Ints],
+    book_of: Callable[[int], OrderBook],
+    markets: Ints,
+    low: Ints,
+    high: Ints,
 ) -> Ints:
     """Prices of some markets; those that share a context are asked for together. `sums_wh`: supply and demand of every market."""
     shared = np.fromiter(map(id, contexts), np.int64, len(contexts))[markets]
@@ -92,6 +101,9 @@ def _prices(
         context = contexts[int(markets[own[0]])]
         supply_wh, demand_wh = (side[markets[own]] for side in sums_wh)
         known = PricingContext(context.slot, context.rates, supply_wh, demand_wh)
+        if context.deviation is not None:
+            short_wh = np.array([context.lately(book_of(market))[0] for market in markets[own].tolist()], np.int64)
+            known = replace(known, short_wh=short_wh, flagged_share=context.deviation.flagged_share)
         price[own] = context.pricing.price(low[own], high[own], known)
     return price
 

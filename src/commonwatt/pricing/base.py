@@ -25,6 +25,10 @@ class PricingContext:
     """Of the seller, 0 to 1; 0 where no trust model says."""
     congestion_share: Floats | float = 0.0
     """How full the wires are between the two, 0 to 1; 0 without a model of the grid."""
+    short_wh: Ints | int = 0
+    """What seller and buyer together were short of what they had ordered, in the newest settled slot; for one price for all, all of the book's members."""
+    flagged_share: float = 0.0
+    """Of the energy of that slot (in `ex_post`: of this one), what stands for silent meters."""
 
 
 class Pricing(Answer, Protocol):

@@ -8,11 +8,12 @@ import numpy as np
 from commonwatt.clearing import Clearing, ClearingContext
 from commonwatt.core.determinism import stream
 from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Deviation
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Ints
 from commonwatt.metering import Metering
-from commonwatt.pricing import Pricing
+from commonwatt.pricing import PriceTerms, Pricing
 from commonwatt.settlement import Settlement, SettlementContext
 from commonwatt.venues import Venue
 
@@ -62,7 +63,12 @@ class Rules:
         """When a slot is opened on the ledger: at its gate, or after its delivery where it is traded then."""
         return self.gate_s(slot) if self.timing == EX_ANTE else self.slots.start_s(slot + 1)
 
-    def clearing_context(self, slot: int) -> ClearingContext:
+    @property
+    def follows_deviation(self) -> bool:
+        """Whether prices follow how far the newest settled slot was from its orders."""
+        return isinstance(self.pricing, PriceTerms)
+
+    def clearing_context(self, slot: int, deviation: Deviation | None = None) -> ClearingContext:
         """What the mechanism may look at in a slot."""
         return ClearingContext(
             slot=slot,
@@ -70,6 +76,7 @@ class Rules:
             pricing=self.pricing,
             renewable_storage=self.renewable_storage,
             rng=stream(self.seed, "clearing", slot),
+            deviation=deviation if self.follows_deviation else None,
         )
 
     def settlement_context(self, slot: int, members: int, rewards_nano: int) -> SettlementContext:

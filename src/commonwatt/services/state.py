@@ -6,9 +6,10 @@ import numpy as np
 
 from commonwatt.core.accounts import Account
 from commonwatt.core.orders import Instructions
-from commonwatt.core.records import FINAL_DAYS, AssetState, History, PriceHistory, Scores, Statement
+from commonwatt.core.records import FINAL_DAYS, AssetState, Deviation, History, PriceHistory, Scores, Statement
 from commonwatt.core.units import SECONDS_PER_DAY, Ints, exact_sum
 from commonwatt.services.claims import Revocation
+from commonwatt.services.deviating import SETTLED, deviation_of
 from commonwatt.services.halves import Again, Correction, DeliveryHalf, GateHalf, Trading
 from commonwatt.services.instructing import standing_instructions
 from commonwatt.services.market import Market
@@ -57,6 +58,8 @@ class State:
     rewards_nano: int = 0
     gates: dict[int, GateHalf] = field(default_factory=dict)
     settled: dict[int, Settled] = field(default_factory=dict)
+    deviations: dict[int, Deviation] = field(default_factory=dict)
+    """By slot how far it was from its orders, of the newest slots."""
     late: list[LateReading] = field(default_factory=list)
     """Arrived, waiting until their slot's settlement is final."""
 
@@ -128,8 +131,11 @@ class State:
         self.known = row + 1
         self.assets, self.scores = half.state, half.scores
         self.counters = np.maximum(self.counters, half.readings.counter)
+        trading = half.trading or self.gates[half.slot].trading
+        self.deviations[half.slot] = deviation_of(trading.book, trading.accepted, half.readings)
+        self.deviations.pop(half.slot - SETTLED, None)
         if not half.failed:
-            self._fold_prices(row, half.trading or self.gates[half.slot].trading)
+            self._fold_prices(row, trading)
         self.gates.pop(half.slot, None)
         self.rewards_nano += sum(rewards_change_nano(s) for s in half.statements())
         for correction in half.corrections:

@@ -13,6 +13,7 @@ from commonwatt.core.orders import SETTLE_TRADES, Instructions, OrderBook, book_
 from commonwatt.core.records import (
     NOTHING_TRADED,
     Agreement,
+    Deviation,
     GridVerdict,
     PriceHistory,
     Reason,
@@ -43,12 +44,14 @@ def trade(
     unable: str = "",
     prices: PriceHistory = NOTHING_TRADED,
     revocations: Sequence[Revocation] = (),
+    deviation: Deviation | None = None,
 ) -> Trading:
     """Bid on the members' net positions, accept what is covered, let the orders meet, ask the grid.
 
     `open_gates` are earlier slots, with what they traded, that are not settled yet: what they may cost is no longer free, and the supplier's deposit covers them
     too. `standing` is what members signed for the whole run. A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded. `unable` says that one
-    already did, before there were positions. `prices` is what the settled slots say, `revocations` what members took back of what they signed.
+    already did, before there were positions. `prices` is what the settled slots say, `revocations` what members took back of what they signed,
+    `deviation` how far the newest settled slot was from its orders.
     """
     wished, failed = OrderBook.empty(), unable
     if not failed:
@@ -60,7 +63,7 @@ def trade(
     nonces = _nonces(market, slot, accepted)
     met = None
     if not failed:
-        met, failed = attempted(lambda: _met(market, slot, net_wh, accepted, nonces), None)
+        met, failed = attempted(lambda: _met(market, slot, net_wh, accepted, nonces, deviation), None)
     session, verdict = met or (_void(slot, accepted, nonces), GridVerdict(Verdict.UNCHECKED, reason=failed))
     book = OrderBook.joined([session.book, refused.replaced(sequence=np.arange(len(accepted), len(wished)))])
     signed, instruction = instructed(market, slot, book, standing)
@@ -83,8 +86,11 @@ def trade(
     )
 
 
-def _met(market: Market, slot: int, net_wh: Ints, accepted: OrderBook, nonces: Bytes2D) -> tuple[Session, GridVerdict]:
-    session = market.rules.venue.meet(accepted, nonces, market.rules.clearing, market.rules.clearing_context(slot))
+def _met(
+    market: Market, slot: int, net_wh: Ints, accepted: OrderBook, nonces: Bytes2D, deviation: Deviation | None
+) -> tuple[Session, GridVerdict]:
+    context = market.rules.clearing_context(slot, deviation)
+    session = market.rules.venue.meet(accepted, nonces, market.rules.clearing, context)
     _require_promises(market, session, slot)
     checked, verdict = _checked_by_grid(market, slot, net_wh, session)
     if checked is not session:

@@ -4,6 +4,7 @@ from commonwatt.services.anchoring import anchor_of_period
 from commonwatt.services.correcting import due_corrections
 from commonwatt.services.covering import require_accepted, require_covered
 from commonwatt.services.delivering import delivered_s, dispatch, elect, meter, score, settle, signed_trades
+from commonwatt.services.deviating import SETTLED, after_the_fact
 from commonwatt.services.halves import DeliveryHalf, GateHalf
 from commonwatt.services.market import Market
 from commonwatt.services.planning import gate_s, intend
@@ -20,7 +21,10 @@ def gate(market: Market, state: State, slot: int) -> GateHalf:
     balances = market.ledger.balances(gate_s(market, slot))
     open_gates = [(half.slot, half.trading) for half in state.gates.values()]
     prices = state.prices(market.rules.slots.slot_s)
-    trading = trade(market, slot, plans.net_wh, balances, state.standing, open_gates, unable, prices, state.revocations)
+    lately = state.deviations.get(slot - SETTLED)
+    trading = trade(
+        market, slot, plans.net_wh, balances, state.standing, open_gates, unable, prices, state.revocations, lately
+    )
     calls = market.ledger.sign(market_calls(slot, trading))
     return GateHalf(slot, forecasts, plans, trading, calls)
 
@@ -42,6 +46,7 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
             state.standing,
             prices=prices,
             revocations=state.revocations,
+            deviation=after_the_fact(readings),
         )
     agreed = trading or state.gates[slot].trading
     statement, failed = settle(market, state, agreed, readings, slot, void=undispatched or unread or unelected)

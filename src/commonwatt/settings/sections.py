@@ -194,6 +194,14 @@ class Pricing(RoomSection):
     """The price between two limits; other keys are parameters of the policy."""
 
     policy: str = Field("midpoint", description="Pricing policy (room `pricing`).")
+    imbalance_alpha_micro_per_kwh: Price = Field(
+        0,
+        description="Added to what the policy says per kWh that seller and buyer together were short of their orders in the newest settled slot (He 2025, Eq. 25), within their limits; 0: nothing.",
+    )
+    secure_lambda_micro_per_kwh: Price = Field(
+        0,
+        description="Added likewise where all meters were silent, in proportion where they stand for a part of the energy (He 2025, Eq. 31); 0: nothing.",
+    )
 
 
 class Settlement(RoomSection):

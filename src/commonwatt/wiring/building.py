@@ -6,6 +6,7 @@ from commonwatt.adapters.keys import KeyFile
 from commonwatt.assets import ALWAYS, ASSETS
 from commonwatt.bidding import BIDDINGS
 from commonwatt.core.orders import SETTLE_NET, SETTLE_TRADES
+from commonwatt.pricing import with_terms
 from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Feed, LedgerMember, LedgerTerms
@@ -51,7 +52,11 @@ def rules_of(settings: Settings, answers: dict[str, Any]) -> Rules:
         metering=answers["metering"],
         packet_signing=settings.metering.signing,
         order_signing=settings.bidding.signing,
-        pricing=answers["pricing"],
+        pricing=with_terms(
+            answers["pricing"],
+            settings.pricing.imbalance_alpha_micro_per_kwh,
+            settings.pricing.secure_lambda_micro_per_kwh,
+        ),
         settlement=answers["settlement"],
         venue=answers["venues"],
         path=SETTLE_TRADES if settings.ledger.path == "trades" else SETTLE_NET,

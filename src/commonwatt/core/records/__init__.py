@@ -17,6 +17,7 @@ from commonwatt.core.records.after import (
 from commonwatt.core.records.before import (
     NOTHING_TRADED,
     Agreement,
+    Deviation,
     Forecasts,
     GridVerdict,
     History,
@@ -35,6 +36,7 @@ __all__ = [
     "NOTHING_TRADED",
     "Agreement",
     "AssetState",
+    "Deviation",
     "Dispatch",
     "Election",
     "Forecasts",

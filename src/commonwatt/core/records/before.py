@@ -76,6 +76,16 @@ NOTHING_TRADED = PriceHistory(0, 3600, np.zeros(0, np.int64), np.zeros(0, np.int
 """Before the first settled slot."""
 
 
+@dataclass(frozen=True)
+class Deviation:
+    """How far a slot was from what was ordered for it, and how much of it silent meters hide; public knowledge once it is settled."""
+
+    short_wh: Ints
+    """Ordered less metered energy per member (out is positive), 0 where nothing was ordered, shape (members,); positive: less out, or more in."""
+    flagged_share: float
+    """Of the energy at all meters, what stands for meters that were silent (He 2025, Eq. 30)."""
+
+
 class Reason(IntEnum):
     """Why an order was not (fully) filled."""
 

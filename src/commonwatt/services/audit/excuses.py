@@ -17,6 +17,7 @@ from commonwatt.services.audit.entries import Claimed
 from commonwatt.services.audit.instructions import signed_orders, taken_back
 from commonwatt.services.audit.pools import rewards_before
 from commonwatt.services.claims import DemandState
+from commonwatt.services.deviating import published_deviation
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Batch, Entry, SettleCall, TradesCall
@@ -42,7 +43,8 @@ def _cleared(claimed: Claimed, slot: int) -> Agreement:
     rules = claimed.audited.rules
     book, accepted, _, _ = claimed.audited.public.orders(slot)
     orders = clearing_book(book.take(np.arange(accepted)), rules.rates(slot))
-    again = rules.clearing.clear(orders, rules.clearing_context(slot))
+    lately = published_deviation(claimed.audited.public, rules, slot)
+    again = rules.clearing.clear(orders, rules.clearing_context(slot, lately))
     if promise_findings(orders, again, rules.clearing.breaks):
         raise ValueError("a broken promise")
     if rules.path == SETTLE_TRADES and one_price_findings(again.trades):

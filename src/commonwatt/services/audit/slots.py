@@ -10,6 +10,7 @@ from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import Audited, Check, differences, recomputed
 from commonwatt.services.audit.pools import rewards_before
+from commonwatt.services.deviating import published_deviation
 from commonwatt.services.public import PublicTables
 from commonwatt.settlement import correction
 
@@ -108,7 +109,7 @@ def check_clearing(audited: Audited) -> Check:
 def _cleared(audited: Audited, slot: int, orders: OrderBook) -> Agreement:
     rules = audited.rules
     seen = clearing_book(orders, rules.rates(slot))
-    again = rules.clearing.clear(seen, rules.clearing_context(slot))
+    again = rules.clearing.clear(seen, rules.clearing_context(slot, published_deviation(audited.public, rules, slot)))
     findings = promise_findings(seen, again, rules.clearing.breaks)
     if findings:
         raise ValueError("; ".join(str(f) for f in findings))
