@@ -158,7 +158,7 @@ def test_every_kind_of_value_that_is_changed_is_found(one_day: BillTexts) -> Non
 
 @pytest.mark.full
 def test_every_value_that_is_changed_is_found(one_day: BillTexts) -> None:
-    assert unnoticed(one_day, 30) == NAMES
+    assert unnoticed(one_day, 12) == NAMES
 
 
 def consistent(changed: Any, texts: BillTexts) -> BillTexts:

@@ -125,7 +125,7 @@ def test_a_damaged_folder_is_made_right_or_refused(morning: Morning, tmp_path: P
 
 
 @pytest.mark.full
-@settings(HARM, max_examples=150)
+@settings(HARM, max_examples=60)
 @given(case=damages())
 def test_many_damaged_folders_are_made_right_or_refused(morning: Morning, tmp_path: Path, case: tuple) -> None:
     check(morning, case, tmp_path)
