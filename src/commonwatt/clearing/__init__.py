@@ -1,5 +1,6 @@
 """Clearing: from an order book to an agreement; the promises every mechanism keeps or declares broken."""
 
+from commonwatt.clearing._between import LevelTwo, Position, meet_between, quoted, with_exchange
 from commonwatt.clearing.base import (
     CLEARINGS,
     NO_BUDGET,
@@ -17,7 +18,12 @@ __all__ = [
     "NO_PLACE",
     "Clearing",
     "ClearingContext",
+    "LevelTwo",
     "OrderFacts",
+    "Position",
     "clear_markets",
+    "meet_between",
     "promise_findings",
+    "quoted",
+    "with_exchange",
 ]

@@ -33,11 +33,14 @@ def audit(
 ) -> None:
     """Check everything that a stranger can check of a finished run: files, chain, packets, clearing, bills, balances.
 
-    Needs nothing but the run's public/ folder. Each check is printed with what it compared, and what cannot be checked is named.
+    Needs nothing but the run's public/ folder. Each check is printed with what it compared, and what cannot be checked is named. Of a
+    federation every community is checked, and what they say of each other.
     """
     from commonwatt.wiring.auditing import AuditRequest, audit_run
+    from commonwatt.wiring.auditing_federation import audit_federation, is_federation_folder
 
-    result = audit_run(AuditRequest(directory, slot, trade, member, reference))
+    request = AuditRequest(directory, slot, trade, member, reference)
+    result = audit_federation(request) if is_federation_folder(directory) else audit_run(request)
     for line in result.lines:
         typer.echo(line)
     if not result.passed:

@@ -31,11 +31,23 @@ def check(
         typer.Option(metavar="FILE", help="Write every doubt to a .csv or .json file; implies --data."),
     ] = None,
 ) -> None:
-    """Check settings, members and data of a community: everything that is wrong at once, or, where nothing is, what it holds.
+    """Check settings, members and data of a community, or of all those of a federation: everything that is wrong at once, or, where nothing is, what it holds.
 
     Nothing is written but the file of --doubts.
     """
+    from commonwatt.core.errors import require
+    from commonwatt.core.findings import Finding
+    from commonwatt.settings.federation import federation_path
     from commonwatt.wiring.checking import check_lines
 
+    federation = federation_path(file)
+    if federation is not None:
+        if data or doubts is not None:
+            require([Finding("--data", "one community of the federation, by its folder", str(file))])
+        from commonwatt.wiring.federating import check_federation_lines
+
+        for line in check_federation_lines(federation, preset, tuple(set_ or ())):
+            typer.echo(line)
+        return
     for line in check_lines(file, preset, tuple(set_ or ()), data=data, doubts=doubts):
         typer.echo(line)

@@ -1,13 +1,12 @@
 """`commonwatt compare`: the same days under several designs."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED, example, program_name, say
-from commonwatt.cli.options import CommunityFile, EndDay, FirstDay
+from commonwatt.cli.options import CommunityFile, EndDay, FirstDay, Jobs, processes
 
 EXAMPLE = example(
     "commonwatt compare examples/fontana --design p2pet --design uniform_price --from 2017-05-08 --to 2017-05-15 --out out/compared"
@@ -43,9 +42,7 @@ def compare(
     seeds: Annotated[
         int, typer.Option(metavar="N", help="Run every design with so many seeds, the community's and those after it.")
     ] = 1,
-    jobs: Annotated[
-        int, typer.Option(metavar="N", help="So many runs at a time; 0: one for every processor.", min=0)
-    ] = 0,
+    jobs: Jobs = 0,
 ) -> None:
     """Run the same days under several designs: metrics, what every member pays under each, and how sure the differences are.
 
@@ -57,8 +54,9 @@ def compare(
     from commonwatt.cli.progress import StepBar
     from commonwatt.wiring.comparing import CompareRequest, compare_designs
 
-    jobs = jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
-    request = CompareRequest(file, tuple(design), out, tuple(set_ or ()), first, end, seeds, jobs, program_name())
+    request = CompareRequest(
+        file, tuple(design), out, tuple(set_ or ()), first, end, seeds, processes(jobs), program_name()
+    )
     console = Console(stderr=True)
     try:
         with StepBar(console) as bar:

@@ -1,5 +1,6 @@
 """What several commands ask for in the same words."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -24,3 +25,12 @@ EndDay = Annotated[
         "--to", metavar="DATE", help="Local day after the last, YYYY-MM-DD; default: [data] to, else the end."
     ),
 ]
+Jobs = Annotated[
+    int,
+    typer.Option(metavar="N", help="So many communities or runs at a time; 0: one for every processor.", min=0),
+]
+
+
+def processes(jobs: int) -> int:
+    """How many processes `--jobs` means."""
+    return jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))

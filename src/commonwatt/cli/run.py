@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from commonwatt.cli.endings import INTERRUPTED, VERIFICATION_FAILED, example, program_name, say
-from commonwatt.cli.options import CommunityFile, EndDay, FirstDay, Overrides, Preset
+from commonwatt.cli.options import CommunityFile, EndDay, FirstDay, Jobs, Overrides, Preset, processes
 
 EXAMPLE = example("commonwatt run examples/fontana --from 2017-05-08 --to 2017-05-15 --out out/demo")
 
@@ -36,21 +36,30 @@ def run(
         ),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Write the public tables as CSV, too.")] = False,
+    jobs: Jobs = 0,
 ) -> None:
     """Run the trading days of a community: meter, market, contracts, audit, report.
 
-    Ctrl-C stops after a whole step, and the same command with --resume goes on from there.
+    FILE may be a federation.toml, or a folder with one: then all its communities run together, trade with each other, and there is a
+    report of the whole. Ctrl-C stops after a whole step, and the same command with --resume goes on from there.
     """
     from rich.console import Console
 
     from commonwatt.cli.progress import StepBar
-    from commonwatt.wiring.running import RunRequest, run_community
+    from commonwatt.settings.federation import federation_path
+    from commonwatt.wiring.federating import FederationRequest, FederationResult, run_federation
+    from commonwatt.wiring.running import RunRequest, RunResult, run_community
 
-    request = RunRequest(file, out, preset, tuple(set_ or ()), first, end, resume, csv, top_up, program_name())
+    asked = (out, preset, tuple(set_ or ()), first, end, resume, csv, top_up)
+    federation = federation_path(file)
     console = Console(stderr=True)
     try:
         with StepBar(console) as bar:
-            result = run_community(request, bar)
+            result: RunResult | FederationResult
+            if federation is not None:
+                result = run_federation(FederationRequest(federation, *asked, processes(jobs), program_name()), bar)
+            else:
+                result = run_community(RunRequest(file, *asked, program_name()), bar)
     except KeyboardInterrupt:
         console.print("Stopped. The same command with --resume goes on after the last whole step.")
         raise typer.Exit(INTERRUPTED) from None

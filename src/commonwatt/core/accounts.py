@@ -1,4 +1,4 @@
-"""Double-entry accounts: ten kinds of posting between members and the system accounts; money moves from debit to credit."""
+"""Double-entry accounts: eleven kinds of posting between members and the system accounts; money moves from debit to credit."""
 
 from __future__ import annotations
 
@@ -49,10 +49,16 @@ class Kind(IntEnum):
     CORRECTION = 7
     WHOLESALE = 8
     ROUNDING = 9
+    EXCHANGE = 10
+    """Between the supplier and those of the other communities of a federation, for energy that crosses."""
 
 
-PHYSICAL: Final = np.array([Kind.TRADE, Kind.SUPPLIER, Kind.IMBALANCE, Kind.CORRECTION], np.int64)
+PHYSICAL: Final = np.array([Kind.TRADE, Kind.SUPPLIER, Kind.IMBALANCE, Kind.CORRECTION, Kind.EXCHANGE], np.int64)
 """Kinds whose energy changes hands; that of the others is what a charge is for."""
+
+
+OFF_LEDGER: Final = (Kind.WHOLESALE, Kind.EXCHANGE)
+"""Kinds of the supplier's business with the outside world: in the books, never on the ledger."""
 
 
 def member_account(member: Ints) -> Ints:

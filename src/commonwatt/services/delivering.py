@@ -80,7 +80,7 @@ def settle(
             nothing goes on from there.
 
     """
-    context = market.rules.settlement_context(slot, len(market.members), state.rewards_nano)
+    context = market.rules.settlement_context(slot, len(market.members), state.rewards_nano, trading.exchange)
     rule, book = market.rules.settlement, trading.book
     nothing = Agreement.nothing(len(book), Reason.SLOT_FAILED)
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from commonwatt.assets import Flows
 from commonwatt.core.orders import Instructions, OrderBook
 from commonwatt.core.records import (
+    NO_EXCHANGE,
     Agreement,
     AssetState,
     Election,
+    Exchange,
     Forecasts,
     GridVerdict,
     Plans,
@@ -48,6 +50,8 @@ class Trading:
     verdict: GridVerdict
     failed: str
     """Why the slot could not be traded; empty when it was."""
+    exchange: Exchange = NO_EXCHANGE
+    """What was agreed with other communities; it stands, supplier with supplier, when the slot fails too."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from commonwatt.grid import Grid
 from commonwatt.metering import GATEWAY, enrolment_digest
 from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.enrolment import Enrolment, packet_signers
+from commonwatt.services.federation import Others
 from commonwatt.services.keyring import Keyring
 from commonwatt.services.ports import Feed, LedgerTerms
 from commonwatt.services.rules import Rules
@@ -42,6 +43,8 @@ class Market:
     feed: Feed
     keys: Keyring
     ledger: ClaimsLedger
+    others: Others | None = None
+    """The other communities of a federation; None: there are none."""
 
     @cached_property
     def fleet(self) -> Fleet:

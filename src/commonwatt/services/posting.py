@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from commonwatt.contracts.encoding import IMBALANCE, SETTLEMENT
-from commonwatt.core.accounts import Account, Kind, Postings, amount_postings
+from commonwatt.core.accounts import OFF_LEDGER, Account, Kind, Postings, amount_postings
 from commonwatt.core.errors import LedgerDisagrees
 from commonwatt.core.orders import SETTLE_NET
 from commonwatt.core.records import Receipt, Statement
@@ -21,12 +21,12 @@ NO_PRIOR = bytes(32)
 def settle_calls(statement: Statement, prior: bytes = NO_PRIOR, path: int = SETTLE_NET) -> tuple[SettleCall, ...]:
     """The calls that post a statement, or on path `SETTLE_TRADES` what is left of it beside the trades.
 
-    `prior` is the content hash of what it builds on: the revision before it, or the slot's trades. Wholesale is the supplier's business
+    `prior` is the content hash of what it builds on: the revision before it, or the slot's trades. Wholesale and exchange are the supplier's business
     with the outside world and never on the ledger. A statement without postings is one empty call, so that a later correction has a
     base to name.
     """
     alone = path == SETTLE_NET
-    elsewhere = [Kind.WHOLESALE] if alone else [Kind.WHOLESALE, Kind.TRADE]
+    elsewhere = OFF_LEDGER if alone else (*OFF_LEDGER, Kind.TRADE)
     parts = _parts(statement.postings.take(~np.isin(statement.postings.kind, elsewhere)))
     kind = SETTLEMENT if alone else IMBALANCE
     return tuple(

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from commonwatt.core.accounts import Postings, account_names, kind_names
+from commonwatt.core.accounts import Account, Kind, Postings, account_names, kind_names
 from commonwatt.core.columns import Columns
 from commonwatt.core.orders import Instructions, OrderBook, Preference, Source
-from commonwatt.core.records import Agreement, Leg, Legs, Quality, Readings, Reason, Trades
+from commonwatt.core.records import NO_EXCHANGE, Agreement, Exchange, Leg, Legs, Quality, Readings, Reason, Trades
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.services.enrolment import Enrolment
 from commonwatt.services.slot_tables import Decoder, SlotTable, bytes_of, codes_of, ints, is_given, order_rows
@@ -121,6 +121,16 @@ class PublicTables:
         """The postings of a slot and revision."""
         *postings, of = self._columns("postings", slot, *_POSTINGS, "revision")
         return _of_revision(Postings(*postings), of, revision)
+
+    def exchange(self, slot: int) -> Exchange:
+        """What crossed to other communities in a slot, as its postings say; whether the others say so too is their audit's question."""
+        postings = self.postings(slot)
+        rows = postings.take(postings.kind == Kind.EXCHANGE)
+        if not len(rows):
+            return NO_EXCHANGE
+        price = int(rows.price_micro_per_kwh[0])
+        leaves = bool(rows.debit[0] == Account.WHOLESALE) == (price >= 0)
+        return Exchange(int(rows.energy_wh[0]) * (1 if leaves else -1), price)
 
     def posting_parts(self) -> Iterator[Postings]:
         """The postings of the whole run, some at a time."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from commonwatt.clearing import Clearing, ClearingContext
+from commonwatt.clearing import Clearing, ClearingContext, promise_findings, quoted, with_exchange
 from commonwatt.core.determinism import stream
+from commonwatt.core.errors import BrokenPromise
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Deviation
+from commonwatt.core.records import NO_EXCHANGE, Agreement, Deviation, Exchange
 from commonwatt.core.slots import SlotGrid
-from commonwatt.core.tariff import Rates
+from commonwatt.core.tariff import Rates, clearing_book
 from commonwatt.core.units import Ints
 from commonwatt.metering import Metering
 from commonwatt.pricing import PriceTerms, Pricing
@@ -68,18 +69,39 @@ class Rules:
         """Whether prices follow how far the newest settled slot was from its orders."""
         return isinstance(self.pricing, PriceTerms)
 
-    def clearing_context(self, slot: int, deviation: Deviation | None = None) -> ClearingContext:
-        """What the mechanism may look at in a slot."""
+    def clearing_context(
+        self, slot: int, deviation: Deviation | None = None, rates: Rates | None = None
+    ) -> ClearingContext:
+        """What the mechanism may look at in a slot; `rates` are what level 2 quotes, None: the tariff's."""
         return ClearingContext(
             slot=slot,
-            rates=self.rates(slot),
+            rates=rates or self.rates(slot),
             pricing=self.pricing,
             renewable_storage=self.renewable_storage,
             rng=stream(self.seed, "clearing", slot),
             deviation=deviation if self.follows_deviation else None,
         )
 
-    def settlement_context(self, slot: int, members: int, rewards_nano: int) -> SettlementContext:
+    def cleared_again(
+        self, slot: int, orders: OrderBook, exchange: Exchange, deviation: Deviation | None = None
+    ) -> Agreement:
+        """The agreement of accepted orders in sequence order, and what crosses to other communities of it.
+
+        Raises:
+            BrokenPromise: the mechanism breaks a promise, or the orders do not allow the exchange.
+
+        """
+        seen = clearing_book(orders, self.rates(slot))
+        rates = quoted(self.rates(slot), seen, exchange)
+        own = clearing_book(orders, rates)
+        again = self.clearing.clear(own, self.clearing_context(slot, deviation, rates))
+        if findings := promise_findings(own, again, self.clearing.breaks):
+            raise BrokenPromise("; ".join(str(f) for f in findings))
+        return with_exchange(seen, again, exchange)
+
+    def settlement_context(
+        self, slot: int, members: int, rewards_nano: int, exchange: Exchange = NO_EXCHANGE
+    ) -> SettlementContext:
         """What the settlement rule may look at in a slot; `rewards_nano` is what the pool holds before it."""
         return SettlementContext(
             slot=slot,
@@ -87,6 +109,7 @@ class Rules:
             rates=self.rates(slot),
             timing=self.timing,
             rewards_balance_nano=rewards_nano,
+            exchange=exchange,
         )
 
     def most_cost_nano(self, slot: int, book: OrderBook, energy_wh: Ints, members: int) -> Ints:

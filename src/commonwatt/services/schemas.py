@@ -69,7 +69,10 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "sell_amount_nano": (_WHOLE, "Delivered energy at the seller's price."),
         "buy_amount_nano": (_WHOLE, "Delivered energy at the buyer's price."),
         "delivered_wh": (_WHOLE, "Energy of the trade that was metered; 0 where the trade was void."),
-        "round": (_WHOLE, "Round of the clearing in which it was made."),
+        "round": (
+            _WHOLE,
+            "Round of the clearing in which it was made; -1: with other communities of the federation, through the pool.",
+        ),
     },
     "readings": {
         "slot": _SLOT,

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from commonwatt.bidding import BiddingContext, Wishes
-from commonwatt.clearing import promise_findings
+from commonwatt.clearing import Position, promise_findings, quoted, with_exchange
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.determinism import stream
 from commonwatt.core.errors import BrokenPromise, SlotFailed, require
 from commonwatt.core.orders import SETTLE_TRADES, Instructions, OrderBook, book_findings
 from commonwatt.core.records import (
+    NO_EXCHANGE,
     NOTHING_TRADED,
     Agreement,
     Deviation,
+    Exchange,
     GridVerdict,
     PriceHistory,
     Reason,
@@ -61,9 +63,10 @@ def trade(
     accepted = _in_drawn_sequence(market, slot, wished.take(refusal == Reason.FILLED))
     refused = wished.take(refusal != Reason.FILLED)
     nonces = _nonces(market, slot, accepted)
+    exchange = _exchanged(market, slot, accepted)
     met = None
     if not failed:
-        met, failed = attempted(lambda: _met(market, slot, net_wh, accepted, nonces, deviation), None)
+        met, failed = attempted(lambda: _met(market, slot, net_wh, accepted, nonces, deviation, exchange), None)
     session, verdict = met or (_void(slot, accepted, nonces), GridVerdict(Verdict.UNCHECKED, reason=failed))
     book = OrderBook.joined([session.book, refused.replaced(sequence=np.arange(len(accepted), len(wished)))])
     signed, instruction = instructed(market, slot, book, standing)
@@ -83,15 +86,36 @@ def trade(
         clearing_root=session.clearing_root,
         verdict=verdict,
         failed=failed,
+        exchange=exchange,
     )
 
 
+def _exchanged(market: Market, slot: int, accepted: OrderBook) -> Exchange:
+    """What crosses to other communities; asked for in every slot, also in one without orders, because they wait for each other."""
+    if market.others is None:
+        return NO_EXCHANGE
+    rates = market.rules.rates(slot)
+    return market.others.exchange(slot, Position.of(clearing_book(accepted, rates), rates))
+
+
 def _met(
-    market: Market, slot: int, net_wh: Ints, accepted: OrderBook, nonces: Bytes2D, deviation: Deviation | None
+    market: Market,
+    slot: int,
+    net_wh: Ints,
+    accepted: OrderBook,
+    nonces: Bytes2D,
+    deviation: Deviation | None,
+    exchange: Exchange,
 ) -> tuple[Session, GridVerdict]:
-    context = market.rules.clearing_context(slot, deviation)
-    session = market.rules.venue.meet(accepted, nonces, market.rules.clearing, context)
+    rules, rates = market.rules, market.rules.rates(slot)
+    seen = clearing_book(accepted, rates)
+    context = rules.clearing_context(slot, deviation, quoted(rates, seen, exchange))
+    session = rules.venue.meet(accepted, nonces, rules.clearing, context)
     _require_promises(market, session, slot)
+    if exchange.energy_wh:
+        agreement = with_exchange(clearing_book(session.book, rates), session.agreement, exchange)
+        root = clearing_root(agreement.trades, slot)
+        session = Session(session.book, agreement, session.book_root, session.order_root, root)
     checked, verdict = _checked_by_grid(market, slot, net_wh, session)
     if checked is not session:
         _require_promises(market, checked, slot)

@@ -46,6 +46,14 @@ def open_community(
     return OpenCommunity(half_read.settings(), feed)
 
 
+def open_community_findings(
+    file: Path, design: str | None = None, overrides: Sequence[str] = ()
+) -> tuple[OpenCommunity | None, list[Finding]]:
+    """As `open_community`, with the findings beside what could be opened; None where there are any."""
+    half_read, feed, found = _checked(file, design, overrides)
+    return (None if found or feed is None else OpenCommunity(half_read.settings(), feed)), found
+
+
 def community_findings(file: Path, design: str | None = None, overrides: Sequence[str] = ()) -> list[Finding]:
     """Every fault of a community at once: settings, members and data; empty when it may run."""
     return _checked(file, design, overrides)[2]

@@ -59,7 +59,7 @@ def start_community(directory: Path) -> list[Path]:
         InvalidInput: the folder holds something, or is none, or cannot be written; then nothing is.
 
     """
-    require(_folder_findings(directory))
+    require(folder_findings(directory))
     example = example_folder()
     tables, _ = parsed(FILE_NAME, (example / FILE_NAME).read_bytes())
     given: Tables = {name: table for name, table in tables.items() if name in s.SECTIONS}
@@ -91,7 +91,8 @@ def _moved(made: Path, target: Path) -> None:
     made.rmdir()
 
 
-def _folder_findings(directory: Path) -> list[Finding]:
+def folder_findings(directory: Path) -> list[Finding]:
+    """Why something new cannot be started in a folder: it holds something, or is none."""
     try:
         if directory.exists() and not directory.is_dir():
             return [Finding(str(directory), "a new or empty folder", "a file")]

@@ -68,9 +68,9 @@ class _Work:
     def __init__(self, peers: Peers, export_wh: Ints, import_wh: Ints) -> None:
         self.seller, self.buyer = peers.seller, peers.buyer
         self.left_wh = peers.energy_wh.copy()
-        # The extra last element stands for the pool (-1), whose own energy is no limit.
-        self.give_wh = np.append(export_wh, np.int64(2**62))
-        self.take_wh = np.append(import_wh, np.int64(2**62))
+        # The extra last elements stand for other communities (-2) and the pool (-1), whose own energy is no limit.
+        self.give_wh = np.append(export_wh, np.full(2, 2**62, np.int64))
+        self.take_wh = np.append(import_wh, np.full(2, 2**62, np.int64))
         self.into_pool, self.from_pool = self.buyer == NOBODY, self.seller == NOBODY
 
     def open_trades(self) -> Flags:
@@ -140,9 +140,9 @@ class _Work:
 
     def _move(self, rows: Ints, energy_wh: Ints) -> None:
         self.left_wh[rows] -= energy_wh
-        members = len(self.give_wh) - 1
-        self.give_wh[:-1] -= energy_by_member(self.seller[rows], energy_wh, members)
-        self.take_wh[:-1] -= energy_by_member(self.buyer[rows], energy_wh, members)
+        members = len(self.give_wh) - 2
+        self.give_wh[:-2] -= energy_by_member(self.seller[rows], energy_wh, members)
+        self.take_wh[:-2] -= energy_by_member(self.buyer[rows], energy_wh, members)
 
 
 def _shares(available_wh: Ints, wanted_wh: Ints, member: Ints) -> Ints:

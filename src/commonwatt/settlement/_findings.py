@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from commonwatt.core.accounts import FIRST_MEMBER, Account, Kind, Postings, balances_nano
+from commonwatt.core.accounts import FIRST_MEMBER, OFF_LEDGER, Account, Kind, Postings, balances_nano
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import LEG_ENERGY_SIGN, Agreement, Leg, Legs, Readings, Statement
@@ -144,7 +144,7 @@ def _posting_findings(postings: Postings) -> list[Finding]:
     found += _row_findings("postings", "two different accounts", postings.debit == postings.credit)
     touches = (postings.debit == Account.WHOLESALE) | (postings.credit == Account.WHOLESALE)
     return found + _row_findings(
-        "postings wholesale", "kind and account to go together", touches != (postings.kind == Kind.WHOLESALE)
+        "postings wholesale", "kind and account to go together", touches != np.isin(postings.kind, OFF_LEDGER)
     )
 
 
@@ -164,10 +164,19 @@ def _system_findings(statement: Statement, net_wh: int, context: SettlementConte
     leg = statement.legs.leg
     supplied = (leg != Leg.PEER_SELL) & (leg != Leg.PEER_BUY)
     supplier = exact_sum((LEG_ENERGY_SIGN[leg] * statement.legs.energy_wh)[supplied])
-    expected = f"{net_wh} (the community's export - import)"
-    if supplier != net_wh:
+    exchange = context.exchange
+    crossing = postings.take((postings.debit == Account.POOL) | (postings.credit == Account.POOL))
+    crossed = -_given_wh(crossing, Account.SUPPLIER)
+    if not min(exchange.energy_wh, 0) <= crossed <= max(exchange.energy_wh, 0):
+        found.append(Finding("postings pool to supplier Wh", f"within {exchange.energy_wh}", str(crossed)))
+    expected = f"{net_wh - crossed} (the community's export - import, less members' trades with other communities)"
+    if supplier != net_wh - crossed:
         found.append(Finding("statement supplier Wh", expected, str(supplier)))
-    due = -net_wh * context.rates.balancing_micro_per_kwh
+    exchanged = -_given_wh(postings.take(postings.kind == Kind.EXCHANGE), Account.WHOLESALE)
+    if exchanged != exchange.energy_wh:
+        found.append(Finding("postings exchange energy_wh", str(exchange.energy_wh), str(exchanged)))
+    due = -exchange.energy_wh * exchange.price_micro_per_kwh
+    due -= (net_wh - exchange.energy_wh) * context.rates.balancing_micro_per_kwh
     if int(net[Account.WHOLESALE]) != due:
         found.append(Finding("postings wholesale amount_nano", str(due), str(net[Account.WHOLESALE])))
     return found

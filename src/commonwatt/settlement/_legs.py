@@ -20,7 +20,13 @@ from commonwatt.core.imbalance import BY_DIRECTION, imbalance_prices
 from commonwatt.core.records import LEG_ENERGY_SIGN, Leg, Legs, Statement
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Ints, exact_sum
-from commonwatt.settlement._trades import Peers, peer_legs, single_posting, trade_postings
+from commonwatt.settlement._trades import (
+    Peers,
+    peer_legs,
+    single_posting,
+    supplier_posting,
+    trade_postings,
+)
 from commonwatt.settlement.base import SettlementContext
 
 PAID_TO: Final[dict[Leg, tuple[Kind, Account]]] = {
@@ -160,10 +166,22 @@ def line_tables(lines: Sequence[Line]) -> tuple[Legs, Postings]:
 
 def wholesale_postings(surplus_wh: int, balancing_micro_per_kwh: int) -> Postings:
     """Close the supplier's energy: a surplus is sold to the wholesale account at the balancing price, a shortage bought from it."""
-    supplier, wholesale = np.array([Account.SUPPLIER], np.int64), np.array([Account.WHOLESALE], np.int64)
-    receiver, payer = (supplier, wholesale) if surplus_wh > 0 else (wholesale, supplier)
-    energy, price = np.array([abs(surplus_wh)], np.int64), np.array([balancing_micro_per_kwh], np.int64)
-    return energy_postings(receiver, payer, energy, price, Kind.WHOLESALE)
+    return supplier_posting(Account.WHOLESALE, -surplus_wh, balancing_micro_per_kwh, Kind.WHOLESALE)
+
+
+def _outside_postings(supplier_wh: int, context: SettlementContext) -> Postings:
+    """Close the supplier's energy with the outside world: what crosses to other communities at its price, the rest at the balancing price."""
+    exchange = context.exchange
+    crossing = supplier_posting(Account.WHOLESALE, -exchange.energy_wh, exchange.price_micro_per_kwh, Kind.EXCHANGE)
+    rest = wholesale_postings(supplier_wh - exchange.energy_wh, context.rates.balancing_micro_per_kwh)
+    return Postings.joined((crossing, rest))
+
+
+def _crossing_wh(peers: Peers) -> int:
+    """Energy that members sold and no member bought (negative: the other way): what the supplier takes from the pool."""
+    real = peers.energy_wh > 0
+    sold, bought = (exact_sum(peers.energy_wh[real & (side >= 0)]) for side in (peers.seller, peers.buyer))
+    return sold - bought
 
 
 def _reward_tables(rewarded: Rewarded) -> tuple[Legs, Postings]:
@@ -196,12 +214,12 @@ def slot_statement(
 
     """
     legs, postings = line_tables(lines)
-    tables, movements = [peer_legs(peers), legs], [trade_postings(peers), postings]
+    tables, movements = [peer_legs(peers), legs], [trade_postings(peers, context.exchange), postings]
     if rewarded is not None:
         earned, paid = _reward_tables(rewarded)
         tables.append(earned)
         movements.append(paid)
-    movements.append(wholesale_postings(supplier_surplus_wh(legs), context.rates.balancing_micro_per_kwh))
+    movements.append(_outside_postings(supplier_surplus_wh(legs) + _crossing_wh(peers), context))
     return Statement(context.slot, 0, in_order(Legs.joined(tables)), Postings.joined(movements), peers.energy_wh)
 
 

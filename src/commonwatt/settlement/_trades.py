@@ -10,16 +10,18 @@ import numpy as np
 from commonwatt.core.accounts import Account, Kind, Postings, amount_postings, energy_postings, member_account
 from commonwatt.core.errors import ConservationBroken
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Leg, Legs, Trades
+from commonwatt.core.records import NO_EXCHANGE, WITH_OTHERS, Exchange, Leg, Legs, Trades
 from commonwatt.core.units import Ints, exact_sum
 
 NOBODY: Final = -1
 """In a column of members: the pool."""
+OTHERS: Final = -2
+"""In a column of members: other communities, which give and take whatever was agreed."""
 
 
 @dataclass(frozen=True)
 class Peers:
-    """The trades with the energy that counts, by member (`NOBODY` where the pool is the partner); one row a trade."""
+    """The trades with the energy that counts, by member (`NOBODY`: the pool, `OTHERS`: other communities); one row a trade."""
 
     seller: Ints
     buyer: Ints
@@ -30,11 +32,12 @@ class Peers:
     @classmethod
     def of(cls, book: OrderBook, trades: Trades, energy_wh: Ints) -> Peers:
         """The trades of a book with `energy_wh` (shape (trades,)) in place of what was agreed."""
-        # Row -1 of the extended column is the pool.
-        member = np.append(book.member, NOBODY)
+        # Row -1 of the extended column is the partner without an order: the pool, or other communities.
+        with_pool, with_others = np.append(book.member, NOBODY), np.append(book.member, OTHERS)
+        crosses = trades.round == WITH_OTHERS
         return cls(
-            member[trades.sell_order],
-            member[trades.buy_order],
+            np.where(crosses, with_others[trades.sell_order], with_pool[trades.sell_order]),
+            np.where(crosses, with_others[trades.buy_order], with_pool[trades.buy_order]),
             energy_wh,
             trades.sell_price_micro_per_kwh,
             trades.buy_price_micro_per_kwh,
@@ -51,8 +54,8 @@ class Peers:
 
 def energy_by_member(member: Ints, energy_wh: Ints, members: int) -> Ints:
     """Sum per member of the rows that have one, shape (members,)."""
-    total = np.zeros(members + 1, np.int64)
-    np.add.at(total, member, energy_wh)  # the pool (-1) falls into the extra last element
+    total = np.zeros(members + 2, np.int64)
+    np.add.at(total, member, energy_wh)  # the pool (-1) and other communities (-2) fall into the extra last elements
     return total[:members]
 
 
@@ -63,7 +66,7 @@ def peer_legs(peers: Peers) -> Legs:
     price = np.concatenate([peers.sell_price_micro_per_kwh, peers.buy_price_micro_per_kwh])
     energy = np.concatenate([peers.energy_wh, peers.energy_wh])
     leg = np.repeat(np.array([Leg.PEER_SELL, Leg.PEER_BUY], np.int64), trades)
-    rows = np.flatnonzero((member != NOBODY) & (energy > 0))
+    rows = np.flatnonzero((member >= 0) & (energy > 0))
     if not len(rows):
         return Legs.empty()
     rows = rows[np.lexsort((price[rows], leg[rows], member[rows]))]
@@ -75,20 +78,23 @@ def peer_legs(peers: Peers) -> Legs:
     return Legs(member[starts], leg, total, price, sign * total * price)
 
 
-def trade_postings(peers: Peers) -> Postings:
+def trade_postings(peers: Peers, exchange: Exchange = NO_EXCHANGE) -> Postings:
     """Buyer pays seller; through the pool where there is no partner or the partners' prices differ, the difference to the operator.
 
+    What of the `exchange` with other communities is members' energy passes through the pool too, and the supplier is its other end.
+
     Raises:
-        ConservationBroken: fills with the pool whose sold and bought energy differ.
+        ConservationBroken: fills with the pool whose sold and bought energy differ by more than what crosses.
 
     """
     energy, sell_price, buy_price = peers.energy_wh, peers.sell_price_micro_per_kwh, peers.buy_price_micro_per_kwh
     moved = energy > 0
-    sold, bought = moved & (peers.seller != NOBODY), moved & (peers.buyer != NOBODY)
+    sold, bought = moved & (peers.seller >= 0), moved & (peers.buyer >= 0)
     direct = sold & bought & (sell_price == buy_price)
     into, out = np.flatnonzero(sold & ~direct), np.flatnonzero(bought & ~direct)
-    if excess := exact_sum(energy[into]) - exact_sum(energy[out]):
-        raise ConservationBroken(f"expected the pool to pass on what it takes, was {excess} Wh left")
+    left_wh = exact_sum(energy[into]) - exact_sum(energy[out])
+    if not min(exchange.energy_wh, 0) <= left_wh <= max(exchange.energy_wh, 0):
+        raise ConservationBroken(f"expected the pool to pass on what it takes, was {left_wh} Wh left")
     both = np.flatnonzero(direct)
     seller, buyer = member_account(peers.seller), member_account(peers.buyer)
     postings = energy_postings(
@@ -98,8 +104,20 @@ def trade_postings(peers: Peers) -> Postings:
         np.concatenate([sell_price[both], sell_price[into], buy_price[out]]),
         Kind.TRADE,
     )
+    crossing = supplier_posting(Account.POOL, left_wh, exchange.price_micro_per_kwh, Kind.TRADE)
     excess = exact_sum(energy[out] * buy_price[out]) - exact_sum(energy[into] * sell_price[into])
-    return Postings.joined([postings, single_posting(Account.POOL, Account.OPERATOR, excess, Kind.TRADE)])
+    excess += left_wh * exchange.price_micro_per_kwh
+    return Postings.joined([postings, crossing, single_posting(Account.POOL, Account.OPERATOR, excess, Kind.TRADE)])
+
+
+def supplier_posting(giver: Account, energy_wh: int, price_micro_per_kwh: int, kind: Kind) -> Postings:
+    """Energy that a system account gives the supplier, or, where it is negative, takes from it, at a price; none where it is zero."""
+    if not energy_wh:
+        return Postings.empty()
+    ends = (giver, Account.SUPPLIER) if energy_wh > 0 else (Account.SUPPLIER, giver)
+    receiver, payer = (np.array([account], np.int64) for account in ends)
+    energy, price = np.array([abs(energy_wh)], np.int64), np.array([price_micro_per_kwh], np.int64)
+    return energy_postings(receiver, payer, energy, price, kind)
 
 
 def single_posting(debit: Account, credit: Account, amount_nano: int, kind: Kind) -> Postings:

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Protocol
 
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, Readings, Statement
+from commonwatt.core.records import NO_EXCHANGE, Agreement, Exchange, Readings, Statement
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates, SupplyPrices
 
@@ -23,6 +23,8 @@ class SettlementContext:
     """What the `rewards` account holds before this slot, at least 0."""
     own_prices: SupplyPrices | None = None
     """Where members have suppliers of their own; None: `rates` are everybody's."""
+    exchange: Exchange = NO_EXCHANGE
+    """What crosses to other communities; in a correction nothing more does."""
 
     @cached_property
     def prices(self) -> SupplyPrices:

@@ -8,6 +8,7 @@ from commonwatt.bidding import BIDDINGS
 from commonwatt.core.orders import SETTLE_NET, SETTLE_TRADES
 from commonwatt.pricing import with_terms
 from commonwatt.services.claims import ClaimsLedger
+from commonwatt.services.federation import Others
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Feed, LedgerMember, LedgerTerms
 from commonwatt.services.rules import Rules
@@ -88,9 +89,15 @@ def terms_of(settings: Settings, keys: KeyFile, deposits_nano: tuple[int, ...]) 
 
 
 def market_of(
-    settings: Settings, terms: LedgerTerms, feed: Feed, keys: KeyFile, ledger: ClaimsLedger, watch: Stopwatch
+    settings: Settings,
+    terms: LedgerTerms,
+    feed: Feed,
+    keys: KeyFile,
+    ledger: ClaimsLedger,
+    watch: Stopwatch,
+    others: Others | None = None,
 ) -> Market:
-    """The market of a community: one choice from each room and the adapters it runs on."""
+    """The market of a community: one choice from each room and the adapters it runs on; `others` are those of its federation."""
     answers = answers_of(settings, watch)
     # In the order in which they see the energy: the battery acts on what load and PV leave.
     assets = (*(ASSETS.make(name) for name in ALWAYS), answers["assets"])
@@ -111,4 +118,5 @@ def market_of(
         feed=feed,
         keys=keys,
         ledger=watch.timed(ledger, "post"),
+        others=others,
     )

@@ -1,10 +1,10 @@
 """Running: a community file becomes a folder of results; the whole way from input to audited report."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -16,7 +16,9 @@ from commonwatt.adapters.store.run_lock import RunLock
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
 from commonwatt.core.errors import DepositShort, InvalidInput
 from commonwatt.services.claims import moved_nano
+from commonwatt.services.federation import Others
 from commonwatt.services.market import Market
+from commonwatt.services.reporting import RunFacts
 from commonwatt.services.reporting.summary import Results, Summary
 from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
 from commonwatt.services.tables import TableBuilder
@@ -62,6 +64,20 @@ class RunRequest:
     """How the command was typed, for what to type next."""
     design: Design | None = None
     """A design that wins over the community file, as a comparison runs them."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a run has beside it, where it is one of a federation."""
+
+    others: Others | None = None
+    turn: Callable[[], AbstractContextManager[Any]] = nullcontext
+    """Held from closing the books on, so that runs of one process come one after the other where they need most memory."""
+    cpu_clock: Callable[[], float] | None = None
+    """What measures its processor time; None: the whole process's."""
+
+
+BY_ITSELF = Beside()
 
 
 @dataclass(frozen=True)
@@ -129,7 +145,7 @@ def begin_run(request: RunRequest) -> Iterator[BegunRun]:
 
 
 @contextmanager
-def open_run(begun: BegunRun, watch: Stopwatch) -> Iterator[OpenRun]:
+def open_run(begun: BegunRun, watch: Stopwatch, others: Others | None = None) -> Iterator[OpenRun]:
     """The journal and the ledger of a run, open until the end.
 
     Raises:
@@ -146,13 +162,13 @@ def open_run(begun: BegunRun, watch: Stopwatch) -> Iterator[OpenRun]:
     with closing(SqliteJournal(folder.journal, identity, may_be_new=not folder.has_results)) as journal:
         chain, executor = settings.ledger.chain, settings.ledger.executor
         with closing(open_ledger(chain, folder.live_chain, terms.community, key, executor, mends=True)) as ledger:
-            market = market_of(settings, terms, community.feed, keys, ledger, watch)
+            market = market_of(settings, terms, community.feed, keys, ledger, watch, others)
             write_text(folder.settings, settings.effective_toml())
             write_json(folder.pseudonyms, names_of(market))
             yield OpenRun(community, slots, folder, market, journal)
 
 
-def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
+def run_community(request: RunRequest, watcher: Watcher, beside: Beside = BY_ITSELF) -> RunResult:
     """Run the days and write the folder.
 
     Raises:
@@ -161,11 +177,11 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
         VerificationFailed: the books do not balance or the ledger disagrees; resumable.
 
     """
-    watch, notes = Stopwatch(), list[str]()
+    watch, notes = Stopwatch(beside.cpu_clock), list[str]()
     paid_in_nano = top_up_nano(request.top_up, request.resume)
     with begin_run(request) as begun:
         try:
-            return _run(request, watcher, watch, begun, paid_in_nano, notes)
+            return _run(request, watcher, watch, begun, paid_in_nano, notes, beside)
         except BaseException as error:
             # However the run ends, what was mended is said.
             for note in notes:
@@ -174,18 +190,40 @@ def run_community(request: RunRequest, watcher: Watcher) -> RunResult:
 
 
 def _run(
-    request: RunRequest, watcher: Watcher, watch: Stopwatch, begun: BegunRun, paid_in_nano: int, notes: list[str]
+    request: RunRequest,
+    watcher: Watcher,
+    watch: Stopwatch,
+    begun: BegunRun,
+    paid_in_nano: int,
+    notes: list[str],
+    beside: Beside,
 ) -> RunResult:
-    with open_run(begun, watch) as run:
-        notes += run.journal.notes
-        progress = _traded(run, watcher, paid_in_nano)
-        notes += [progress.mended] if progress.mended else []
-        watcher.stage("closing the books")
-        tables = watch.measured("close", close_books, run, request.csv)
-        notes += run.community.feed.notices()
-        notes += [run.market.ledger.note] if run.market.ledger.note else []
-        notes += [UNUSED] if paid_in_nano and not progress.paid_in_nano else []
-        facts = facts_of(run.community, run.market, run.slots, tables, progress.waiting)
+    # Left last: one run of a process at a time closes its books, audits and reports.
+    with ExitStack() as turn:
+        with open_run(begun, watch, beside.others) as run:
+            notes += run.journal.notes
+            progress = _traded(run, watcher, paid_in_nano)
+            notes += [progress.mended] if progress.mended else []
+            turn.enter_context(beside.turn())
+            watcher.stage("closing the books")
+            tables = watch.measured("close", close_books, run, request.csv)
+            notes += run.community.feed.notices()
+            notes += [run.market.ledger.note] if run.market.ledger.note else []
+            notes += [UNUSED] if paid_in_nano and not progress.paid_in_nano else []
+            facts = facts_of(run.community, run.market, run.slots, tables, progress.waiting)
+        return _reported(request, watcher, watch, begun, progress, facts, tables, tuple(notes))
+
+
+def _reported(
+    request: RunRequest,
+    watcher: Watcher,
+    watch: Stopwatch,
+    begun: BegunRun,
+    progress: Progress,
+    facts: RunFacts,
+    tables: dict[str, pa.Table],
+    notes: tuple[str, ...],
+) -> RunResult:
     folder = begun.folder
     watcher.stage("auditing")
     audit = watch.measured("audit", audit_run, AuditRequest(folder.root))
@@ -201,7 +239,7 @@ def _run(
     )
     write_json(folder.root / "timing.json", watch.to_json(progress.resumed, progress.executed))
     balanced = not results.summary["energy_mismatch_wh"] and not results.summary["money_mismatch_nano"]
-    return RunResult(folder, results, ending, audit.passed and balanced, tuple(notes))
+    return RunResult(folder, results, ending, audit.passed and balanced, notes)
 
 
 def _traded(run: OpenRun, watcher: Watcher, paid_in_nano: int) -> Progress:

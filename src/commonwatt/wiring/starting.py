@@ -6,6 +6,23 @@ from shlex import quote
 from commonwatt.settings.written import start_community
 
 
+def start_federation_lines(directory: Path) -> list[str]:
+    """Write a federation of two communities and say what is in it.
+
+    Raises:
+        InvalidInput: the folder is not empty, or cannot be written; nothing was written.
+
+    """
+    from commonwatt.settings.starting_federation import start_federation
+
+    start_federation(directory)
+    return [
+        f"A federation in {directory}: federation.toml, and two communities in upper/ and lower/, one with much PV and one with little.",
+        "federation.toml names the communities; each has its own community.toml, members.csv and profiles.parquet.",
+        f"Next: commonwatt check {quote(str(directory))}, then commonwatt run {quote(str(directory))}",
+    ]
+
+
 def start_lines(directory: Path) -> list[str]:
     """Write the folder and say what is in it.
 

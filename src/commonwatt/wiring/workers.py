@@ -99,7 +99,7 @@ def _work_beside(job: Job, tasks: Sequence[Any], jobs: int, told: Callable[[Told
     workers = [context.Process(target=_work, args=(job, tasks, waiting, said, stop)) for _ in range(jobs)]
     left = set(range(len(tasks)))
     try:
-        with _signals_ignored():
+        with signals_ignored():
             # What is ignored when a process begins stays so: Ctrl-C in a terminal goes to all, and one of them is to answer.
             for worker in workers:
                 worker.start()
@@ -176,7 +176,8 @@ def _ended(job: Job, tasks: Sequence[Any], task: int, relay: Relay) -> Told:
 
 
 @contextmanager
-def _signals_ignored() -> Iterator[None]:
+def signals_ignored() -> Iterator[None]:
+    """Ctrl-C and its like do nothing meanwhile, nor in processes that begin meanwhile."""
     kept = [(number, signal.getsignal(number)) for name in _SIGNALS if (number := getattr(signal, name, None))]
     for number, _ in kept:
         signal.signal(number, signal.SIG_IGN)

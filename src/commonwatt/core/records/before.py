@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -84,6 +84,22 @@ class Deviation:
     """Ordered less metered energy per member (out is positive), 0 where nothing was ordered, shape (members,); positive: less out, or more in."""
     flagged_share: float
     """Of the energy at all meters, what stands for meters that were silent (He 2025, Eq. 30)."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What a community and the others of its federation trade in a slot, its supplier with theirs; firm whatever is delivered."""
+
+    energy_wh: int
+    """Positive: leaves the community."""
+    price_micro_per_kwh: int
+
+
+NO_EXCHANGE = Exchange(0, 0)
+"""A slot in which nothing crosses, and every slot of a community alone."""
+
+WITH_OTHERS: Final = -1
+"""`Trades.round` of what members trade with other communities; the rounds of a mechanism begin at 1."""
 
 
 class Reason(IntEnum):

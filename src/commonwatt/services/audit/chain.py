@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from commonwatt.core.accounts import FIRST_MEMBER, Kind, balances_nano
+from commonwatt.core.accounts import FIRST_MEMBER, OFF_LEDGER, balances_nano
 from commonwatt.core.findings import Finding
 from commonwatt.core.records import Receipt, Statement
 from commonwatt.crypto.keccak import keccak256
@@ -126,7 +126,7 @@ def check_balances(audited: Audited) -> Check:
     stored = balances.free_nano + balances.pending_nano - deposits - moved_nano(ledger.entries(), len(deposits))
     posted = np.zeros(FIRST_MEMBER + len(public.pseudonyms), np.int64)
     for postings in public.posting_parts():
-        posted += balances_nano(postings.take(postings.kind != Kind.WHOLESALE), len(posted))
+        posted += balances_nano(postings.take(~np.isin(postings.kind, OFF_LEDGER)), len(posted))
     billed = np.zeros(len(public.pseudonyms), np.int64)
     for member, amount_nano in public.billed_parts():
         np.add.at(billed, member, amount_nano)

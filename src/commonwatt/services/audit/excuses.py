@@ -4,12 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from commonwatt.clearing import promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings, balances_nano
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import SETTLE_TRADES
 from commonwatt.core.records import Agreement, Reason, Trades
-from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import EXPIRE_CALL, VOID_CALL, Check
 from commonwatt.services.audit.chain import settlement_calls
@@ -42,11 +40,9 @@ def check_failures(claimed: Claimed) -> Check:
 def _cleared(claimed: Claimed, slot: int) -> Agreement:
     rules = claimed.audited.rules
     book, accepted, _, _ = claimed.audited.public.orders(slot)
-    orders = clearing_book(book.take(np.arange(accepted)), rules.rates(slot))
     lately = published_deviation(claimed.audited.public, rules, slot)
-    again = rules.clearing.clear(orders, rules.clearing_context(slot, lately))
-    if promise_findings(orders, again, rules.clearing.breaks):
-        raise ValueError("a broken promise")
+    orders, exchange = book.take(np.arange(accepted)), claimed.audited.public.exchange(slot)
+    again = rules.cleared_again(slot, orders, exchange, lately)
     if rules.path == SETTLE_TRADES and one_price_findings(again.trades):
         raise ValueError("two prices in trades that are settled one by one")
     return again
@@ -69,7 +65,7 @@ def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Fi
     try:
         book = public.orders(slot)[0]
         reasons = np.concatenate([again.reason, np.full(len(book) - len(again.reason), int(Reason.BALANCE))])
-        context = rules.settlement_context(slot, len(public.pseudonyms), rewards_nano)
+        context = rules.settlement_context(slot, len(public.pseudonyms), rewards_nano, public.exchange(slot))
         rules.settlement.settle(book, Agreement(again.trades, reasons), public.readings(slot, 0), context)
     except ROOM_FAILURES:
         return []

@@ -56,7 +56,7 @@ _RANGES: Final = {
     "sequence": (0, 2**31),
     "filled_wh": (0, ENERGY_LIMIT_WH),
     "delivered_wh": (0, ENERGY_LIMIT_WH),
-    "round": (0, 127),
+    "round": (-1, 127),
     "import_wh": (0, ENERGY_LIMIT_WH - 1),
     "export_wh": (0, ENERGY_LIMIT_WH - 1),
     "revision": (0, 2**15),

@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from commonwatt.clearing import promise_findings
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Readings, Reason, Statement, Trades, with_filled
-from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import Audited, Check, differences, recomputed
 from commonwatt.services.audit.pools import rewards_before
@@ -107,13 +105,8 @@ def check_clearing(audited: Audited) -> Check:
 
 
 def _cleared(audited: Audited, slot: int, orders: OrderBook) -> Agreement:
-    rules = audited.rules
-    seen = clearing_book(orders, rules.rates(slot))
-    again = rules.clearing.clear(seen, rules.clearing_context(slot, published_deviation(audited.public, rules, slot)))
-    findings = promise_findings(seen, again, rules.clearing.breaks)
-    if findings:
-        raise ValueError("; ".join(str(f) for f in findings))
-    return again
+    rules, public = audited.rules, audited.public
+    return rules.cleared_again(slot, orders, public.exchange(slot), published_deviation(public, rules, slot))
 
 
 def _void_findings(slot: int, reason: Ints, delivered_wh: Ints) -> list[Finding]:
@@ -200,7 +193,7 @@ def _settled(audited: Audited, slot: int, rewards_nano: int) -> Statement:
     agreement, _ = public.agreement(slot)
     if (reason[:accepted] == Reason.SLOT_FAILED).any():
         agreement = Agreement.nothing(len(book), Reason.SLOT_FAILED)
-    context = rules.settlement_context(slot, len(public.pseudonyms), rewards_nano)
+    context = rules.settlement_context(slot, len(public.pseudonyms), rewards_nano, public.exchange(slot))
     return rules.settlement.settle(book, agreement, public.readings(slot, 0), context)
 
 
@@ -214,7 +207,7 @@ def _delivery_findings(slot: int, again: Ints, published: Ints) -> list[Finding]
 def _revision_findings(audited: Audited, slot: int, revision: int) -> list[Finding]:
     public = audited.public
     new = public.readings(slot, revision)
-    old = _newest_before(public, slot, revision, new)
+    old = newest_before(public, slot, revision, new)
     context = audited.rules.settlement_context(slot, len(public.pseudonyms), 0)
     settled = Statement(slot, 0, public.legs(slot, 0), public.postings(slot), np.zeros(0, np.int64))
     again = correction(settled, revision, old, new, context)
@@ -224,7 +217,8 @@ def _revision_findings(audited: Audited, slot: int, revision: int) -> list[Findi
     )
 
 
-def _newest_before(public: PublicTables, slot: int, revision: int, new: Readings) -> Readings:
+def newest_before(public: PublicTables, slot: int, revision: int, new: Readings) -> Readings:
+    """What the members of a correction were settled on before it."""
     newest = public.readings(slot, 0)
     rows = {member: newest.take(np.array([i])) for i, member in enumerate(newest.member.tolist())}
     for earlier in range(1, revision):

@@ -6,17 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from commonwatt.core.accounts import Account, Kind, account_names
+from commonwatt.core.accounts import OFF_LEDGER, Account, account_names
 from commonwatt.core.records import LEG_ENERGY_SIGN
 from commonwatt.core.units import Ints
-from commonwatt.services.reporting.books import LEG_NAMES, Books, codes, numbers
+from commonwatt.services.reporting.books import LEG_NAMES, Books, codes, numbers, summed
 
 
 def energy_mismatch_wh(books: Books) -> int:
     """How many Wh the books are off, absolute amounts added up; rows that belong to no slot or member of the run count in full.
 
-    Readings against statements, member by member and slot by slot; peer legs against trades, likewise; the supplier's net legs against
-    the community's sum of export - import, slot by slot (`records`, Energy).
+    Readings against statements, member by member and slot by slot; peer legs against trades, likewise; the supplier's net legs, with
+    what it took from the pool for other communities, against the community's sum of export - import, slot by slot (`records`, Energy).
     """
     net = books.meters.export_wh - books.meters.import_wh
     energy = {name: books.legs("energy_wh", name) for name in LEG_NAMES}
@@ -25,7 +25,22 @@ def energy_mismatch_wh(books: Books) -> int:
         books, energy["peer_buy"], "buyer"
     )
     supplier = books.by_slot(billed - energy["peer_sell"] + energy["peer_buy"])
+    supplier = supplier + _crossed_wh(books)
     return _off(billed - net) + peers + _off(supplier - books.by_slot(net)) + _strays(books)
+
+
+def _crossed_wh(books: Books) -> Ints:
+    """By slot what the supplier took from the pool (negative: gave), which is what members trade with other communities."""
+    postings, ends = books.tables["postings"], ["supplier", "pool"]
+    debit, credit = (codes(postings, side, ends) for side in ("debit", "credit"))
+    # Who gives energy is credited, or debited at a negative price.
+    taken = np.where((debit == 0) & (credit == 1), 1, np.where((debit == 1) & (credit == 0), -1, 0))
+    if not taken.any():
+        return np.zeros(books.slots, np.int64)
+    taken = np.where(numbers(postings, "price_micro_per_kwh") < 0, -taken, taken) * numbers(postings, "energy_wh")
+    slot = books.slot_rows("postings")
+    within = (slot >= 0) & (slot < books.slots)
+    return summed(slot[within], taken[within], books.slots)
 
 
 def _peer_difference(books: Books, legs_wh: Ints, side: str) -> int:
@@ -80,7 +95,8 @@ def _postings_against_balances(books: Books) -> int:
     balances = books.tables["balances"]
     # What the supplier settles with the outside world is in the books only.
     postings = books.tables["postings"]
-    postings = postings.filter(pc.not_equal(postings.column("kind"), Kind.WHOLESALE.name.lower()))
+    outside = pa.array([kind.name.lower() for kind in OFF_LEDGER], pa.string())
+    postings = postings.filter(pc.invert(pc.is_in(postings.column("kind").cast(pa.string()), value_set=outside)))
     named: list[str] = balances.column("account").cast(pa.string()).to_pylist()
     names = sorted({*account_names(books.pseudonyms), *named})
     net = np.zeros(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Trades
+from commonwatt.core.records import WITH_OTHERS, Trades
 from commonwatt.core.tariff import Rates, clearing_book
-from commonwatt.core.units import Ints, exact_sum
+from commonwatt.core.units import Flags, Ints, exact_sum
 from commonwatt.core.welfare import optimum_welfare_nano
 from commonwatt.services.reporting.books import Books, codes, numbers, summed
 
@@ -41,9 +41,14 @@ def clearing_welfare_nano(books: Books) -> tuple[Ints, Ints]:
     fills = _trades(
         codes(trades, "sell_order", ids.to_pylist()),
         codes(trades, "buy_order", ids.to_pylist()),
-        books.agreed_wh,
+        np.where(_inside(books), books.agreed_wh, 0),
     )
     return _by_slot(books, book, fills), _optimum(books, slot, book)
+
+
+def _inside(books: Books) -> Flags:
+    """Trades whose both sides are the community's own: the optimum knows no other orders."""
+    return np.not_equal(numbers(books.tables["trades"], "round"), WITH_OTHERS)
 
 
 def true_welfare_nano(books: Books) -> tuple[Ints, Ints]:
@@ -62,7 +67,11 @@ def true_welfare_nano(books: Books) -> tuple[Ints, Ints]:
         limit_micro_per_kwh=np.concatenate(sides),
     )
     book = _energy_only(books, np.tile(books.slot_rows("trades"), 2), traded)
-    fills = _trades(np.where(seller >= 0, rows, -1), np.where(buyer >= 0, rows + len(rows), -1), books.backed_wh)
+    fills = _trades(
+        np.where(seller >= 0, rows, -1),
+        np.where(buyer >= 0, rows + len(rows), -1),
+        np.where(_inside(books), books.backed_wh, 0),
+    )
     return _by_slot(books, book, fills), _optimum(books, *true_positions(books))
 
 

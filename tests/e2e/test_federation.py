@@ -1,0 +1,212 @@
+"""Two communities in one run: they trade, both are audited, nothing is lost between them; stopped anywhere it ends in the same bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from tests.fakes.federations import same_of_all, write_valley
+from tests.fakes.small_runs import command, commonwatt, copied, environment, read_json
+
+TIMINGS = ("ex_post", "ex_ante")
+"""Trading after delivery, and at a gate."""
+
+
+@pytest.fixture(scope="module")
+def valley(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The federation, with the key files that its first run drew."""
+    return write_valley(tmp_path_factory.mktemp("valley"))
+
+
+def timed(out: Path) -> tuple[str, str]:
+    """What was asked of the run in a folder that is named after its timing."""
+    return "--set", f"market.timing={out.name}"
+
+
+def ran(valley: Path, out: Path) -> Path:
+    """A finished run with the timing that the folder is named after."""
+    said = commonwatt("run", valley, "--out", out, *timed(out), "--jobs", "2")
+    assert said.code == 0, said.both
+    return out
+
+
+@pytest.fixture(scope="module")
+def after(valley: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run that traded after delivery."""
+    return ran(valley, tmp_path_factory.mktemp("out") / "ex_post")
+
+
+@pytest.fixture(scope="module")
+def before(valley: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run that traded at a gate."""
+    return ran(valley, tmp_path_factory.mktemp("out") / "ex_ante")
+
+
+@pytest.fixture(params=TIMINGS)
+def finished(request: pytest.FixtureRequest) -> Path:
+    """One of the two."""
+    run: Path = request.getfixturevalue({"ex_post": "after", "ex_ante": "before"}[request.param])
+    return run
+
+
+def test_two_communities_trade_and_nothing_is_lost(finished: Path) -> None:
+    summary = read_json(finished / "summary.json")
+
+    assert summary["exchanged_wh"] > 0
+    assert (summary["energy_mismatch_wh"], summary["money_mismatch_nano"]) == (0, 0)
+    assert summary["ledger_verified"] is True
+    sides = summary["by_community"]
+    assert sides["Sunny Side"]["received_nano"] + sides["Shady Side"]["received_nano"] == 0
+    assert sum(side["saving_by_exchange_nano"] for side in sides.values()) == summary["saving_by_exchange_nano"] > 0
+    for folder in ("sunny-side", "shady-side"):
+        own = read_json(finished / "communities" / folder / "summary.json")
+        assert (own["energy_mismatch_wh"], own["money_mismatch_nano"], own["ledger_verified"]) == (0, 0, True)
+
+
+def test_what_one_community_sells_the_other_buys_in_its_own_books(finished: Path) -> None:
+    rows = {}
+    for folder in ("sunny-side", "shady-side"):
+        postings = pq.read_table(finished / "communities" / folder / "public" / "postings.parquet").to_pylist()
+        rows[folder] = [
+            (row["slot"], row["energy_wh"], row["amount_nano"]) for row in postings if row["kind"] == "exchange"
+        ]
+
+    assert rows["sunny-side"] == rows["shady-side"] != []
+
+
+def test_a_stranger_can_check_all_of_it(finished: Path) -> None:
+    said = commonwatt("audit", finished)
+
+    assert said.code == 0, said.both
+    assert "Sunny Side:" in said.out
+    assert "level 2 met again from all communities' orders" in said.out
+    one = commonwatt("audit", finished / "communities" / "shady-side")
+    assert one.code == 0, one.both
+
+
+def test_the_page_says_first_what_trading_with_each_other_saved(after: Path) -> None:
+    page = (after / "report.html").read_text(encoding="utf-8")
+
+    assert "By trading with each other the 2 communities saved their members" in page
+    assert 'href="communities/sunny-side/report.html"' in page
+
+
+@pytest.mark.parametrize(
+    ("column", "found"),
+    [("energy_wh", "a sum of 0 over the communities"), ("price_micro_per_kwh", "level 2"), ("long_wh", "long_wh")],
+)
+def test_a_changed_figure_of_level_two_is_found(after: Path, tmp_path: Path, column: str, found: str) -> None:
+    out = copied(after, tmp_path / "out")
+    path = out / "public" / "exchanges.parquet"
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    next(row for row in rows if row["energy_wh"])[column] += 1
+    pq.write_table(table.from_pylist(rows, schema=table.schema), path)
+
+    said = commonwatt("audit", out)
+
+    assert said.code == 1
+    assert "checks FAILED" in said.out
+    assert found in said.out
+
+
+@pytest.mark.full
+def test_a_community_taken_from_another_run_is_found(after: Path, valley: Path, tmp_path: Path) -> None:
+    out = copied(after, tmp_path / "out")
+    alone = tmp_path / "alone"
+    assert commonwatt("run", valley / "shady", "--out", alone, *timed(after)).code == 0
+    subprocess.run(["rm", "-rf", out / "communities" / "shady-side"], check=True)
+    copied(alone, out / "communities" / "shady-side")
+
+    said = commonwatt("audit", out)
+
+    assert said.code == 1
+    assert "root" in said.out
+    assert "Shady Side slot" in said.out
+
+
+def test_a_trade_is_asked_of_its_own_community(after: Path) -> None:
+    said = commonwatt("audit", after, "--member", "flat-1")
+
+    assert said.code == 2
+    assert "a community's own folder" in said.err
+
+
+@pytest.mark.full
+def test_how_many_processes_work_changes_no_byte(before: Path, valley: Path, tmp_path: Path) -> None:
+    said = commonwatt("run", valley, "--out", tmp_path / "one", *timed(before), "--jobs", "1")
+
+    assert said.code == 0, said.both
+    assert same_of_all(tmp_path / "one") == same_of_all(before)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("with_", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_federation_goes_on_to_the_same_bytes(
+    before: Path, valley: Path, tmp_path: Path, with_: signal.Signals
+) -> None:
+    out = tmp_path / "out"
+    asked: list[str | Path] = ["run", valley, "--out", out, *timed(before), "--jobs", "2"]
+    process = subprocess.Popen(
+        command(*asked), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    while agreed(out) < 2 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(with_)
+    _, err = process.communicate(timeout=60)
+
+    if with_ == signal.SIGINT:
+        assert (process.returncode, "--resume goes on" in err) == (130, True), err
+        assert not (out / "summary.json").exists()
+    assert commonwatt(*asked).code == 2, "without --resume the folder is refused"
+    wait_for_the_last(out)
+    said = commonwatt(*asked, "--resume")
+
+    assert said.code == 0, said.both
+    assert same_of_all(out) == same_of_all(before)
+
+
+@pytest.mark.full
+def test_resuming_a_finished_federation_trades_nothing_again(after: Path, valley: Path, tmp_path: Path) -> None:
+    out = copied(after, tmp_path / "out")
+
+    said = commonwatt("run", valley, "--out", out, *timed(after), "--resume")
+
+    assert said.code == 0, said.both
+    assert same_of_all(out) == same_of_all(after)
+    assert read_json(out / "communities" / "sunny-side" / "timing.json")["executed_steps"] == 0
+
+
+def agreed(out: Path) -> int:
+    """Slots of level 2 that are journalled; 0 while there is no journal."""
+    path = out / "private" / "journal.sqlite"
+    if not path.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as journal:
+            return int(journal.execute("SELECT count(*) FROM halves").fetchone()[0])
+    except sqlite3.OperationalError:  # not created yet
+        return 0
+
+
+def wait_for_the_last(out: Path) -> None:
+    """The processes of a killed federation stop after the step they are at; until then they hold their folders."""
+    import fcntl
+
+    deadline = time.monotonic() + 30
+    for lock in out.glob("communities/*/private/journal.lock"):
+        with lock.open("a") as file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline, f"{lock} is still held ({os.getpid()})"
+                    time.sleep(0.05)
