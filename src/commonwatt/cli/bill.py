@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commonwatt.cli.endings import VERIFICATION_FAILED, example
+from commonwatt.cli.endings import VERIFICATION_FAILED, example, say
 
 EXAMPLE = example("commonwatt bill out/demo --member home-01")
 
@@ -39,10 +39,13 @@ def bill(
 
     Each is a folder: the page, the table, the proofs, and the verifier with which a stranger checks them.
     """
+    from rich.console import Console
+
+    from commonwatt.cli.progress import StepBar
     from commonwatt.wiring.billing import BillRequest, make_bills
 
-    result = make_bills(BillRequest(directory, tuple(member or ()), everyone, first, end, out))
-    for line in result.lines:
-        typer.echo(line)
+    with StepBar(Console(stderr=True)) as bar:
+        result = make_bills(BillRequest(directory, tuple(member or ()), everyone, first, end, out), bar)
+    say(result.lines)
     if not result.passed:
         raise typer.Exit(VERIFICATION_FAILED)

@@ -1,9 +1,10 @@
 """Keccak-256 and recovery by whichever backend is there: the fast one, or plain Python where nothing is installed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
-from commonwatt.crypto.portable import portable_keccak256, portable_recover_address
+from commonwatt.crypto.portable import portable_recover_address
+from commonwatt.crypto.portable_keccak import portable_keccak256, portable_keccak256_of_many
 from commonwatt.crypto.secp256k1 import SignatureError
 
 
@@ -31,7 +32,19 @@ def fast_public_key() -> Callable[[bytes, bytes], bytes] | None:
 def either_keccak256(data: bytes) -> bytes:
     """The 32-byte Keccak-256 digest of `data`."""
     fast = fast_keccak256()
-    return fast(data) if fast else portable_keccak256(data)
+    return fast(data) if fast else _ahead().pop(data, b"") or portable_keccak256(data)
+
+
+def keccak256_ahead(messages: Iterable[bytes]) -> None:
+    """Announce messages that `either_keccak256` will be asked for, each once: plain Python hashes many at a time for the price of a few."""
+    if fast_keccak256() is None:
+        _ahead().update(portable_keccak256_of_many(messages))
+
+
+@cache
+def _ahead() -> dict[bytes, bytes]:
+    """Digests computed ahead: they change when an answer is computed, never the answer."""
+    return {}
 
 
 def either_recover_address(digest: bytes, recovery_id: int, r: int, s: int) -> bytes:

@@ -18,7 +18,7 @@ from commonwatt.adapters.store.run_folder import SETTINGS, files_root
 from commonwatt.core.errors import CommonwattError
 from commonwatt.core.findings import Finding
 from commonwatt.crypto.keccak import keccak256
-from commonwatt.services.billing.bill import FORMAT, Bill
+from commonwatt.services.billing.bill import FORMAT, Bill, ChainPart
 from commonwatt.services.billing.page import PROFILES, bill_page, headline
 from commonwatt.services.billing.table import bill_csv
 from commonwatt.services.billing.terms import Terms, terms_of
@@ -26,6 +26,7 @@ from commonwatt.services.billing.text import bill_text, read_bill
 from commonwatt.services.billing.totals import totals_of
 from commonwatt.wiring.bill_checks import Evidence, evidence, line_findings, reading_findings, trading_findings
 from commonwatt.wiring.bill_postings import period_findings, posting_findings
+from commonwatt.wiring.bill_waiting import WaitingLine
 
 PASSED, FAILED, NO_BILL, STOPPED = 0, 1, 2, 130
 MOST_FINDINGS = 8
@@ -71,8 +72,14 @@ class Verdict:
         return not any(part.findings for part in self.parts)
 
 
-def verdict_on(text: str, csv: str, html: str, head: str = "") -> Verdict:
+Prove = Callable[[ChainPart, str], Proven]
+"""Reads the part of a chain that a bill of a community carries."""
+
+
+def verdict_on(text: str, csv: str, html: str, head: str = "", prove: Prove = proven) -> Verdict:
     """Check a bill from the texts of its three files; `head` is the chain's newest block hash as somebody else knows it.
+
+    Whoever checks many bills, or wants to watch, reads their chains with `prove` as `proven` would.
 
     Raises:
         NoBillError: the first text is no bill.
@@ -82,7 +89,7 @@ def verdict_on(text: str, csv: str, html: str, head: str = "") -> Verdict:
     parts = [_made("bill.json is written in the one form that a bill has", lambda: _form_findings(bill, text))]
     try:
         terms = terms_of(bill.settings)
-        shown = proven(bill.chain, terms.community)
+        shown = prove(bill.chain, terms.community)
         seen = evidence(bill, terms, shown)
     except UNFIT as error:
         parts.append(Part("settings and chain can be read", (_unfit("bill.json", error),)))
@@ -240,7 +247,7 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     return lines
 
 
-def verify_folder(folder: Path, head: str = "") -> tuple[int, list[str]]:
+def verify_folder(folder: Path, head: str = "", prove: Prove = proven) -> tuple[int, list[str]]:
     """Check the bill in a folder: exit code and lines."""
     texts = []
     for name in ("bill.json", "bill.csv", "bill.html"):
@@ -253,7 +260,7 @@ def verify_folder(folder: Path, head: str = "") -> tuple[int, list[str]]:
         except (OSError, UnicodeDecodeError) as error:
             return NO_BILL, [f"{folder / name}: expected a file of a bill, found {str(error)[:200]}"]
     try:
-        verdict = verdict_on(texts[0], texts[1], texts[2], head)
+        verdict = verdict_on(texts[0], texts[1], texts[2], head, prove)
     except ValueError as error:
         return NO_BILL, [printable(str(error))]
     return PASSED if verdict.passed else FAILED, [printable(line) for line in verdict_lines(verdict)]
@@ -271,7 +278,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--head", default="", help="newest block hash of the chain, as somebody else knows it")
     asked = parser.parse_args(arguments)
     try:
-        code, lines = verify_folder(asked.folder, asked.head)
+        code, lines = _watched(asked.folder, asked.head)
     except KeyboardInterrupt:
         return STOPPED
     coding = sys.stdout.encoding or "utf-8"
@@ -283,6 +290,21 @@ def main(arguments: Sequence[str]) -> int:
         # Who reads only the first lines (`| head`) has what it wanted; nothing is left for Python to write at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
+
+
+def _watched(folder: Path, head: str) -> tuple[int, list[str]]:
+    line = WaitingLine(sys.stderr)
+
+    def prove(chain: ChainPart, community: str) -> Proven:
+        shown = proven(chain, community, line.at)
+        line.say("checking the lines")
+        return shown
+
+    line.say("reading the bill")
+    try:
+        return verify_folder(folder, head, prove)
+    finally:
+        line.say("")
 
 
 def with_totals(bill: Bill, terms: Terms) -> Bill:

@@ -5,13 +5,14 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
 from commonwatt.adapters.chain.chain_file import ChainFile, StoredBlock
 from commonwatt.adapters.chain.errors import ChainError
 from commonwatt.adapters.ledger.calldata import read_lines
-from commonwatt.adapters.ledger.evidence import Located, chain_part, located
+from commonwatt.adapters.ledger.evidence import Located, chain_part, located, proven
 from commonwatt.adapters.store.files import write_bytes, write_text
 from commonwatt.adapters.store.run_folder import (
     CHAIN,
@@ -38,8 +39,9 @@ from commonwatt.services.reporting.words import several
 from commonwatt.settings import Settings, load
 from commonwatt.wiring.audit_claims import read_inputs
 from commonwatt.wiring.auditing import check_files, public_folder
-from commonwatt.wiring.bill_verifier import MOST_FINDINGS, Verdict, verdict_lines, verdict_on, with_totals
+from commonwatt.wiring.bill_verifier import MOST_FINDINGS, Prove, Verdict, verdict_lines, verdict_on, with_totals
 from commonwatt.wiring.reports import ORIGINS, PSEUDONYMS
+from commonwatt.wiring.running import Watcher
 
 VERIFIER = "verify_bill.py"
 PYTHON = "python3"
@@ -83,7 +85,7 @@ class OpenRun:
     slots: range
 
 
-def make_bills(request: BillRequest) -> BillResult:
+def make_bills(request: BillRequest, watcher: Watcher | None = None) -> BillResult:
     """Write the bills that were asked for, each checked by the verifier that lies beside it.
 
     Raises:
@@ -104,17 +106,23 @@ def make_bills(request: BillRequest) -> BillResult:
     slots = _asked_slots(request, run)
     lines: list[str] = []
     passed = True
+    # Bills of one period carry the same part of the chain, corrections aside: it is checked once.
+    prove = lru_cache(maxsize=1)(proven)
     makers = {slot: SlotEntries(run.public, slot) for slot in slots}
-    for name, pseudonym in members.items():
+    if watcher:
+        watcher.stage("making bills", len(members))
+    for done, (name, pseudonym) in enumerate(members.items(), 1):
         folder = _folder(request, name, run, slots)
         try:
-            made = _made(run, _bill(run, makers, name, pseudonym, slots))
+            made = _made(run, _bill(run, makers, name, pseudonym, slots), prove)
         except ROOM_FAILURES as error:
             raise VerificationFailed(
                 f"bill of {name}: expected files that agree, {error} (see commonwatt audit)"
             ) from error
         lines += _written(folder, made, run.terms)
         passed &= made.verdict.passed
+        if watcher:
+            watcher.at(done)
     if passed:
         lines.append(f"Whoever gets a bill's folder checks it there: {PYTHON} {VERIFIER}")
     return BillResult(lines, passed)
@@ -275,13 +283,13 @@ class Made:
     verdict: Verdict
 
 
-def _made(run: OpenRun, bill: Bill) -> Made:
+def _made(run: OpenRun, bill: Bill, prove: Prove) -> Made:
     blocks: dict[tuple[int, int], int] = {}
     for posted in run.postings:
         if posted.place.kind == "settle" and posted.voided_at is None:
             blocks.setdefault((posted.place.slot, posted.place.revision), posted.block)
     text, csv, html = bill_text(bill), bill_csv(bill, run.terms), bill_page(bill, run.terms, blocks)
-    return Made(bill, {"bill.json": text, "bill.csv": csv, "bill.html": html}, verdict_on(text, csv, html))
+    return Made(bill, {"bill.json": text, "bill.csv": csv, "bill.html": html}, verdict_on(text, csv, html, prove=prove))
 
 
 def _written(folder: Path, made: Made, terms: Terms) -> list[str]:

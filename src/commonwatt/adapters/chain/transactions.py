@@ -87,13 +87,26 @@ def decode_transaction(raw: bytes, chain_id: int, known_sender: bytes | None = N
     )
 
 
+def hashed_bytes(raw: bytes, chain_id: int) -> tuple[bytes, ...]:
+    """What `decode_transaction` will hash of these bytes: all of them, and what was signed; nothing of what is no transaction."""
+    try:
+        fields = _decode_fields(raw) if len(raw) <= MAX_TRANSACTION_BYTES else []
+    except TransactionRefusedError:
+        return ()
+    return (raw, _signed_bytes(fields[:6], chain_id)) if fields else ()
+
+
 def created_address(sender: bytes, nonce: int) -> bytes:
     """Return the 20-byte address of the contract that `sender` creates with its transaction number `nonce`."""
     return keccak256(encode([sender, minimal(nonce)]))[-ADDRESS_BYTES:]
 
 
 def _signing_hash(body: Sequence[bytes], chain_id: int) -> bytes:
-    return keccak256(encode([*body, minimal(chain_id), b"", b""]))
+    return keccak256(_signed_bytes(body, chain_id))
+
+
+def _signed_bytes(body: Sequence[bytes], chain_id: int) -> bytes:
+    return encode([*body, minimal(chain_id), b"", b""])
 
 
 def _recover(digest: bytes, recovery_id: int, r: int, s: int) -> bytes:

@@ -1,8 +1,9 @@
 """The part of a chain that a bill carries: cut out of an export, and read back with every hash and signature checked."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 from commonwatt.adapters.chain.blocks import (
@@ -14,7 +15,7 @@ from commonwatt.adapters.chain.blocks import (
     root_of_leaf_hashes,
 )
 from commonwatt.adapters.chain.chain_file import StoredBlock
-from commonwatt.adapters.chain.transactions import created_address, decode_transaction
+from commonwatt.adapters.chain.transactions import created_address, decode_transaction, hashed_bytes
 from commonwatt.adapters.ledger.calldata import (
     POSTED_KINDS,
     Admitted,
@@ -26,6 +27,7 @@ from commonwatt.adapters.ledger.calldata import (
 )
 from commonwatt.adapters.ledger.foundation import CONTRACTS, chain_id_of, community_hash
 from commonwatt.core.findings import Finding
+from commonwatt.crypto.either import keccak256_ahead
 from commonwatt.crypto.keccak import keccak256
 from commonwatt.services.billing.bill import BlockPart, ChainPart
 
@@ -36,6 +38,13 @@ CREATIONS, CALLS, SEAL = 0, 1, 2
 _SETTLED: Final = b"Settled(uint256,bytes32,bytes32,uint256,uint256,uint256,uint256,uint256)"
 _VOIDED: Final = b"Voided(uint256,bytes32,bytes32,uint256)"
 _CONTENT_TOPIC: Final = 3
+
+
+_READ_TOGETHER: Final = 32
+"""Blocks whose transactions are hashed at once."""
+
+_Item = tuple[bytes, bytes | None]
+"""The leaf hash of an item of a block, and the item where it is here."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +143,8 @@ def _text(data: bytes, is_kept: bool) -> str:
     return b64encode(data).decode() if is_kept else "#" + leaf_hash(data).hex()
 
 
-def proven(chain: ChainPart, community: str) -> Proven:
-    """Read the part of a chain that a bill of `community` carries.
+def proven(chain: ChainPart, community: str, said: Callable[[int, int], None] | None = None) -> Proven:
+    """Read the part of a chain that a bill of `community` carries; `said` is told how many of how many blocks are read.
 
     Raises:
         ValueError: bytes that are no headers, transactions or receipts at all.
@@ -143,7 +152,7 @@ def proven(chain: ChainPart, community: str) -> Proven:
     """
     reading = _Reading(chain, community)
     reading.read_headers()
-    reading.read_blocks()
+    reading.read_blocks(said)
     return Proven(
         len(reading.headers) - 1,
         reading.hashes[-1] if reading.hashes else b"",
@@ -196,7 +205,7 @@ class _Reading:
         if parent.hex() != self.chain.head_hash:
             self.header_findings.append(Finding("head", f"0x{parent.hex()} (of these headers)", self.chain.head_hash))
 
-    def read_blocks(self) -> None:
+    def read_blocks(self, said: Callable[[int, int], None] | None) -> None:
         """Check every block that is carried against its header, and note what it says."""
         numbers = [block.number for block in self.chain.blocks]
         needed = {CREATIONS, CALLS, len(self.headers) - 1}
@@ -204,15 +213,21 @@ class _Reading:
             raise ValueError(
                 f"blocks: expected numbers of the chain, each once and in order, {sorted(needed)} among them"
             )
-        for block in self.chain.blocks:
-            self._read_block(block)
+        blocks = self.chain.blocks
+        for start in range(0, len(blocks), _READ_TOGETHER):
+            if said is not None:
+                said(start, len(blocks))
+            group = [(block, *_unpacked_block(block)) for block in blocks[start : start + _READ_TOGETHER]]
+            raws = [
+                raw for block, items, _ in group if block.number != CREATIONS for _, raw in items if raw is not None
+            ]
+            keccak256_ahead(message for raw in raws for message in hashed_bytes(raw, self.chain_id))
+            for block, transactions, receipts in group:
+                self._read_block(block, transactions, receipts)
 
-    def _read_block(self, block: BlockPart) -> None:
+    def _read_block(self, block: BlockPart, raws: Sequence[_Item], receipts: Sequence[_Item]) -> None:
         where = f"block {block.number}"
-        if len(block.transactions) != len(block.receipts):
-            raise ValueError(f"{where}: expected a receipt for each transaction")
         time_s, transactions_root, receipts_root = self.headers[block.number]
-        raws, receipts = ([_unpacked(text) for text in side] for side in (block.transactions, block.receipts))
         for what, items, root in (
             ("transactions", raws, transactions_root),
             ("receipts", receipts, receipts_root),
@@ -284,7 +299,7 @@ def _logged(receipt: Receipt, market: bytes, content: bytes) -> bool:
 
 def _contents(receipt: Receipt, event: bytes, market: bytes | None = None) -> Iterator[bytes]:
     """The content hashes that an event of the market names (of any address, where `market` is None)."""
-    topic = keccak256(event)
+    topic = _topic(event)
     return (
         log.topics[_CONTENT_TOPIC]
         for log in receipt.logs
@@ -292,8 +307,19 @@ def _contents(receipt: Receipt, event: bytes, market: bytes | None = None) -> It
     )
 
 
-def _unpacked(text: str) -> tuple[bytes, bytes | None]:
-    """The leaf hash of an item of a block, and the item where it is here."""
+@cache
+def _topic(event: bytes) -> bytes:
+    return keccak256(event)
+
+
+def _unpacked_block(block: BlockPart) -> tuple[list[_Item], list[_Item]]:
+    """Its transactions and its receipts."""
+    if len(block.transactions) != len(block.receipts):
+        raise ValueError(f"block {block.number}: expected a receipt for each transaction")
+    return [_unpacked(text) for text in block.transactions], [_unpacked(text) for text in block.receipts]
+
+
+def _unpacked(text: str) -> _Item:
     if text[:1] == "#":
         digest = bytes.fromhex(text[1:])
         if "#" + digest.hex() != text or len(digest) != 32:

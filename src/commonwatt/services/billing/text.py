@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from commonwatt.services.billing.bill import Bill
@@ -17,8 +18,8 @@ class NoBillError(ValueError):
 
 
 def bill_text(bill: Bill) -> str:
-    """The JSON of a bill."""
-    return json.dumps(_plain(bill), indent=1, ensure_ascii=True) + "\n"
+    """The JSON of a bill: a field or an item a line, indented by one space a level."""
+    return _text(bill, "\n ") + "\n"
 
 
 def read_bill(text: str) -> Bill:
@@ -36,10 +37,17 @@ def read_bill(text: str) -> Bill:
     return bill
 
 
-def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+def _text(value: Any, line: str) -> str:
+    """A value of a bill in JSON; `line` ends a line and indents the next one within it. `json` itself takes twice as long."""
+    if isinstance(value, str | int):
+        return json.dumps(value)
+    if isinstance(value, tuple):
+        opening, items, closing = "[", [_text(item, line + " ") for item in value], "]"
+    else:
+        kind: Any = type(value)
+        opening, closing = "{", "}"
+        items = [f'"{name}": {_text(getattr(value, name), line + " ")}' for name in _hints(kind)]
+    return opening + line + f",{line}".join(items) + line[:-1] + closing if items else opening + closing
 
 
 def _no_number(name: str) -> Any:
@@ -63,11 +71,18 @@ def _restored(kind: Any, value: Any, where: str) -> Any:
 
 
 def _record(kind: Any, value: Any, where: str) -> Any:
-    names = [field.name for field in fields(kind)]
+    hints = _hints(kind)
+    names = list(hints)
     if type(value) is not dict or list(value) != names:
         raise NoBillError(where, "the fields " + ", ".join(names), _shown(value))
+    return kind(**{name: _restored(hint, value[name], f"{where} {name}") for name, hint in hints.items()})
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """The fields of a record by name, in order, with their types."""
     hints = get_type_hints(kind)
-    return kind(**{name: _restored(hints[name], value[name], f"{where} {name}") for name in names})
+    return {field.name: hints[field.name] for field in fields(kind)}
 
 
 def _shown(value: Any) -> str:
