@@ -225,7 +225,7 @@ def test_a_slot_is_shown_and_only_its_rows_are_checked(p2pet_run: Path) -> None:
     assert said.code == 0, said.both
     for trade in trades:
         assert (trade["trade_id"] in said.out) == (trade["slot"] == slot)
-    assert "(1 slots)" in said.out
+    assert "(1 slot)" in said.out
 
 
 def test_a_trade_is_shown_with_its_members_energy_and_price(p2pet_run: Path) -> None:

@@ -38,6 +38,9 @@ class Quiet:
     def at(self, done: int) -> None:
         """No run gets here."""
 
+    def say(self, text: str) -> None:
+        """No run gets here."""
+
 
 def refused(street: Path, tmp_path: Path, **asked: Any) -> list[str]:
     """The findings of a run that is refused; neither results nor a key file come of it. In process, for there are many."""

@@ -57,6 +57,8 @@ class _Silent:
 
     def at(self, done: int) -> None: ...
 
+    def say(self, text: str) -> None: ...
+
 
 @pytest.fixture(scope="session")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:

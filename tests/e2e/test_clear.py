@@ -172,3 +172,25 @@ def test_a_million_orders_at_one_price_clear(tmp_path: Path, mechanism: str) -> 
     least = min(sum(1 + number % 7 for number in range(side, 1_000_000, 2)) for side in (0, 1))
     assert figures["traded_wh"] == least or (mechanism in GIVES_UP and figures["traded_wh"] < least)
     assert figures["price_mean_micro_per_kwh"] in (0, None)
+
+
+def test_people_are_told_prices_in_the_currency_and_files_keep_millionths(tmp_path: Path) -> None:
+    said = commonwatt("clear", EXAMPLE, "--mechanism", "pay_as_bid", "--out", tmp_path / "out")
+    figures = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert "micro" not in said.out
+    assert (
+        f"Traded 2.0\u00a0kWh at {figures['price_min_micro_per_kwh'] / 1e6:.3f} to {figures['price_max_micro_per_kwh'] / 1e6:.3f} per kWh"
+        in said.out
+    )
+
+
+def test_a_single_order_is_one_order(tmp_path: Path) -> None:
+    said = commonwatt(
+        "clear",
+        orders_file(tmp_path, "a,anna,buy,100,250000"),
+        "--mechanism",
+        "uniform_price",
+        "--out",
+        tmp_path / "out",
+    )
+    assert said.out.startswith("uniform_price: 1 order, 0 trades, 0 orders filled whole")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.small_runs import commonwatt, copied, environment, files_of, read_json, write_small_community
 
-COMMANDS = ("init", "check", "run", "audit", "list", "bench")
+COMMANDS = ("init", "import", "check", "run", "compare", "audit", "bill", "watch", "clear", "list", "new", "bench")
 # pydantic is not ours to leave out: typer reads its own options with it.
 HEAVY = (
     "numpy",
@@ -146,7 +146,7 @@ def test_init_makes_a_community_that_runs(tmp_path: Path, exists: bool) -> None:
         mine.mkdir()
     said = commonwatt("init", mine)
     assert said.code == 0, said.both
-    assert sorted(p.name for p in mine.iterdir()) == ["community.toml", "members.csv", "profiles.parquet"]
+    assert sorted(p.name for p in mine.iterdir()) == [".gitignore", "community.toml", "members.csv", "profiles.parquet"]
     assert f"commonwatt run '{mine}'" in said.out
     if exists:
         return
@@ -182,3 +182,10 @@ def test_a_run_without_a_terminal_prints_the_ending_only(little_street: Path, tm
     said = commonwatt("run", street, "--out", tmp_path / "out", "--to", "2024-05-07", "--set", "ledger.chain=memory")
     assert said.err == ""
     assert "\x1b" not in said.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_help_speaks_of_types_of_python(command: str) -> None:
+    said = commonwatt(command, "--help")
+    assert said.code == 0, said.both
+    assert not re.search(r"<class|<\w+>|<list|\bTEXT\b|\| None|dict\[|list\[|[{}]", said.out), said.out

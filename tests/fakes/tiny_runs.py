@@ -47,6 +47,7 @@ class Telling:
     def __init__(self, back: Callable[[int], None] = lambda _: None) -> None:
         self._back = back
         self._trading = False
+        self.said: list[str] = []
 
     def stage(self, name: str, total: int | None = None) -> None:  # noqa: ARG002 - as a watcher has it
         """Only trading is counted in half slots."""
@@ -56,6 +57,10 @@ class Telling:
         """So many are finished."""
         if self._trading:
             self._back(done)
+
+    def say(self, text: str) -> None:
+        """Kept."""
+        self.said.append(text)
 
 
 def ran(street: Path, out: Path, preset: str = "community", *, resume: bool = False, **asked: object) -> RunResult:

@@ -8,6 +8,7 @@ import typer
 
 from commonwatt.cli import audit, bill, check, clear, compare, importing, init, listing, new, run, watch
 from commonwatt.cli.endings import BAD_INPUT, EXIT_CODES, INTERRUPTED, exit_code, say_failure
+from commonwatt.cli.plain_help import speak_plainly
 from commonwatt.core.errors import CommonwattError
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ def open_doors(*doors: Commands) -> None:
     """
     for door in doors:
         door.register(app)
+    speak_plainly(app)
     try:
         app()
     except CommonwattError as error:

@@ -20,10 +20,11 @@ def register(app: typer.Typer) -> None:
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV or Parquet files of one layout.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV or Parquet files of one layout.")],
     into: Annotated[Path, typer.Option(metavar="DIR", help="A community's folder; one that is not there is made.")],
     layout: Annotated[
-        str, typer.Option(help="A named layout (pecan_street, commonwatt) or a TOML file of such keys.")
+        str,
+        typer.Option(metavar="NAME", help="A named layout (pecan_street, commonwatt), or a TOML file of such keys."),
     ] = "",
     map_: Annotated[
         list[str] | None,
@@ -31,12 +32,15 @@ def import_files(
             "--map",
             metavar="KEY=VALUE",
             help="What a column or value is: time, member, load, pv, import, export, net; unit, values, stamps, zone, dates, "
-            "decimal, separator, header, slot_s, duplicates, clock, home. Repeatable.",
+            "decimal, separator, header, slot_s, duplicates, clock, home; may be given again.",
         ),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Write profiles.csv instead of profiles.parquet.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace profiles that are there, and set the keys they need.")
+        bool,
+        typer.Option(
+            "--force", help="Replace profiles that are there, and set the keys they need; currency and prices stay."
+        ),
     ] = False,
 ) -> None:
     """Read meter data in other layouts and write them as profiles, saying what was understood, guessed and doubted."""

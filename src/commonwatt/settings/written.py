@@ -20,6 +20,12 @@ from commonwatt.settings.loading import FILE_NAME, MEMBERS_NAME
 from commonwatt.settings.rooms import SECTION_ROOMS, parameters_of
 
 PROFILES_NAME: Final = "profiles.parquet"
+IGNORE_NAME: Final = ".gitignore"
+IGNORED: Final = f"""\
+# Secrets and results stay out of version control: with the keys anybody could sign for every member.
+{s.Ledger.model_fields["key_file"].default}
+out/
+"""
 _WIDTH: Final = 118
 _HEADER: Final = (
     "Every key of a community file, each explained. Keys behind a # show what holds when they are left out: a default, or what the "
@@ -53,7 +59,9 @@ def community_toml(given: Mapping[str, Mapping[str, Any]], intro: str = "") -> s
 
 
 def start_community(directory: Path) -> list[Path]:
-    """A new community in a folder that is absent or empty: community file, members and profiles of the example. Returns the files.
+    """A new community in a folder that is absent or empty: community file, members and profiles of the example. Returns these files.
+
+    Beside them lies what keeps the secrets of its runs out of version control.
 
     Raises:
         InvalidInput: the folder holds something, or is none, or cannot be written; then nothing is.
@@ -73,6 +81,7 @@ def start_community(directory: Path) -> list[Path]:
         (made / FILE_NAME).write_text(community_toml(given, intro), encoding="utf-8")
         shutil.copyfile(example / MEMBERS_NAME, made / MEMBERS_NAME)
         shutil.copyfile(example / PROFILES_NAME, made / PROFILES_NAME)
+        (made / IGNORE_NAME).write_text(IGNORED, encoding="utf-8")
         made.chmod(0o755)
         _moved(made, target)
     except OSError as error:
@@ -86,7 +95,7 @@ def _moved(made: Path, target: Path) -> None:
     if not target.exists():
         made.rename(target)
         return
-    for name in (PROFILES_NAME, MEMBERS_NAME, FILE_NAME):
+    for name in (IGNORE_NAME, PROFILES_NAME, MEMBERS_NAME, FILE_NAME):
         os.replace(made / name, target / name)  # noqa: PTH105 - replaces on every platform
     made.rmdir()
 

@@ -12,6 +12,7 @@ from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding, one_of
 from commonwatt.services.audit import SHOWN, Audited, Check
 from commonwatt.services.public import PublicTables
+from commonwatt.services.reporting.words import counted, several
 
 NANO = 10**9
 
@@ -24,15 +25,19 @@ def result_lines(checks: list[Check]) -> list[str]:
             lines.append(f"  not checked  {check.name}: {check.skipped}")
             continue
         mark = "ok         " if check.passed else "FAILED     "
-        lines.append(f"  {mark}  {check.name} ({check.checked} {check.unit})")
+        lines.append(f"  {mark}  {check.name} ({counted(check.checked, check.unit)})")
         lines += [f"                 {finding}" for finding in check.findings[:SHOWN]]
         if check.note:
             lines.append(f"                 {check.note}")
         if len(check.findings) > SHOWN:
-            lines.append(f"                 and {len(check.findings) - SHOWN} more findings")
+            lines.append(f"                 and {several(len(check.findings) - SHOWN, 'more finding')}")
     failed = sum(not check.passed for check in checks)
     skipped = sum(bool(check.skipped) for check in checks)
-    verdict = f"{failed} of {len(checks)} checks FAILED." if failed else "Everything that could be checked is right."
+    verdict = (
+        f"{failed} of {several(len(checks), 'check')} FAILED."
+        if failed
+        else "Everything that could be checked is right."
+    )
     return [*lines, verdict + (f" {skipped} could not be made." if skipped else "")]
 
 
@@ -41,7 +46,8 @@ def slot_lines(tables: PublicTables, slot: int, trade: str | None) -> list[str]:
     trades = _rows(tables, "trades", "slot", slot)
     if trade is not None:
         trades = trades.filter(pc.equal(trades["trade_id"], trade))
-    lines = [f"slot {slot}: {_rows(tables, 'orders', 'slot', slot).num_rows} orders, {trades.num_rows} trades shown"]
+    orders = several(_rows(tables, "orders", "slot", slot).num_rows, "order")
+    lines = [f"slot {slot}: {orders}, {several(trades.num_rows, 'trade')} shown"]
     for row in trades.to_pylist():
         seller, buyer = row["seller"] or "the pool", row["buyer"] or "the pool"
         price = row["buy_price_micro_per_kwh"] / 10**6

@@ -234,7 +234,8 @@ def verdict_lines(verdict: Verdict) -> list[str]:
         lines.append(f"  {mark}  {part.title}" + (f": {part.note}" if part.note else ""))
         lines += [f"        {finding}" for finding in part.findings[:MOST_FINDINGS]]
         if len(part.findings) > MOST_FINDINGS:
-            lines.append(f"        and {len(part.findings) - MOST_FINDINGS} more findings")
+            more = len(part.findings) - MOST_FINDINGS
+            lines.append(f"        and {more} more finding{'s' * (more != 1)}")
     failed = sum(bool(part.findings) for part in verdict.parts)
     lines.append(
         f"{failed} of {len(verdict.parts)} checks FAILED." if failed else "Everything that a bill can prove holds."

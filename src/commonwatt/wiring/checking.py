@@ -3,9 +3,9 @@
 from pathlib import Path
 from shlex import quote
 
-from commonwatt.core.units import MICRO_PER_UNIT
+from commonwatt.services.reporting.words import exact_price, several
 from commonwatt.settings.checking import open_community
-from commonwatt.wiring.doubting import community_doubts, data_lines, write_doubts
+from commonwatt.wiring.doubting import community_doubts, data_lines, unit_lines, write_doubts
 from commonwatt.wiring.inputs import slots_of
 
 _HINT = (
@@ -38,18 +38,16 @@ def check_lines(
     chosen = ", ".join(f"{room} {choice.name}" for room, choice in settings.choices.items())
     return [
         f"{settings.community.name}: no faults found.",
-        f"{len(settings.members)} members, {len(slots)} slots of {settings.community.slot_s} s with data, {first} to {last}.",
+        f"{several(len(settings.members), 'member')}, {several(len(slots), 'slot')} of {settings.community.slot_s} s with data, {first} to {last}.",
         f"Design {settings.community.design}, {settings.market.timing}: {chosen}.",
         f"A run covers {days[0]} to {days[1]}, both included: [data] from and to, or --from and --to, choose other days.",
-        f"A kWh from the supplier costs {_price(charges)} {settings.community.currency} with fees and taxes, one fed in brings "
-        f"{_price(tariff.feed_in_micro_per_kwh)}" + ("; other prices in windows." if tariff.windows else "."),
+        f"A kWh from the supplier costs {exact_price(charges)} {settings.community.currency} with fees and taxes, one fed in brings "
+        f"{exact_price(tariff.feed_in_micro_per_kwh)}" + ("; other prices in windows." if tariff.windows else "."),
         *feed.notices(),
-        *(data_lines(community, found, doubts) if data or doubts is not None else [_HINT.format(quote(str(file)))]),
+        *(
+            data_lines(community, found, doubts)
+            if data or doubts is not None
+            else [*unit_lines(community), _HINT.format(quote(str(file)))]
+        ),
         f"Next: commonwatt run {quote(str(file))}",
     ]
-
-
-def _price(micro_per_kwh: int) -> str:
-    """Three decimals, and as many more as the price has."""
-    text = f"{micro_per_kwh / MICRO_PER_UNIT:.6f}".rstrip("0")
-    return text + "0" * (3 - len(text.partition(".")[2]))

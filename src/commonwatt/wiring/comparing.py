@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from commonwatt.adapters.chain.exported import ExportedChain
 from commonwatt.adapters.keys import KeyFile
@@ -17,25 +17,19 @@ from commonwatt.services.comparison import Comparison, Outcome, compare, outcome
 from commonwatt.services.comparison.ending import ending
 from commonwatt.services.comparison.page import page
 from commonwatt.services.comparison.sheets import differences_csv, members_csv, metrics_csv
+from commonwatt.services.reporting.words import several
 from commonwatt.settings.checking import OpenCommunity, open_community
 from commonwatt.settings.designs import Design, designs
 from commonwatt.settings.loading import draft
+from commonwatt.wiring.doubting import unit_lines
 from commonwatt.wiring.inputs import folder_name, inputs_json, slots_of
-from commonwatt.wiring.running import RunRequest, run_community
-from commonwatt.wiring.workers import Told, Watcher, work_off
+from commonwatt.wiring.running import RunRequest, Watcher, run_community
+from commonwatt.wiring.workers import Told, work_off
 
 MARK: Final = "comparison.json"
 """What says that a folder is a comparison's, and of which days and designs."""
 _TRADING_SHARE: Final = 0.7
 """How much of a run's time is over when trading is; closing, audit and report take the rest."""
-
-
-class Listener(Watcher, Protocol):
-    """Who is told how far a comparison is."""
-
-    def say(self, text: str) -> None:
-        """Something that is worth a line."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ class Task:
     """Of settings and inputs: an outcome of another is not taken."""
 
 
-def compare_designs(request: CompareRequest, listener: Listener) -> CompareResult:
+def compare_designs(request: CompareRequest, listener: Watcher) -> CompareResult:
     """Run what is not yet run, and write tables and page.
 
     Raises:
@@ -95,6 +89,8 @@ def compare_designs(request: CompareRequest, listener: Listener) -> CompareResul
     communities = _communities(request, asked)
     base = communities[0]
     slots = slots_of(base, request.first, request.end)
+    for line in unit_lines(base):
+        listener.say(line)
     out = request.out or Path("out") / f"{folder_name(base.settings.community.name)}-compare"
     tasks = [task for pair in zip(asked, communities, strict=True) for task in _tasks(request, *pair, slots, out)]
     _take_folder(out, tasks, inputs_json(base, slots))
@@ -179,12 +175,12 @@ def _mark(out: Path) -> dict[str, Any] | None:
     return mark
 
 
-def _run(tasks: Sequence[Task], request: CompareRequest, base: OpenCommunity, listener: Listener) -> dict[str, str]:
+def _run(tasks: Sequence[Task], request: CompareRequest, base: OpenCommunity, listener: Watcher) -> dict[str, str]:
     """Run every task that has no outcome yet; returns by design why it failed."""
     due = [task for task in tasks if kept_outcome(task) is None]
     taken = len(tasks) - len(due)
     if taken:
-        listener.say(f"{taken} of {len(tasks)} runs are there already")
+        listener.say(f"{taken} of {several(len(tasks), 'run')} {'is' if taken == 1 else 'are'} there already")
     if not due:
         return {}
     _draw_keys(tasks, base)

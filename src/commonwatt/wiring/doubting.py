@@ -9,7 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from commonwatt.adapters.feeds.doubts import Doubt, doubt_lines, doubt_rows, doubtful_members
-from commonwatt.adapters.feeds.quality import Series, doubts_of
+from commonwatt.adapters.feeds.quality import Series, doubts_of, unit_doubts
 from commonwatt.adapters.importing.profiles import Profiles
 from commonwatt.adapters.importing.writing import doubts_table
 from commonwatt.adapters.store.files import write_csv, write_json
@@ -24,20 +24,28 @@ _DOUBTFUL: Final = "doubtful"
 
 def community_doubts(community: OpenCommunity) -> list[Doubt]:
     """Every doubt about the data of a community without faults."""
+    return doubts_of(_series(community))
+
+
+def unit_lines(community: OpenCommunity) -> list[str]:
+    """The one doubt that makes every figure wrong, in words: energies of a wrong unit. It costs nothing to look for."""
+    zone = community.settings.community.time_zone
+    return [f"Doubt: {line.strip()}" for line in doubt_lines(unit_doubts(_series(community)), zone)]
+
+
+def _series(community: OpenCommunity) -> Series:
     settings, feed = community.settings, community.feed
     members = settings.members
-    return doubts_of(
-        Series(
-            [member.id for member in members],
-            feed.first_slot,
-            settings.community.slot_s,
-            feed.load_wh,
-            feed.pv_wh,
-            feed.is_measured,
-            [member.pv_w for member in members],
-            _ahead_h(settings.zone, feed.first_slot * settings.community.slot_s),
-            feed.is_net,
-        )
+    return Series(
+        [member.id for member in members],
+        feed.first_slot,
+        settings.community.slot_s,
+        feed.load_wh,
+        feed.pv_wh,
+        feed.is_measured,
+        [member.pv_w for member in members],
+        _ahead_h(settings.zone, feed.first_slot * settings.community.slot_s),
+        feed.is_net,
     )
 
 
@@ -65,7 +73,7 @@ def data_lines(community: OpenCommunity, doubts: Sequence[Doubt], written: Path 
     if not doubts:
         return ["No doubts about the data."]
     lines = [f"{several(len(doubts), 'doubt')} about the data" + (f", all in {written}:" if written else ":")]
-    lines += [f"    {line}" for line in doubt_lines(doubts)]
+    lines += [f"    {line}" for line in doubt_lines(doubts, community.settings.community.time_zone)]
     marked = {member.id for member in community.settings.members if member.origin == _DOUBTFUL}
     grave = doubtful_members(doubts)
     if known := sorted(marked & set(grave)):

@@ -30,9 +30,9 @@ def import_lines(
     return [
         *_layouts(understood),
         *_content(profiles, understood),
-        *(_doubts(doubts, target) if doubts else ["No doubts about the data."]),
+        *(_doubts(doubts, target, understood) if doubts else ["No doubts about the data."]),
         *_written(written, target),
-        *_next(request, understood, written),
+        *_next(request, understood, target),
     ]
 
 
@@ -71,10 +71,12 @@ def _content(profiles: Profiles, understood: Understood) -> list[str]:
     return lines
 
 
-def _doubts(doubts: Sequence[Doubt], target: Target) -> list[str]:
+def _doubts(doubts: Sequence[Doubt], target: Target, understood: Understood) -> list[str]:
+    key = next(iter(understood.guesses.values())).layout.zone
+    zone = key if "/" in key else target.zone
     return [
         f"{several(len(doubts), 'doubt')} about the data, all in {target.folder / DOUBTS_NAME}:",
-        *(f"    {line}" for line in doubt_lines(doubts)),
+        *(f"    {line}" for line in doubt_lines(doubts, zone)),
     ]
 
 
@@ -82,12 +84,14 @@ def _written(written: Written, target: Target) -> list[str]:
     lines = ["Written: " + ", ".join(str(path) for path in written.files) + "."]
     if written.changed:
         lines.append(f"Changed in {target.folder / 'community.toml'}: {', '.join(written.changed)}.")
+        if target.currency:
+            lines.append(f"Kept in it: the currency {target.currency}, its prices and everything else.")
     if written.to_change:
         lines.append(f"To change in {target.folder / 'community.toml'}: {', '.join(written.to_change)}.")
     return lines + written.notes
 
 
-def _next(request: ImportRequest, understood: Understood, written: Written) -> list[str]:
+def _next(request: ImportRequest, understood: Understood, target: Target) -> list[str]:
     guess = next(iter(understood.guesses.values()))
     layout, told = guess.layout, understood.given.given()
     needed = {key: value for key, value in layout.given().items() if key not in told and key != "home"}
@@ -99,5 +103,5 @@ def _next(request: ImportRequest, understood: Understood, written: Written) -> l
         maps = "".join(f" --map {quote(f'{key}={value}')}" for key, value in keys.items())
         lines.append(f"Again without a guess: {request.program} import {files} --into {quote(str(request.into))}{named}{maps}")  # fmt: skip
     name = quote(str(request.into))
-    first = "put your currency and prices into community.toml and limits into members.csv, then " if any(p.name == "community.toml" for p in written.files) else ""  # fmt: skip
+    first = "put your currency and prices into community.toml and limits into members.csv, then " if target.is_new else ""  # fmt: skip
     return [*lines, f"Next: {first}{request.program} check {name}, then {request.program} run {name}"]

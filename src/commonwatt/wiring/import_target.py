@@ -24,7 +24,7 @@ from commonwatt.settings import sections as s
 from commonwatt.settings.editing import edited
 from commonwatt.settings.layers import parsed
 from commonwatt.settings.loading import draft
-from commonwatt.settings.written import community_toml
+from commonwatt.settings.written import IGNORE_NAME, IGNORED, community_toml
 
 DOUBTS_NAME: Final = "data-doubts.csv"
 DRAFT_NAME: Final = "members-draft.csv"
@@ -43,6 +43,8 @@ class Target:
     slot_s: int = 0
     zone: str = ""
     """The community's time zone; empty where it is new."""
+    currency: str = ""
+    """The community's currency; empty where it is new or cannot be read."""
     period: tuple[str, str] = ("", "")
     """Days that [data] chooses."""
     member_ids: tuple[str, ...] = ()
@@ -103,6 +105,8 @@ def write_import(
             texts[DRAFT_NAME] = members_text(profiles, doubtful)
     if target.is_new:
         texts[FILE_NAME] = _community(target, profiles, zone)
+        if not (target.folder / IGNORE_NAME).exists():
+            texts[IGNORE_NAME] = IGNORED
         if not zone:
             result.to_change.append("community.time_zone (UTC now: the data do not say whose clock they live by)")
     elif text := _changes(target, profiles, zone, result):
@@ -119,7 +123,7 @@ def _existing(into: Path, target: Target, names: Sequence[str]) -> Target:
     table = read_csv(members, MEMBERS_NAME)[0] if members else None
     given: dict[str, Any] = {}
     if isinstance(community, s.Community):
-        given |= {"slot_s": community.slot_s, "zone": community.time_zone}
+        given |= {"slot_s": community.slot_s, "zone": community.time_zone, "currency": community.currency}
     if isinstance(data, s.Data):
         given |= {"profiles": Path(data.profiles).name, "period": (data.from_, data.to)}
     ids = half_read.members.ids or (table.columns.get("id", []) if table else [])
@@ -189,7 +193,7 @@ def _write(
     target: Target, profiles: Profiles, doubts: Sequence[Doubt], texts: Mapping[str, str], result: Written
 ) -> None:
     folder = target.folder.resolve()
-    order = [target.profiles, DOUBTS_NAME, DRAFT_NAME, MEMBERS_NAME, FILE_NAME]
+    order = [IGNORE_NAME, target.profiles, DOUBTS_NAME, DRAFT_NAME, MEMBERS_NAME, FILE_NAME]
     made = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -215,7 +219,7 @@ def _write(
     finally:
         if made is not None:
             shutil.rmtree(made, ignore_errors=True)
-    result.files += [target.folder / name for name in names]
+    result.files += [target.folder / name for name in names if name != IGNORE_NAME]
 
 
 def _taken(path: Path) -> Finding:

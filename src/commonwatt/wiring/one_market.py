@@ -23,6 +23,7 @@ from commonwatt.core.tariff import Rates
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.pricing import PRICINGS
 from commonwatt.services.one_market import FILE_SLOT, Figures, market_figures, orders_table, trades_table
+from commonwatt.services.reporting.words import energy, exact_price, several
 from commonwatt.settings.layers import value_of
 
 _WARM_ORDERS: Final = 64
@@ -168,13 +169,19 @@ def _ending(request: ClearRequest, book: OrderBook, agreement: Agreement, figure
     trades = agreement.trades
     filled = int((agreement.reason == 0).sum())
     lines = [
-        f"{request.mechanism}: {len(book)} orders, {len(trades)} trades, {filled} orders filled whole, {cpu_s} CPU seconds."
+        f"{request.mechanism}: {several(len(book), 'order')}, {several(len(trades), 'trade')}, {several(filled, 'order')} filled whole, {cpu_s} CPU seconds."
     ]
     if len(trades):
         lines.append(
-            f"Traded {figures['traded_wh']} Wh at {figures['price_min_micro_per_kwh']} to {figures['price_max_micro_per_kwh']} micro per kWh, "
-            f"mean {figures['price_mean_micro_per_kwh']}; {100 * float(figures['clearing_efficiency_share'] or 0):.1f} % of the attainable welfare."
+            f"Traded {energy(int(figures['traded_wh'] or 0))} at {_prices(figures)}; {100 * float(figures['clearing_efficiency_share'] or 0):.1f} % of the attainable welfare."
         )
     else:
         lines.append("Nothing was traded; orders.csv says why, order by order.")
     return [*lines, f"Written: {request.out}/trades.csv, orders.csv, summary.json"]
+
+
+def _prices(figures: Figures) -> str:
+    """Of a kWh, in the currency of the file's limits, whatever that is."""
+    known = (figures[f"price_{which}_micro_per_kwh"] for which in ("min", "max", "mean"))
+    low, high, mean = (exact_price(round(float(price or 0))) for price in known)
+    return f"{low} per kWh" if low == high else f"{low} to {high} per kWh, {mean} on average"

@@ -26,6 +26,7 @@ from commonwatt.settings.checking import OpenCommunity, open_community
 from commonwatt.settings.designs import Design
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.building import market_of, terms_of
+from commonwatt.wiring.doubting import unit_lines
 from commonwatt.wiring.inputs import folder_name, input_hash, inputs_json, run_identity, slots_of
 from commonwatt.wiring.reports import facts_of, names_of, write_member_folders, write_reports
 from commonwatt.wiring.timing import Stopwatch
@@ -43,6 +44,10 @@ class Watcher(Protocol):
 
     def at(self, done: int) -> None:
         """So many steps of it are finished."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Something that is worth a line."""
         ...
 
 
@@ -180,6 +185,8 @@ def run_community(request: RunRequest, watcher: Watcher, beside: Beside = BY_ITS
     watch, notes = Stopwatch(beside.cpu_clock), list[str]()
     paid_in_nano = top_up_nano(request.top_up, request.resume)
     with begin_run(request) as begun:
+        for line in unit_lines(begun.community):
+            watcher.say(line)
         try:
             return _run(request, watcher, watch, begun, paid_in_nano, notes, beside)
         except BaseException as error:

@@ -34,5 +34,6 @@ def start_lines(directory: Path) -> list[str]:
     return [
         f"A community in {directory}: {', '.join(path.name for path in written)}.",
         "community.toml explains every key; members.csv has a line a member; profiles.parquet is a year of example data.",
+        "Its .gitignore keeps the keys of its runs (keys.json) and out/ out of version control.",
         f"Next: commonwatt check {quote(str(directory))}, then commonwatt run {quote(str(directory))}",
     ]

@@ -7,6 +7,7 @@ from shlex import quote
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
 from commonwatt.services.ports import Batch
+from commonwatt.services.reporting.words import several
 from commonwatt.services.watching import Doubt, doubts
 from commonwatt.wiring.demanding import Sender, wallet_of
 from commonwatt.wiring.watched import Watched, finished, index_in, is_stopped, stopped
@@ -84,10 +85,10 @@ def _seen(watched: Watched, request: WatchRequest) -> WatchResult:
 
 def _said(found: list[Doubt], by_slot: dict[int, list[Batch]], members: int) -> list[str]:
     batches = [batch for of in by_slot.values() for batch in of]
-    seen = f"{len(batches)} batches, {sum(len(b.lines) for b in batches)} lines, {members} member{'s' * (members != 1)}"
+    seen = f"{several(len(batches), 'batch', 'batches')}, {several(sum(len(b.lines) for b in batches), 'line')}, {several(members, 'member')}"
     if not found:
         return [f"{seen}: every line is borne out by its member's order, meter and tariff."]
     lines = [str(doubt) for doubt in found[:SHOWN]]
     if len(found) > SHOWN:
         lines.append(f"and {len(found) - SHOWN} more")
-    return [*lines, f"{seen}: {len(found)} lines that nothing bears out."]
+    return [*lines, f"{seen}: {several(len(found), 'line')} that nothing bears out."]

@@ -29,6 +29,10 @@ class Watcher(Protocol):
         """So many steps of it are finished."""
         ...
 
+    def say(self, text: str) -> None:
+        """Something that is worth a line."""
+        ...
+
 
 Job = Callable[[Any, Watcher], None]
 """What a worker does with a task: a function of a module, so that a new process finds it."""
@@ -66,6 +70,9 @@ class Relay:
         if self._total and done * _TELLINGS // self._total > self._told:
             self._told = done * _TELLINGS // self._total
             self._tell(Told(self._task, "at", done / self._total))
+
+    def say(self, text: str) -> None:
+        """Nothing: whoever gave the jobs has read the same input and says so once."""
 
     def _stop_if_asked(self) -> None:
         if self._is_stopped():

@@ -277,7 +277,7 @@ def test_failed_slots_are_counted_and_it_is_said_that_they_clear_without_fault(t
     check = clearing_check(run_with_a_failed_slot(timing))
     assert check.passed
     assert check.checked == 2
-    assert check.note.startswith("1 slots failed, no trade was delivered in them; the orders of 1 clear without fault")
+    assert check.note.startswith("1 slot failed, no trade was delivered in them; the orders of 1 clear without fault")
     assert clearing_check(markets.run(markets.market(timing, hours=2), 2)).note == ""
 
 

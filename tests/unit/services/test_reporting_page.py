@@ -20,7 +20,7 @@ from commonwatt.services.reporting.page import page
 from commonwatt.services.reporting.plots import figures
 from commonwatt.services.reporting.summary import Results, results
 from commonwatt.services.reporting.timeline import LONGEST, days, timeline
-from commonwatt.services.reporting.words import energy, money, percent
+from commonwatt.services.reporting.words import counted, energy, exact_price, money, percent
 
 SMALL: dict[str, Any] = {"slots": 30, "homes": 4, "flats": 2}
 
@@ -266,3 +266,26 @@ def test_a_table_of_dictionaries_reads_the_same() -> None:
     assert pa.types.is_dictionary(packed.schema.field("leg").type)
     one, other = (Bills(results(facts, tables | {"statements": s}).books).csv(0) for s in (statements, packed))
     assert one == other
+
+
+@pytest.mark.parametrize(
+    ("number", "many", "said"),
+    [
+        (1, "slots", "1 slot"),
+        (0, "hashes", "0 hashes"),
+        (1, "hashes", "1 hash"),
+        (1, "kinds of file", "1 kind of file"),
+        (22, "kinds of file", "22 kinds of file"),
+        (1, "ledger", "1 ledger"),
+    ],
+)
+def test_one_of_a_kind_is_not_many(number: int, many: str, said: str) -> None:
+    assert counted(number, many) == said
+
+
+@pytest.mark.parametrize(
+    ("price", "said"),
+    [(176_000, "0.176"), (300_000, "0.300"), (12, "0.000012"), (-1_050_500, "\u22121.0505"), (0, "0.000")],
+)
+def test_an_exact_price_has_as_many_decimals_as_it_needs(price: int, said: str) -> None:
+    assert exact_price(price) == said

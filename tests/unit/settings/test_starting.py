@@ -22,6 +22,13 @@ def test_a_new_community_is_sound_and_named_after_its_folder(tmp_path: Path) -> 
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
 
+def test_the_keys_and_results_of_a_new_community_stay_out_of_version_control(tmp_path: Path) -> None:
+    start_community(tmp_path / "mine")
+    kept_out = (tmp_path / "mine" / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert load(tmp_path / "mine").key_path.name in kept_out
+    assert "out/" in kept_out
+
+
 def test_an_empty_folder_may_become_one(tmp_path: Path) -> None:
     start_community(tmp_path)
     assert told(tmp_path) == []

@@ -1,5 +1,6 @@
 """An import says what it understood, guesses what can be guessed, asks for the rest, and writes all or nothing."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,16 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 from tests.fakes.meter_files import HOMES, Shape, expected, lines_of, starts, truth, written
+from tests.fakes.tiny_runs import Telling
 
 from commonwatt.adapters.importing.guessing import Question
 from commonwatt.core.errors import InvalidInput
 from commonwatt.settings import community_findings, open_community
 from commonwatt.settings.written import start_community
+from commonwatt.wiring.checking import check_lines
 from commonwatt.wiring.import_request import ImportRequest
 from commonwatt.wiring.importing import import_community
+from commonwatt.wiring.running import RunRequest, run_community
 
 LOCAL = Shape(local=True, date="%d.%m.%Y", separator=";", comma=True, slot_s=900)
 ZONE = "zone=Europe/Zurich"
@@ -231,7 +235,7 @@ def test_both_registers_in_one_slot_are_netted_and_said(tmp_path: Path) -> None:
     assert any("both_registers" in line and "5 slots at a" in line for line in lines)
     feed = open_community(tmp_path / "mine").feed
     assert feed.notices() == [
-        "profiles.parquet: 5 readings import and export in one slot and count with the difference"
+        "profiles.parquet: 5 readings with import and export in one slot, taken with the difference"
     ]
 
 
@@ -321,3 +325,43 @@ def test_encodings_of_spreadsheets_and_lines_above_the_header_are_read(tmp_path:
     (tmp_path / "m.csv").write_bytes(text.encode(encoding))
     import_community(ImportRequest((tmp_path / "m.csv",), tmp_path / "mine", maps=(ZONE,)))
     assert energies(tmp_path / "mine") == expected(LOCAL)
+
+
+def test_currency_prices_and_name_outlive_an_import_by_force(tmp_path: Path) -> None:
+    into = tmp_path / "mine"
+    start_community(into)
+    toml = into / "community.toml"
+    mine = re.sub(r"(?m)^currency = .*$", 'currency = "CHF"  # francs', toml.read_text())
+    toml.write_text(re.sub(r"(?m)^retail_micro_per_kwh = .*$", "retail_micro_per_kwh = 271_000", mine))
+    for _ in range(2):
+        lines = import_community(ImportRequest((written(tmp_path / "m.csv", LOCAL),), into, maps=(ZONE,), force=True))
+        settings = open_community(into).settings
+        assert (settings.community.name, settings.community.currency) == ("mine", "CHF")
+        assert settings.tariff.retail_micro_per_kwh == 271_000
+        assert "put your currency" not in lines[-1]
+
+
+def test_an_imported_community_keeps_its_secrets_out_of_version_control(tmp_path: Path) -> None:
+    into = tmp_path / "mine"
+    into.mkdir()
+    (into / ".gitignore").write_text("mine alone\n")
+    import_community(ImportRequest((written(tmp_path / "m.csv", LOCAL),), into, maps=(ZONE,)))
+    assert (into / ".gitignore").read_text() == "mine alone\n"
+    import_community(ImportRequest((tmp_path / "m.csv",), tmp_path / "other", maps=(ZONE,)))
+    assert "keys.json" in (tmp_path / "other" / ".gitignore").read_text()
+
+
+def test_a_wrong_unit_is_doubted_by_a_plain_check_and_before_a_run(tmp_path: Path) -> None:
+    sound, wrong = tmp_path / "sound", tmp_path / "wrong"
+    path = written(tmp_path / "m.csv", LOCAL)
+    import_community(ImportRequest((path,), sound, maps=(ZONE,)))
+    import_community(ImportRequest((path,), wrong, maps=(ZONE, "unit=Wh")))
+    assert not [line for line in check_lines(sound, None, ()) if line.startswith("Doubt")]
+    doubt = [line for line in check_lines(wrong, None, ()) if line.startswith("Doubt")]
+    assert doubt[0] == "Doubt: unit (energies that no home has, perhaps of a wrong unit): 1."
+    watcher = Telling()
+    out = ("--out", tmp_path / "out")
+    run_community(
+        RunRequest(wrong, out[1], overrides=("ledger.chain=memory",), first="2024-10-26", end="2024-10-27"), watcher
+    )
+    assert watcher.said == doubt

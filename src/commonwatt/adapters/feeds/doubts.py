@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,15 @@ def doubtful_members(doubts: Iterable[Doubt]) -> dict[str, list[str]]:
     return {member: kinds for member, kinds in sorted(found.items()) if kinds}
 
 
-def doubt_lines(doubts: Sequence[Doubt]) -> list[str]:
-    """A short summary: a line a kind, with members, an example and what is done."""
+def local_time(start: str, zone: str) -> str:
+    """A doubt's instant on the wall clock of a zone, which is named; as it is where there is no zone or no instant."""
+    if not start or not zone:
+        return start
+    return f"{dt.datetime.fromisoformat(start).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
+
+
+def doubt_lines(doubts: Sequence[Doubt], zone: str) -> list[str]:
+    """A short summary: a line a kind, with members, an example in local time and what is done."""
     lines = []
     for name, kind in KINDS.items():
         mine = [doubt for doubt in doubts if doubt.kind == name]
@@ -94,7 +102,7 @@ def doubt_lines(doubts: Sequence[Doubt]) -> list[str]:
         who = ", ".join(members[:4]) + (f" and {len(members) - 4} more" if len(members) > 4 else "")
         first = mine[0]
         named = first.column if not first.where.endswith(first.column) else ""
-        example = " ".join(part for part in (first.where, first.start, named) if part)
+        example = " ".join(part for part in (first.where, local_time(first.start, zone), named) if part)
         # A row that is there twice is a doubt of each of its columns, and yet one slot.
         slots = sum(count for _, _, count in {(doubt.member, doubt.start, doubt.slots) for doubt in mine})
         count = f"{slots} slot{'s' * (slots != 1)}" if first.slots else f"{len(mine)}"

@@ -28,6 +28,7 @@ from commonwatt.core.records import FINAL_DAYS, Quality
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Flags, Ints
 from commonwatt.services.ports import LateReading, Metered
+from commonwatt.services.reporting.words import several
 
 _MICRO_PER_S: Final = 1_000_000
 
@@ -255,7 +256,7 @@ def _built(
     if energy_columns(list(file.columns)) == NET and both:
         notices = [
             *notices,
-            f"{file.name}: {both} readings import and export in one slot and count with the difference",
+            f"{file.name}: {several(both, 'reading')} with import and export in one slot, taken with the difference",
         ]
     noted = (*_gap_notices(file, measured, ids, grid), *notices)
     is_net = energy_columns(list(file.columns)) == NET
@@ -291,7 +292,7 @@ def _corrections(
     notices = []
     if (too_late := int((~in_time).sum())) and not found:
         notices.append(
-            f"{file.name}: {too_late} corrections came more than {files.final_days} days late and are ignored"
+            f"{file.name}: {several(too_late, 'correction')} came more than {several(files.final_days, 'day')} late and {'is' if too_late == 1 else 'are'} ignored"
         )
     late: dict[int, list[LateReading]] = {}
     for row in np.lexsort((rows.member, rows.slot)).tolist():

@@ -104,7 +104,7 @@ class Series:
 
 def doubts_of(series: Series) -> list[Doubt]:
     """Every doubt about some profiles, kind by kind, member by member."""
-    found = [*_unit(series), *_gaps(series), *_spikes(series), *_stuck(series), *_zero_load(series)]
+    found = [*unit_doubts(series), *_gaps(series), *_spikes(series), *_stuck(series), *_zero_load(series)]
     if len(series.producers) and len(series.days) >= _LEAST_DAYS:
         dark = _dark(series)
         found += [*_pv_at_night(series, dark), *_zero_at_night(series, dark), *_noons(series), *_shifts(series)]
@@ -112,7 +112,7 @@ def doubts_of(series: Series) -> list[Doubt]:
     return found
 
 
-def _unit(series: Series) -> list[Doubt]:
+def unit_doubts(series: Series) -> list[Doubt]:
     """All homes together: energies that are a thousand times too large or too small."""
     slots = np.maximum(series.known.sum(axis=0), 1)
     energy_wh = np.where(series.known, series.load_wh + series.pv_wh, 0).sum(axis=0)

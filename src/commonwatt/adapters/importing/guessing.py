@@ -29,6 +29,7 @@ from commonwatt.adapters.importing.words import (
     unit_of,
 )
 from commonwatt.core.units import Floats
+from commonwatt.services.reporting.words import several
 
 _SOME: Final = 40
 _MOSTLY: Final = 0.9
@@ -193,7 +194,9 @@ def _guess_wide(source: Source, guess: Guess, numeric: list[str], by_kind: dict[
         return False
     totals = [name for name in numeric if set(tokens(name)) & set(TOTALS)]
     energy = "pv" if set(tokens(stem(source))) & set(PV_FILES) else "load"
-    guess.say(energy, f"{HOME}{unit_end(numeric)}", f"{len(numeric) - len(totals)} columns of numbers, one a home")
+    guess.say(
+        energy, f"{HOME}{unit_end(numeric)}", f"{several(len(numeric) - len(totals), 'column')} of numbers, one a home"
+    )
     if totals:
         guess.why.append(f"column {totals[0]!r} would be a home too: remove it from the file if it is a sum")
     return True

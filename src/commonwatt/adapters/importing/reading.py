@@ -226,10 +226,10 @@ def _say_clock(source: Source, table: Columns, rows: Ints, way: Instants, layout
         row, count = int(rows[np.argmax(bad)]), int(bad.sum())
         where = source.place(int(table.lines[row]), layout.time)
         if layout.clock == "lenient":
-            result.notes.append(f"{where}: {count} rows where the clock changes were {'left out' if bad is way.skipped else 'taken for the first hour'}")  # fmt: skip
+            result.notes.append(f"{where}: {count} {'row' if count == 1 else 'rows'} where the clock changes {'was' if count == 1 else 'were'} {'left out' if bad is way.skipped else 'taken for the first hour'}")  # fmt: skip
             continue
         expected = said + " (a clock without summer time: --map zone=+01:00; to read on: --map clock=lenient)"
-        result.findings.append(Finding(where, expected, f"{count} such rows"))
+        result.findings.append(Finding(where, expected, f"{count} such row{'s' * (count != 1)}"))
 
 
 def spacing_us(instant_us: Ints) -> int:

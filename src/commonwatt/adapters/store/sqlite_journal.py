@@ -101,7 +101,7 @@ class SqliteJournal:
         replace_database(self._path, fresh)
         self._db = self._opened()
         self.notes = (
-            f"{self._path}: {fault}; cut after its last good row, {self._rows} finished steps are kept and the rest is done again. "
+            f"{self._path}: {fault}; cut after its last good row, {self._rows} finished step{'s are' if self._rows != 1 else ' is'} kept and the rest is done again. "
             f"The damaged file is kept as {kept.name}.",
         )
 

@@ -19,6 +19,7 @@ from commonwatt.services.deviating import published_deviation
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Batch, Entry, SettleCall, TradesCall
+from commonwatt.services.reporting.words import several
 from commonwatt.services.rules import EX_ANTE
 
 
@@ -33,7 +34,9 @@ def check_failures(claimed: Claimed) -> Check:
             judged += 1
             unjudged += bool(claimed.may_fail)
             found += _failure_findings(claimed, slot, rewards[slot]) if failed else _cut_findings(claimed, slot)
-    why = f"{unjudged} slots failed or were cut, and {claimed.may_fail}" if unjudged and not found else ""
+    verb = "was" if unjudged == 1 else "were"
+    said = f"{several(unjudged, 'slot')} failed or {verb} cut, and {claimed.may_fail}"
+    why = said if unjudged and not found else ""
     return Check("failed slots and cut trades had a reason", judged, "slots", tuple(found), note=why)
 
 

@@ -10,6 +10,7 @@ from commonwatt.services.audit.base import Audited, Check, differences, recomput
 from commonwatt.services.audit.pools import rewards_before
 from commonwatt.services.deviating import published_deviation
 from commonwatt.services.public import PublicTables
+from commonwatt.services.reporting.words import several
 from commonwatt.settlement import correction
 
 
@@ -97,10 +98,12 @@ def check_clearing(audited: Audited) -> Check:
     notes = []
     if failed:
         notes.append(
-            f"{failed} slots failed, no trade was delivered in them; the orders of {sound} clear without fault when cleared again"
+            f"{several(failed, 'slot')} failed, no trade was delivered in them; the orders of {sound} clear without fault when cleared again"
         )
     if refused:
-        notes.append(f"{refused} orders were refused for their balance, a shut gate or what their members signed")
+        notes.append(
+            f"{several(refused, 'order')} {'was' if refused == 1 else 'were'} refused for their balance, a shut gate or what their members signed"
+        )
     return Check("orders cleared again give the same trades", cleared, "slots", tuple(found), "; ".join(notes))
 
 

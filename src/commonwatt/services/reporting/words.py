@@ -46,6 +46,12 @@ def price(price_micro_per_kwh: int) -> str:
     return _signed(price_micro_per_kwh / MICRO_PER_UNIT, 3)
 
 
+def exact_price(price_micro_per_kwh: int) -> str:
+    """`0.176`, `0.000012`: three decimals, and as many more as the price has."""
+    text = f"{abs(price_micro_per_kwh) / MICRO_PER_UNIT:,.6f}"
+    return _signed(price_micro_per_kwh / MICRO_PER_UNIT, max(3, 6 - len(text) + len(text.rstrip("0"))))
+
+
 def energy(energy_wh: int) -> str:
     """`285.6 kWh`, or `12.3 MWh` where that is easier to read."""
     if abs(energy_wh) >= 100_000_000:
@@ -72,6 +78,13 @@ def count(number: float) -> str:
 def several(number: int, one: str, many: str | None = None) -> str:
     """`1 member`, `2 members`."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def counted(number: int, many: str) -> str:
+    """`1 slot`, `0 hashes`, `2 kinds of file`: of a word that is given in the plural."""
+    first, space, rest = many.partition(" ")
+    one = first.removesuffix("es") if first.endswith("shes") else first.removesuffix("s")
+    return f"{number} {one if number == 1 else first}{space}{rest}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -53,7 +53,7 @@ def test_a_correction_after_the_final_date_is_ignored_and_noted(tmp_path: Path) 
     feed = read(tmp_path, rows)
     assert feed.arrived(FIRST + 5 + 60 * 24) == (LateReading(FIRST + 5, 1, 7, 0),)
     assert feed.arrived(FIRST + 6 + 60 * 24 + 1) == ()
-    assert feed.notices()[-1] == "late.csv: 1 corrections came more than 60 days late and are ignored"
+    assert feed.notices()[-1] == "late.csv: 1 correction came more than 60 days late and is ignored"
 
 
 @pytest.mark.parametrize(

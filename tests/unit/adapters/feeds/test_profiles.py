@@ -196,7 +196,7 @@ def test_many_faults_of_a_kind_are_counted(tmp_path: Path) -> None:
 def test_net_meters_count_as_load_and_generation(tmp_path: Path) -> None:
     feed = feed_of(tmp_path, profile_lines(), "start,member,import_wh,export_wh")
     assert feed.metered(FIRST).pv_wh.tolist() == [50, 0]
-    assert feed.notices() == ["profiles.csv: 48 readings import and export in one slot and count with the difference"]
+    assert feed.notices() == ["profiles.csv: 48 readings with import and export in one slot, taken with the difference"]
 
 
 def test_all_four_energy_columns_are_ambiguous(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_a_row_that_is_there_twice_is_one_slot_in_the_summary() -> None:
     twice = [
         Doubt("duplicate", "h0", column, "2024-03-18T00:00Z", 1, "given more than once") for column in ("load", "pv")
     ]
-    assert doubt_lines(twice)[0].endswith("1 slot at h0.")
+    assert doubt_lines(twice, "")[0].endswith("1 slot at h0.")
 
 
 def test_a_single_home_is_looked_at_alone() -> None:
@@ -172,6 +172,14 @@ def test_a_grave_doubt_that_nobody_marked_is_asked_for(tmp_path: Path) -> None:
 
 def test_every_kind_says_what_is_done_about_it() -> None:
     for name, kind in KINDS.items():
-        lines = doubt_lines([Doubt(name, "anna", "load_wh", "2024-05-06T00:00Z", 2, "9 Wh")])
+        lines = doubt_lines([Doubt(name, "anna", "load_wh", "2024-05-06T00:00Z", 2, "9 Wh")], "")
         assert kind.says in lines[0] and "anna" in lines[0]
         assert lines[1].endswith(f"{kind.done[1:]}.")
+
+
+def test_an_example_of_a_doubt_is_told_on_the_communitys_clock() -> None:
+    night = Doubt("pv_at_night", "anna", "pv_wh", "2024-05-05T23:00Z", 1, "9 Wh")
+    assert doubt_lines([night], "Europe/Zurich")[1].startswith(
+        "    e.g. anna 2024-05-06 01:00 (Europe/Zurich) pv_wh: 9 Wh."
+    )
+    assert "2024-05-05T23:00Z" in doubt_lines([night], "")[1]
