@@ -40,21 +40,21 @@ def stopped_at(step: int) -> Telling:
     return Telling(stop)
 
 
-def run_until(street: Path, out: Path, step: int, *, resume: bool = True) -> None:
+def run_until(street: Path, out: Path, step: int, *, resume: bool = True, overrides: tuple[str, ...] = ()) -> None:
     with pytest.raises(KeyboardInterrupt):
-        ran(street, out, resume=resume, watcher=stopped_at(step))
+        ran(street, out, resume=resume, watcher=stopped_at(step), overrides=overrides)
 
 
 def sent(street: Path, out: Path, member: str = MEMBER, *, undecided: bool = False) -> WatchResult:
     return watch_run(WatchRequest(out, member, send=True, undecided=undecided, keys=street))
 
 
-def cheated(street: Path, out: Path, cheat: str, step: int = ASKED) -> None:
+def cheated(street: Path, out: Path, cheat: str, step: int = ASKED, overrides: tuple[str, ...] = ()) -> None:
     """A run whose operator posted other lines of one hour than its books say, stopped after a step."""
     slot = open_community(street, "community", ()).feed.slots().start + CHEATED
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "open_ledger", lambda *a, **k: Cheating(open_ledger(*a, **k), slot, CHEATS[cheat]))
-        run_until(street, out, step, resume=False)
+        run_until(street, out, step, resume=False, overrides=overrides)
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +90,9 @@ def test_a_member_is_paid_where_the_operator_has_nothing_to_show(morning: Path, 
     said = commonwatt("run", street, "--out", out, "--resume")
     assert said.code == 0, said.both
     assert "Energy 0 Wh off, money 0 off, ledger verified" in said.out
+    assert "1 demand of members, 0 answered; 1 settlement void" in said.out
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    assert (summary["demands"], summary["demands_unanswered"], summary["voided_settlements"]) == (1, 1, 1)
     assert "was void and settled again, attempt 2" in (out / "report.html").read_text(encoding="utf-8")
     said = commonwatt("audit", out)
     assert said.code == 0, said.both
@@ -152,6 +155,22 @@ def test_every_cheat_ends_in_a_run_that_audits(morning: Path, tmp_path: Path, ch
     run_until(street, out, LATE)
     assert any("is void" in line for line in sent(street, out, member).lines)
     assert ran(street, out, resume=True).verified
+    assert watch_run(WatchRequest(out)).doubts == ()
+    bills = [(folder / "public" / "statements.parquet").read_bytes() for folder in (out, morning / "whole")]
+    assert bills[0] == bills[1]
+
+
+def test_what_stands_beside_signed_trades_is_void_and_settled_again(morning: Path, tmp_path: Path) -> None:
+    street, out, by_trades = morning / "street", tmp_path / "out", ("ledger.path=trades",)
+    cheated(street, out, "wrong_net", overrides=by_trades)
+    assert any("are parked" in line for line in sent(street, out).lines)
+    run_until(street, out, LATE, overrides=by_trades)
+    assert any("is void" in line for line in sent(street, out).lines)
+    result = ran(street, out, resume=True, overrides=by_trades)
+    assert result.verified
+    said = commonwatt("audit", out)
+    assert said.code == 0, said.both
+    assert "was void and settled again, attempt 2" in said.out
     assert watch_run(WatchRequest(out)).doubts == ()
     bills = [(folder / "public" / "statements.parquet").read_bytes() for folder in (out, morning / "whole")]
     assert bills[0] == bills[1]

@@ -12,6 +12,7 @@ from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.transactions import sign_transaction
 from commonwatt.adapters.ledger.embedded import EmbeddedLedger
 from commonwatt.contracts import artifact
+from commonwatt.contracts.encoding import SUPPLIED
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.crypto.secp256k1 import address_of_secret
 from commonwatt.services.claims import ClaimCall, ClaimsLedger, Demand, DemandCall, DemandState, ExpireCall
@@ -38,7 +39,7 @@ class Cheating:
         return self.ledger.sign([self._changed(call) for call in calls])
 
     def _changed(self, call: Call) -> Call:
-        if not isinstance(call, SettleCall) or call.slot != self._slot or call.kind or call.revision:
+        if not isinstance(call, SettleCall) or call.slot != self._slot or call.kind == SUPPLIED or call.revision:
             return call
         return self._change(call) if call.attempt in self._attempts else call
 

@@ -61,7 +61,7 @@ def require_accepted(market: Market, slot: int, calls: Sequence[Call], signed: t
     if reason == CAP:
         why += _over_cap(market, calls)
     raise LedgerDisagrees(
-        f"slot {slot}: expected the ledger to take its settlement, would be refused: {reason}\n"
+        f"slot {slot}: expected the ledger to take what is posted for it, would be refused: {reason}\n"
         + (f"{why}.\n" if why else "")
         + "Every slot before it is settled, and nothing of this one was posted: mend the cause, then go on with the same command and "
         "--resume (other settings, members or data are another run, in another folder)."
@@ -80,6 +80,7 @@ REFUSALS: Final = {
     "market: pool": "The pool keeps energy or money: what goes in has to come out in the same batch",
     "market: slot too old": "The slot's final date is over",
     "market: closed": "The market was closed for good",
+    "market: slot too far ahead": "A slot is opened two days before it begins, at most",
 }
 """What a contract's reason means to whoever runs the community."""
 

@@ -25,8 +25,10 @@ def gate(market: Market, state: State, slot: int) -> GateHalf:
     trading = trade(
         market, slot, plans.net_wh, balances, state.standing, open_gates, unable, prices, state.revocations, lately
     )
-    calls = market.ledger.sign(market_calls(slot, trading))
-    return GateHalf(slot, forecasts, plans, trading, calls)
+    calls = market_calls(slot, trading)
+    signed = market.ledger.sign(calls)
+    require_accepted(market, slot, calls, signed, gate_s(market, slot))
+    return GateHalf(slot, forecasts, plans, trading, signed)
 
 
 def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:

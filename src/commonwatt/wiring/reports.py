@@ -1,7 +1,6 @@
 """Reports: what a run leaves for people: summary.json, report.html, each member's folder, and the last lines on the terminal."""
 
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
@@ -9,12 +8,13 @@ from commonwatt.adapters.store.files import write_bytes, write_json, write_text
 from commonwatt.adapters.store.run_folder import RunFolder
 from commonwatt.adapters.store.table_files import write_split
 from commonwatt.core.accounts import Account
+from commonwatt.services.claims import Demand
 from commonwatt.services.correcting import waiting_notices
 from commonwatt.services.market import Market
-from commonwatt.services.ports import LateReading
+from commonwatt.services.ports import Batch, LateReading
 from commonwatt.services.reporting import RunFacts
 from commonwatt.services.reporting.bills import Bills
-from commonwatt.services.reporting.claims import claims_told
+from commonwatt.services.reporting.claims import claims_told, demand_counts
 from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.facts import PaidIn
 from commonwatt.services.reporting.page import page
@@ -39,6 +39,12 @@ def facts_of(
     failed = tables["slots"].filter(tables["slots"]["failed"])
     gas_by_transaction, gas_source = market.ledger.gas()
     pseudonyms = {market.keys.pseudonym(member.id): member for member in settings.members}
+    demands, batches = _claimed(market)
+
+    def named(slot: int) -> str:
+        begins = market.rules.slots.local_start(slot, settings.zone)
+        return f"{day(begins.date())}, {begins:%H:%M},"
+
     return RunFacts(
         name=settings.community.name,
         currency=settings.community.currency,
@@ -65,7 +71,7 @@ def facts_of(
         notices=(
             *community.feed.notices(),
             *waiting_notices(waiting),
-            *_claims_told(market, settings.zone),
+            *claims_told(demands, batches, named),
             *((market.ledger.note,) if market.ledger.note else ()),
         ),
         not_built=settings.not_built,
@@ -75,19 +81,15 @@ def facts_of(
         proofs_verified=0,
         anchors=_anchors(market, slots),
         top_ups=_top_ups(market),
+        demands=demand_counts(demands, batches),
     )
 
 
-def _claims_told(market: Market, zone: ZoneInfo) -> list[str]:
-    """What was demanded of the operator and what was void, by the chain; nothing when nothing was."""
+def _claimed(market: Market) -> tuple[list[Demand], list[Batch]]:
+    """Every demand on the chain, and every batch; none where nobody ever claimed anything."""
     if not any(entry.call.startswith("claims.") for entry in market.ledger.entries()):
-        return []
-
-    def named(slot: int) -> str:
-        begins = market.rules.slots.local_start(slot, zone)
-        return f"{day(begins.date())}, {begins:%H:%M},"
-
-    return claims_told(list(market.ledger.demands()), list(market.ledger.batches()), named)
+        return [], []
+    return list(market.ledger.demands()), list(market.ledger.batches())
 
 
 def _anchors(market: Market, slots: range) -> tuple[tuple[int, str], ...]:

@@ -11,8 +11,9 @@ from tests.fakes.cheats import CHEATS
 from tests.fakes.claimants import Cheating, Claimant
 from tests.fakes.markets import FIRST, FakeJournal, Ran
 
-from commonwatt.contracts.encoding import SUPPLIED
+from commonwatt.contracts.encoding import IMBALANCE, SUPPLIED, TRADES
 from commonwatt.core.accounts import FIRST_MEMBER
+from commonwatt.core.orders import SETTLE_TRADES
 from commonwatt.metering import GATEWAY, METER
 from commonwatt.services import attending
 from commonwatt.services.audit import CHECKS, CLAIM_CHECKS, Claimed
@@ -198,6 +199,27 @@ def test_a_slot_that_is_void_twice_goes_to_the_supplier() -> None:
     slots = {row["slot"]: row for row in ran.tables["slots"].to_pylist()}
     assert "void" in slots[CHEATED]["reason"]
     assert not any(slots[slot]["failed"] for slot in slots if slot != CHEATED)
+    assert audit_findings(ran) == []
+
+
+def test_what_stands_beside_signed_trades_falls_alone_and_goes_to_the_supplier_after_a_second_void() -> None:
+    market = markets.market(chain="embedded", hours=HOURS, design=markets.rules(EX_POST, path=SETTLE_TRADES))
+    market = replace(market, ledger=Cheating(market.ledger, CHEATED, CHEATS["wrong_net"], (1, 2)))
+    ran = Ran(market, FakeJournal(), range(FIRST, FIRST + HOURS))
+    members: list[Claimant] = []
+
+    def tick(progress: Progress) -> None:
+        if progress.done in (2, 4):
+            members.append(harmed(market, ran, attempt=1 + len(members)))
+        if progress.done in (3, 5):
+            assert set(members[-1].expire()) == {""}
+
+    trade_days(market, ran.journal, ran.slots, tick)
+    anchor_run(market, ran.journal, ran.slots, bytes(31) + b"\1")
+    of_slot = [(b.kind, b.attempt, b.is_void) for b in market.ledger.batches() if b.slot == CHEATED]
+    assert of_slot == [(TRADES, 1, False), (IMBALANCE, 1, True), (IMBALANCE, 2, True), (SUPPLIED, 1, False)]
+    assert not any(row["failed"] for row in ran.tables["slots"].to_pylist())
+    assert doubted(market, CHEATED, ran) == []
     assert audit_findings(ran) == []
 
 

@@ -1,7 +1,8 @@
-"""A settlement that the ledger would refuse: said in plain words before anything is kept, and gone on from once the cause is mended."""
+"""What the ledger would refuse of a slot: said in plain words before anything is kept, and gone on from once the cause is mended."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,9 @@ from tests.fakes.markets import FIRST, FakeJournal, Ran
 from commonwatt.core.errors import LedgerDisagrees
 from commonwatt.core.orders import SETTLE_NET, SETTLE_TRADES
 from commonwatt.core.tariff import Rates
+from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.market import Market
+from commonwatt.services.ports import Call, OpenCall, Signed
 from commonwatt.services.rules import EX_ANTE, EX_POST
 from commonwatt.services.run import trade_days
 
@@ -86,3 +89,31 @@ def test_members_beyond_the_cap_are_named() -> None:
     assert named
     assert set(named) <= {member.id for member in market.members}
     assert np.all([name == name.strip() for name in named])
+
+
+class Early:
+    """A ledger whose operator opens another slot than the one that is due: a year ahead."""
+
+    def __init__(self, ledger: ClaimsLedger) -> None:
+        self._ledger = ledger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def sign(self, calls: Sequence[Call]) -> tuple[Signed, ...]:
+        far = [replace(c, slot=BROKEN + 8760) if isinstance(c, OpenCall) and c.slot == BROKEN else c for c in calls]
+        return self._ledger.sign(far)
+
+
+@CASES
+def test_a_slot_that_could_not_be_opened_is_said_before_anything_of_it_is_kept(
+    timing: str, chain: str, path: int
+) -> None:
+    whole = markets.run(street(timing, chain, path), HOURS)
+    market, journal = street(timing, chain, path), FakeJournal()
+    with pytest.raises(LedgerDisagrees, match=f"slot {BROKEN}.*would be refused: market: slot too far ahead"):
+        trade_days(replace(market, ledger=Early(market.ledger)), journal, SLOTS)
+    assert all(receipt.status == 1 for receipt in market.ledger.receipts())
+    trade_days(market, journal, SLOTS)
+    assert journal.written == whole.journal.written
+    assert market.ledger.head() == whole.market.ledger.head()

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from tests.fakes.run_tables import FIRST_SLOT, RATES, Rows, changed, facts_of, week
 
-from commonwatt.services.reporting.facts import RunFacts
+from commonwatt.services.reporting.ending import ending
+from commonwatt.services.reporting.facts import DemandCounts, RunFacts
 from commonwatt.services.reporting.summary import results, summary_json
 
 Run = tuple[RunFacts, dict[str, pa.Table]]
@@ -66,10 +67,22 @@ def test_every_figure_of_two_neighbours_is_as_counted_by_hand(neighbours: Run) -
         "baseline_nano": 1500 * 360_000 - 1000 * 80_000, "cost_nano": 369_000_000 - 188_000_000,
         "cost_saving_share": round(1 - 369 / 540, 9), "revenue_gain_share": round(188 / 80 - 1, 9), "members_worse_off": 0,
         "imbalance_wh": 0, "forecast_cost_nano": None, "money_mismatch_nano": 0, "energy_mismatch_wh": 0,
-        "transactions": 3, "gas_per_trade": 1000.0, "gas_source": "model", "proofs_verified": 0, "ledger_verified": True,
+        "transactions": 3, "gas_per_trade": 1000.0, "gas_source": "model",
+        "demands": 0, "demands_answered": 0, "demands_unanswered": 0, "voided_settlements": 0, "proofs_verified": 0, "ledger_verified": True,
         "not_built": ["dispute"],
     }  # fmt: skip
     assert summary == expected
+
+
+def test_demands_and_what_was_void_are_counted_and_said(neighbours: Run) -> None:
+    facts, tables = neighbours
+    asked = replace(facts, demands=DemandCounts(made=3, answered=1, unanswered=1, voided=2))
+    found = results(asked, tables)
+    names = ("demands", "demands_answered", "demands_unanswered", "voided_settlements")
+    assert [found.summary[name] for name in names] == [3, 1, 1, 2]
+    (books,) = [line for line in ending(found, "out/x") if line.startswith("Books")]
+    assert books.endswith("; 3 demands of members, 1 answered; 2 settlements void")
+    assert "demands of members" not in str(ending(results(facts, tables), "out/x"))
 
 
 def test_losses_are_part_of_what_a_community_imports(neighbours: Run) -> None:

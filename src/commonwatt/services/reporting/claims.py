@@ -9,6 +9,7 @@ from typing import Final
 from commonwatt.contracts.encoding import SUPPLIED
 from commonwatt.services.claims import Demand, DemandState
 from commonwatt.services.ports import Batch
+from commonwatt.services.reporting.facts import DemandCounts
 from commonwatt.services.reporting.words import several
 
 _WORDS: Final = {
@@ -17,6 +18,21 @@ _WORDS: Final = {
     DemandState.RECLAIMED: "without effect, the bond given back",
     DemandState.OPEN: "open",
 }
+
+
+def demand_counts(demands: Sequence[Demand], batches: Sequence[Batch]) -> DemandCounts:
+    """How many demands there are, and what became of them."""
+    states = Counter(demand.state for demand in demands)
+    answered, unanswered = states[DemandState.ANSWERED], states[DemandState.EXPIRED]
+    return DemandCounts(len(demands), answered, unanswered, sum(batch.is_void for batch in batches))
+
+
+def counts_told(counts: DemandCounts) -> str:
+    """The counts in a few words; empty where nothing was demanded and nothing was void."""
+    if not counts.made and not counts.voided:
+        return ""
+    told = f"{several(counts.made, 'demand')} of members, {counts.answered} answered"
+    return told + (f"; {several(counts.voided, 'settlement')} void" if counts.voided else "")
 
 
 def claims_told(demands: Sequence[Demand], batches: Sequence[Batch], named: Callable[[int], str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shlex import quote
 
 from commonwatt.services.reporting.answer import answer, saved, shown_forecast_cost_nano, title
+from commonwatt.services.reporting.claims import counts_told
 from commonwatt.services.reporting.owing import Owing
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import energy, money, percent, price, several, slot_word
@@ -38,7 +39,8 @@ def ending(results: Results, folder: str, program: str = "commonwatt", community
     owed = Owing(results)
     if owed.line():
         lines.append(f"Money     {owed.line()}")
-    lines.append(f"Books     {told.books}{failed}")
+    asked = f"; {counts_told(facts.demands)}" if counts_told(facts.demands) else ""
+    lines.append(f"Books     {told.books}{failed}{asked}")
     lines.append(f"Report    {folder}/report.html")
     what = quote(community) + " " if community else ""
     lines.append(f"Next      {program} audit {quote(folder)}")

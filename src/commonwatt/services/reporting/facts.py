@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -25,6 +25,18 @@ class PaidIn:
     slot: int
     """The slot that waited for it."""
     amount_nano: int
+
+
+@dataclass(frozen=True)
+class DemandCounts:
+    """How much was demanded of the operator during a run, and what became of it."""
+
+    made: int = 0
+    answered: int = 0
+    unanswered: int = 0
+    """Of those made: without an answer in time, so that their settlement was void; a demand in neither had no effect."""
+    voided: int = 0
+    """Settlements that were void, for whatever reason."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,7 @@ class RunFacts:
     """(slot, transaction hash) of every anchor, the run's last included; they are in no public table."""
     top_ups: tuple[PaidIn, ...] = ()
     """What was paid into the supplier's deposit after the foundation, in order."""
+    demands: DemandCounts = field(default_factory=DemandCounts)
 
     @property
     def is_ex_ante(self) -> bool:

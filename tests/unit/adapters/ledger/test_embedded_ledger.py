@@ -28,6 +28,7 @@ from tests.fakes.ledgers import (
 )
 
 from commonwatt.adapters.chain.embedded import EmbeddedChain
+from commonwatt.adapters.chain.errors import ViewRevertedError
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.machine import ChainMachine
 from commonwatt.adapters.chain.transactions import sign_transaction
@@ -80,6 +81,18 @@ def test_the_contracts_hold_what_the_terms_say(ledger: EmbeddedLedger) -> None:
         assert view("members", "wallet_of(uint256)", FIRST_MEMBER + i)[12:] == member.wallet
         assert view("members", "meter_key_of(uint256)", FIRST_MEMBER + i)[12:] == member.meter_key
         assert int.from_bytes(view("members", "connection_of(uint256)", FIRST_MEMBER + i), "big") == member.connection_w
+
+
+def test_the_rewards_have_no_wallet_and_get_none_so_that_half_a_lost_bond_is_lost(ledger: EmbeddedLedger) -> None:
+    members, operator = ledger.deployment.addresses["members"], ledger.deployment.operator
+    methods = artifact("members").method_ids
+    for account in (Account.REWARDS, Account.POOL):
+        word = int(account).to_bytes(32, "big")
+        assert not any(ledger.chain.call(members, methods["wallet_of(uint256)"] + word))
+        with pytest.raises(ViewRevertedError, match="members: unknown account"):
+            ledger.chain.call(
+                members, methods["recover_wallet(uint256,address)"] + word + operator.rjust(32, b"\0"), operator
+            )
 
 
 def test_balances_are_what_the_vault_says_itself(ledger: EmbeddedLedger) -> None:
