@@ -4,6 +4,7 @@ Lines are big-endian and 12 bytes long, so that a structured array's memory *is*
 its twin in `market.vy`; the tests compare them.
 """
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -135,6 +136,12 @@ def keccak256(data: bytes) -> bytes:
     return keccak.new(digest_bits=256, data=data).digest()
 
 
+@cache
+def _type_hash(struct_type: bytes) -> bytes:
+    """Return the hash of a struct's type (EIP-712), worked out once: there are few types and many structs."""
+    return keccak256(struct_type)
+
+
 def _word(value: int | bytes) -> bytes:
     """Return one ABI word of an unsigned integer or of 32 bytes."""
     if isinstance(value, int):
@@ -184,7 +191,7 @@ def domain_separator(chain_id: int, market: bytes) -> bytes:
 
 def _digest(domain: bytes, struct_type: bytes, content: bytes, attempt: int) -> bytes:
     """Return the EIP-712 digest of a struct of a content hash and an attempt."""
-    return keccak256(b"\x19\x01" + _word(domain) + _hash_words(keccak256(struct_type), content, attempt))
+    return keccak256(b"\x19\x01" + _word(domain) + _hash_words(_type_hash(struct_type), content, attempt))
 
 
 def batch_digest(domain: bytes, content: bytes, attempt: int) -> bytes:
@@ -216,7 +223,8 @@ def order_hash(
 ) -> bytes:
     """Return the EIP-712 hash of an order, by which the market knows its cancellation; fields as in `order_digest`."""
     limit = limit_micro_per_kwh % 2**256
-    return _hash_words(keccak256(ORDER_TYPE), member, int(is_sell), energy_wh, limit, first_slot, last_slot, path, salt)
+    numbers = (member, int(is_sell), energy_wh, limit, first_slot, last_slot, path)
+    return _hash_words(_type_hash(ORDER_TYPE), *numbers, salt)
 
 
 def order_digest(
@@ -251,7 +259,7 @@ def order_digest(
 
 def silent_digest(domain: bytes, slot: int, member: int, import_wh: int, export_wh: int) -> bytes:
     """Return what signers sign of a meter that was silent (EIP-712): the registers put in its place, by account index."""
-    silent = keccak256(b"Silent(uint256 slot,uint256 member,uint256 importWh,uint256 exportWh)")
+    silent = _type_hash(b"Silent(uint256 slot,uint256 member,uint256 importWh,uint256 exportWh)")
     return keccak256(b"\x19\x01" + _word(domain) + _hash_words(silent, slot, member, import_wh, export_wh))
 
 

@@ -41,9 +41,12 @@ def decode(kind: type[Any], data: bytes) -> Any:
 
 
 def _described(value: object, buffers: list[bytes]) -> object:
-    # Most values are arrays.
+    # Most values are arrays, most others records that were met before.
     if isinstance(value, np.ndarray):
         return _array(value, buffers)
+    names = _ORDERED.get(type(value))
+    if names is not None:
+        return {"r": {name: _described(getattr(value, name), buffers) for name in names}}
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, (int, np.integer)):
@@ -61,13 +64,15 @@ def _described(value: object, buffers: list[bytes]) -> object:
 
 
 def _array(value: np.ndarray[Any, Any], buffers: list[bytes]) -> dict[str, object]:
-    little = (
-        value if sys.byteorder == "little" and value.dtype.isnative else value.astype(value.dtype.newbyteorder("<"))
-    )
-    buffers.append(little.tobytes())
-    return {"a": little.dtype.str, "s": list(little.shape)}
+    kind = value.dtype
+    if not (_IS_LITTLE and kind.isnative):
+        kind = kind.newbyteorder("<")
+        value = value.astype(kind)
+    buffers.append(value.tobytes())
+    return {"a": kind.str, "s": value.shape}
 
 
+_IS_LITTLE = sys.byteorder == "little"
 _ORDERED: dict[type[Any], tuple[str, ...]] = {}
 
 

@@ -20,8 +20,9 @@ class Mac:
     def digests(self, messages: Iterable[bytes]) -> bytes:
         """The 32-byte codes of the messages, one after the other."""
         codes = []
+        copied_inner, copied_outer = self._inner.copy, self._outer.copy
         for message in messages:
-            inner, outer = self._inner.copy(), self._outer.copy()
+            inner, outer = copied_inner(), copied_outer()
             inner.update(message)
             outer.update(inner.digest())
             codes.append(outer.digest())

@@ -2,13 +2,13 @@
 
 import hashlib
 import struct
-from functools import cache
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from commonwatt.core.records import Readings
-from commonwatt.core.units import Bytes2D
 
 LABEL: Final = b"commonwatt/packet/plain/1"
 """Protocol and version; another layout is another label, so that no bytes mean two things."""
@@ -16,7 +16,6 @@ LABEL: Final = b"commonwatt/packet/plain/1"
 OPENING_BYTES: Final = 32
 _NUMBERS: Final = ("member", "slot", "counter", "revision", "import_wh", "export_wh")
 _BODY = struct.Struct(">6q")
-_COLUMNS: Final = [(name, ">i8") for name in _NUMBERS]
 
 
 def packet_head(community: str) -> bytes:
@@ -32,38 +31,38 @@ def packet_body(member: int, slot: int, counter: int, revision: int, import_wh: 
 
 def packet_leaves(slot: int, readings: Readings) -> list[bytes]:
     """Leaf data of a slot's packets in their signer's Merkle tree, one a row: `packet_body` (48 bytes), then the commitment (32 bytes)."""
-    return _rows(b"", slot, readings, readings.packet_hash)
+    return leaves_of(packet_bodies(slot, readings), cut(readings.packet_hash))
 
 
-def packets(community: str, slot: int, readings: Readings) -> list[bytes]:
-    """The packet of every reading, one a row: what its opening is drawn for."""
-    return _rows(packet_head(community), slot, readings)
+def leaves_of(bodies: Sequence[bytes], hashes: Sequence[bytes]) -> list[bytes]:
+    """`packet_leaves` of bodies and commitments."""
+    return [body + committed for body, committed in zip(bodies, hashes, strict=True)]
 
 
-def packet_hashes(community: str, slot: int, readings: Readings) -> bytes:
-    """`packet_hash` of every reading under its opening, one after the other."""
-    rows = _rows(packet_head(community), slot, readings, readings.opening)
-    return b"".join([hashlib.sha3_256(row).digest() for row in rows])
+def packet_bodies(slot: int, readings: Readings) -> list[bytes]:
+    """`packet_body` of every reading, one a row: all rows in one array, then cut."""
+    table = np.zeros((len(readings), len(_NUMBERS)), ">i8")
+    for column, name in enumerate(_NUMBERS):
+        table[:, column] = slot if name == "slot" else getattr(readings, name)
+    return cut(table)
 
 
-def _rows(head: bytes, slot: int, readings: Readings, tail: Bytes2D | None = None) -> list[bytes]:
-    """`head`, then the numbers as `packet_body` packs them, then the row of `tail`: all rows in one array, then cut."""
-    width = 0 if tail is None else tail.shape[1]
-    table = np.zeros(len(readings), _layout(len(head), width))
-    table["head"], table["slot"] = np.frombuffer(head, np.uint8), slot
-    for name in _NUMBERS:
-        if name != "slot":
-            table[name] = getattr(readings, name)
-    if tail is not None:
-        table["tail"] = tail
-    raw, size = table.tobytes(), table.dtype.itemsize
+def packets(community: str, bodies: Sequence[bytes]) -> list[bytes]:
+    """The packet of every body, one a row: what its opening is drawn for."""
+    head = packet_head(community)
+    return [head + body for body in bodies]
+
+
+def packet_hashes(packets_: Sequence[bytes], openings: Sequence[bytes]) -> list[bytes]:
+    """`packet_hash` of every packet under its opening."""
+    hashed = hashlib.sha3_256
+    return [hashed(packet + opening).digest() for packet, opening in zip(packets_, openings, strict=True)]
+
+
+def cut(rows: npt.NDArray[np.generic]) -> list[bytes]:
+    """The bytes of each row of a matrix."""
+    raw, size = rows.tobytes(), rows.shape[1] * rows.itemsize
     return [raw[start : start + size] for start in range(0, len(raw), size)]
-
-
-@cache
-def _layout(head: int, tail: int) -> np.dtype[Any]:
-    """A packet's numbers between a head and a tail of so many bytes."""
-    return np.dtype([("head", "u1", (head,)), *_COLUMNS, ("tail", "u1", (tail,))])
 
 
 def packet_hash(

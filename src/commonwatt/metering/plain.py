@@ -11,7 +11,15 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.records import Quality, Readings
 from commonwatt.core.units import ENERGY_LIMIT_WH, Bytes2D, Ints
 from commonwatt.crypto.signatures import signer_address
-from commonwatt.metering._packet import packet_hash, packet_hashes, packet_leaves, packets
+from commonwatt.metering._packet import (
+    cut,
+    leaves_of,
+    packet_bodies,
+    packet_hash,
+    packet_hashes,
+    packet_leaves,
+    packets,
+)
 from commonwatt.metering._signing import GATEWAY, packets_digest
 from commonwatt.metering.base import MeterKeys
 
@@ -34,11 +42,16 @@ class Plain:
         """
         rows = np.flatnonzero(readings.counter >= 0)
         sent = readings.take(rows)
-        drawn = keys.meter_blindings(slot, sent.member, "packet", packets(community, slot, sent))
-        sent = sent.replaced(opening=_matrix(drawn, len(rows)))
-        sent = sent.replaced(packet_hash=_matrix(packet_hashes(community, slot, sent), len(rows)))
-        signatures = _signed(slot, sent, keys, community, signing) if len(rows) else np.zeros((0, 65), np.uint8)
-        filled = {"packet_hash": sent.packet_hash, "opening": sent.opening, "signature": signatures}
+        bodies = packet_bodies(slot, sent)
+        made = packets(community, bodies)
+        openings = _matrix(keys.meter_blindings(slot, sent.member, "packet", made), len(rows))
+        hashes = packet_hashes(made, cut(openings))
+        leaves = leaves_of(bodies, hashes)
+        filled = {
+            "packet_hash": _matrix(b"".join(hashes), len(rows)),
+            "opening": openings,
+            "signature": _matrix(_signed(slot, leaves, sent.member, keys, community, signing), len(rows), 65),
+        }
         return readings.replaced(**{name: _spread(values, rows, len(readings)) for name, values in filled.items()})
 
     def findings(
@@ -106,21 +119,25 @@ def _are_sound(slot: int, readings: Readings, members: int, last_counter: Ints, 
     if (has_packet & (counter <= last_counter[member])).any():
         return False
     sent = readings if has_packet.all() else readings.take(has_packet)
-    return packet_hashes(community, slot, sent) == sent.packet_hash.tobytes()
+    made = packets(community, packet_bodies(slot, sent))
+    return b"".join(packet_hashes(made, cut(sent.opening))) == sent.packet_hash.tobytes()
 
 
 def _trees(readings: Readings) -> dict[bytes, list[int]]:
     """The rows with a packet by their signature, in order; rows of one signature are the leaves of one tree."""
-    rows = np.flatnonzero(readings.counter >= 0).tolist()
-    raw, width = readings.signature.tobytes(), readings.signature.shape[1]
+    rows = np.flatnonzero(readings.counter >= 0)
+    signatures = readings.signature[rows]
+    if len(rows) and (signatures == signatures[0]).all():
+        # A gateway's, over all of them.
+        return {signatures[0].tobytes(): rows.tolist()}
     trees: dict[bytes, list[int]] = {}
-    for row in rows:
-        trees.setdefault(raw[row * width : (row + 1) * width], []).append(row)
+    for row, signature in zip(rows.tolist(), cut(signatures), strict=True):
+        trees.setdefault(signature, []).append(row)
     return trees
 
 
-def _matrix(raw: bytes, rows: int) -> Bytes2D:
-    return np.frombuffer(raw, np.uint8).reshape(rows, -1) if rows else np.zeros((0, 32), np.uint8)
+def _matrix(raw: bytes, rows: int, width: int = 32) -> Bytes2D:
+    return np.frombuffer(raw, np.uint8).reshape(rows, width)
 
 
 def _spread(values: Bytes2D, rows: Ints, length: int) -> Bytes2D:
@@ -132,15 +149,14 @@ def _spread(values: Bytes2D, rows: Ints, length: int) -> Bytes2D:
     return spread
 
 
-def _signed(slot: int, sent: Readings, keys: MeterKeys, community: str, signing: str) -> Bytes2D:
-    """The signature of every packet, shape (packets, 65): the gateway's over all of them, or each meter's over its own."""
-    leaves = packet_leaves(slot, sent)
+def _signed(slot: int, leaves: list[bytes], members: Ints, keys: MeterKeys, community: str, signing: str) -> bytes:
+    """The signature of every packet, 65 bytes each: the gateway's over all of them, or each meter's over its own."""
+    if not leaves:
+        return b""
     if signing == GATEWAY:
-        signed = keys.sign_gateway(packets_digest(community, slot, merkle_root(leaves)))
-        return np.frombuffer(signed * len(leaves), np.uint8).reshape(len(leaves), 65)
+        return keys.sign_gateway(packets_digest(community, slot, merkle_root(leaves))) * len(leaves)
     digests = (packets_digest(community, slot, merkle_root([leaf])) for leaf in leaves)
-    pairs = zip(sent.member.tolist(), digests, strict=True)
-    return np.frombuffer(b"".join(keys.sign_meter(*pair) for pair in pairs), np.uint8).reshape(len(leaves), 65)
+    return b"".join(keys.sign_meter(*pair) for pair in zip(members.tolist(), digests, strict=True))
 
 
 def _numbers(readings: Readings) -> Iterator[tuple[int, int, int, int, int]]:

@@ -10,6 +10,7 @@ from commonwatt.services.failing import attempted
 from commonwatt.services.halves import Trading
 from commonwatt.services.market import Market
 from commonwatt.services.pairing import SignedTrades
+from commonwatt.services.ports import Metered
 from commonwatt.services.state import State
 from commonwatt.settlement import statement_findings
 from commonwatt.trust import TrustContext
@@ -21,9 +22,8 @@ def delivered_s(market: Market, slot: int) -> int:
     return market.rules.slots.start_s(slot + 1)
 
 
-def dispatch(market: Market, state: State, slot: int) -> tuple[Flows, AssetState, str]:
+def dispatch(market: Market, state: State, slot: int, metered: Metered) -> tuple[Flows, AssetState, str]:
     """What load, PV and storage did on what the meters say; storage rests, and why, where a rule could not tell."""
-    metered = market.feed.metered(slot)
     measured = Flows.of(len(metered), load_wh=metered.load_wh, pv_wh=metered.pv_wh)
     context = AssetContext(slot, market.rules.slots.slot_s, market.rules.rates(slot))
 
@@ -37,8 +37,8 @@ def dispatch(market: Market, state: State, slot: int) -> tuple[Flows, AssetState
     return flows, assets, failed
 
 
-def meter(market: Market, state: State, slot: int, flows: Flows) -> tuple[Readings, str]:
-    """Both registers of every meter as signed packets, verified; a silent meter's substitute has no packet.
+def meter(market: Market, state: State, slot: int, flows: Flows, quality: Ints) -> tuple[Readings, str]:
+    """Both registers of every meter as signed packets, verified; a silent meter's substitute (`quality`) has no packet.
 
     Where the level cannot make packets, the registers are substitutes like those of a silent meter, and why is said.
 
@@ -46,7 +46,6 @@ def meter(market: Market, state: State, slot: int, flows: Flows) -> tuple[Readin
         VerificationFailed: a packet that its own meter's key does not confirm, or a counter used before.
 
     """
-    quality = market.feed.metered(slot).quality
     net_wh = flows.net_wh
     raw = Readings.of(
         len(flows),

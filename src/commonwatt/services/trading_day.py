@@ -33,8 +33,9 @@ def gate(market: Market, state: State, slot: int) -> GateHalf:
 
 def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     """After delivery: dispatch, meter, verify, (ex_post: agree,) settle, correct what arrived late, score, elect, post."""
-    flows, assets, undispatched = dispatch(market, state, slot)
-    readings, unread = meter(market, state, slot, flows)
+    metered = market.feed.metered(slot)
+    flows, assets, undispatched = dispatch(market, state, slot, metered)
+    readings, unread = meter(market, state, slot, flows, metered.quality)
     election, unelected = elect(market, state, slot)
     trading = None
     balances = market.ledger.balances(delivered_s(market, slot))

@@ -1,9 +1,10 @@
 """The embedded chain: one node in this process, its blocks in one SQLite file, its state rebuilt from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from types import MappingProxyType
+from typing import Final, Self
 
 from commonwatt.adapters.chain.blocks import Block
 from commonwatt.adapters.chain.chain_file import ChainFile
@@ -14,6 +15,8 @@ from commonwatt.adapters.chain.readable import ReadableChain
 from commonwatt.adapters.chain.transactions import Transaction, decode_transaction
 from commonwatt.adapters.store.files import set_aside
 from commonwatt.crypto.keccak import keccak256
+
+_NONE: Final[Mapping[bytes, bytes]] = MappingProxyType({})
 
 
 class EmbeddedChain(ReadableChain):
@@ -61,14 +64,15 @@ class EmbeddedChain(ReadableChain):
                 fresh.append(stored.raws, stored.time_s)
         return fresh
 
-    def append(self, raws: Sequence[bytes], time_s: int) -> Block:
+    def append(self, raws: Sequence[bytes], time_s: int, signed_here: Mapping[bytes, bytes] = _NONE) -> Block:
         """Make one block of signed transactions, in this order: all of them or, when one is refused, none.
 
         A transaction that reverts is part of the block, with `succeeded` False. `time_s` is what contracts read as
         time, and must not go backwards. Errors: TransactionRefusedError with the index, AlreadyInChainError when the
         same bytes are in a block, BlockRefusedError; after any error the chain is as before.
+        `signed_here` says the sender of raw transactions that this process signed itself: their signatures are not checked once more.
         """
-        return self._append(raws, time_s, seals_genesis=False)
+        return self._append(raws, time_s, seals_genesis=False, signed_here=signed_here)
 
     def seal_genesis(self, time_s: int) -> Block:
         """Close the genesis with an empty block: from here on no transaction can create a contract."""
@@ -79,10 +83,12 @@ class EmbeddedChain(ReadableChain):
         settings = {**self._file.settings(), "state_digest": self.state_digest().hex()}
         write_canonical(path, settings, self._file.blocks())
 
-    def _append(self, raws: Sequence[bytes], time_s: int, *, seals_genesis: bool) -> Block:
+    def _append(
+        self, raws: Sequence[bytes], time_s: int, *, seals_genesis: bool, signed_here: Mapping[bytes, bytes] = _NONE
+    ) -> Block:
         machine = self._ready()
         try:
-            transactions = self._decoded(raws)
+            transactions = self._decoded(raws, signed_here)
             machine.check(transactions, time_s, seals_genesis=seals_genesis)
         except TransactionRefusedError as error:
             self._refuse_repeated(raws, error)
@@ -93,11 +99,11 @@ class EmbeddedChain(ReadableChain):
         self._machine = machine
         return block
 
-    def _decoded(self, raws: Sequence[bytes]) -> list[Transaction]:
+    def _decoded(self, raws: Sequence[bytes], signed_here: Mapping[bytes, bytes]) -> list[Transaction]:
         transactions = []
         for index, raw in enumerate(raws):
             try:
-                transactions.append(decode_transaction(raw, self.chain_id))
+                transactions.append(decode_transaction(raw, self.chain_id, signed_here.get(raw)))
             except TransactionRefusedError as error:
                 raise TransactionRefusedError(error.reason, index) from error
         return transactions

@@ -29,7 +29,16 @@ def encode(item: RlpItem) -> bytes:
         if len(item) < _LONG:
             return item if len(item) == 1 and item[0] < _STRING else _SHORT_STRING[len(item)] + item
         return _long_prefix(len(item), _STRING) + item
-    payload = b"".join([encode(part) for part in item])
+    parts = []
+    for part in item:
+        # Most parts are short strings: they cost a call each otherwise.
+        if isinstance(part, bytes) and len(part) < _LONG:
+            if len(part) != 1 or part[0] >= _STRING:
+                parts.append(_SHORT_STRING[len(part)])
+            parts.append(part)
+        else:
+            parts.append(encode(part))
+    payload = b"".join(parts)
     return (_SHORT_LIST[len(payload)] if len(payload) < _LONG else _long_prefix(len(payload), _LIST)) + payload
 
 

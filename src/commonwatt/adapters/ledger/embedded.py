@@ -12,7 +12,7 @@ from commonwatt.adapters.chain.embedded import EmbeddedChain
 from commonwatt.adapters.chain.errors import ChainError, CorruptChainError, ViewRevertedError
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.exported import ExportedChain
-from commonwatt.adapters.chain.transactions import decode_transaction, sign_transaction
+from commonwatt.adapters.chain.transactions import called, sign_transaction
 from commonwatt.adapters.ledger import calls
 from commonwatt.adapters.ledger.calldata import Place
 from commonwatt.adapters.ledger.claiming import CONTRACT, claim_data
@@ -78,6 +78,7 @@ class EmbeddedLedger(ContractReader):
         self._mended: list[str] = []
         self._next_block = 0
         self._sent_again = 0
+        self._signed_here: dict[bytes, bytes] = {}
         self._secret = secret
         self._operator = address_of_secret(secret)
 
@@ -189,16 +190,18 @@ class EmbeddedLedger(ContractReader):
         known = {call.transaction: self.chain.receipt(call.transaction) for call in signed}
         missing = [call.raw for call in signed if known[call.transaction] is None]
         if missing:
-            known |= {receipt.transaction_hash: receipt for receipt in self.chain.append(missing, time_s).receipts}
+            known |= {
+                receipt.transaction_hash: receipt
+                for receipt in self.chain.append(missing, time_s, self._signed_here).receipts
+            }
+            self._signed_here.clear()
             self._next_block = self.chain.head.number + 1
             self._sent_again += 1
         return tuple(_record(call, known[call.transaction]) for call in signed)
 
     def objection(self, signed: Sequence[Signed], time_s: int) -> str:
         """Why the contracts would refuse one of these calls as the next block; empty when they take all. Nothing is kept."""
-        sent = [decode_transaction(call.raw, self.chain.chain_id, self._operator) for call in signed]
-        calls_ = [(transaction.to or b"", transaction.data) for transaction in sent]
-        return self.chain.trial(self._operator, calls_, time_s) or ""
+        return self.chain.trial(self._operator, [called(call.raw) for call in signed], time_s) or ""
 
     def caught_up(self) -> str:
         """Say that everything journalled was posted again: what else the file holds is set aside. Returns what had to be mended, in words."""
@@ -270,6 +273,7 @@ class EmbeddedLedger(ContractReader):
             data=data,
             gas_limit=GAS_LIMIT,
         )
+        self._signed_here[raw] = self._operator
         return Signed(place.kind, place.slot, place.revision, place.part, place.parts, content, keccak256(raw), raw)
 
     def _data(self, call: Call, content: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.transactions import created_address, sign_transaction
+from commonwatt.adapters.ledger.calldata import ADMIT
 from commonwatt.contracts import artifact
 from commonwatt.contracts.encoding import BOND
 from commonwatt.core.accounts import FIRST_MEMBER, Account
@@ -34,7 +35,9 @@ ROLES: Final = ("prosumer", "consumer")
 """What the registry notes for a member, numbered from 1; the settlement treats all roles alike."""
 
 DEPOSIT: Final = "deposit(uint256,uint256)"
+DEPOSIT_MANY: Final = "deposit_many(uint256[],uint256[])"
 
+_WORD: Final = 32
 _NO_ADDRESS: Final = bytes(20)
 _ADMISSIONS, _DEPOSITS = 50, 128
 _UNIT_NANO: Final = 1
@@ -121,9 +124,8 @@ class Genesis:
             (m.wallet, role_number(m.role), m.meter_key, keccak256(m.pseudonym.encode()), m.connection_w)
             for m in self.terms.members
         ]
-        signature = "admit_many((address,uint8,address,bytes32,uint256)[])"
         for chunk in _chunks(admissions, _ADMISSIONS):
-            yield "members", _call("members", signature, list(chunk))
+            yield "members", artifact("members").method_ids[ADMIT] + admissions_encoded(chunk)
         deposits = [(Account.SUPPLIER.value, self.terms.supplier_deposit_nano), (BOND, self.terms.operator_bond_nano)]
         deposits += [(FIRST_MEMBER + i, m.deposit_nano) for i, m in enumerate(self.terms.members)]
         paid = [(account, nano) for account, nano in deposits if nano]
@@ -132,8 +134,7 @@ class Genesis:
             yield "token", _call("token", "mint(address,uint256)", self.operator, total)
             yield "token", _call("token", "approve(address,uint256)", self.addresses["vault"], total)
         for part in _chunks(paid, _DEPOSITS):
-            accounts, amounts = [account for account, _ in part], [nano for _, nano in part]
-            yield "vault", _call("vault", "deposit_many(uint256[],uint256[])", accounts, amounts)
+            yield "vault", artifact("vault").method_ids[DEPOSIT_MANY] + deposits_encoded(part)
 
 
 def deposit_calls(operator: bytes, vault: bytes, account: int, amount_nano: int) -> tuple[tuple[str, bytes], ...]:
@@ -176,6 +177,23 @@ def _call(name: str, signature: str, *arguments: Any) -> bytes:
     inner = signature[signature.index("(") + 1 : -1]
     types = [inner] if inner.startswith("(") else inner.split(",")
     return artifact(name).method_ids[signature] + _encoded(types, arguments)
+
+
+def admissions_encoded(members: Sequence[tuple[bytes, int, bytes, bytes, int]]) -> bytes:
+    """Arguments of `ADMIT`; written out, as those of `DEPOSIT_MANY` are, because of a hundred members each costs a general encoder 20 ms."""
+    return _words(_WORD, len(members), *(field for member in members for field in member))
+
+
+def deposits_encoded(paid: Sequence[tuple[int, int]]) -> bytes:
+    """Arguments of `DEPOSIT_MANY`: accounts, then what each is paid, nano."""
+    second = (3 + len(paid)) * _WORD
+    accounts, amounts = ([pair[at] for pair in paid] for at in (0, 1))
+    return _words(2 * _WORD, second, len(paid), *accounts, len(paid), *amounts)
+
+
+def _words(*values: int | bytes) -> bytes:
+    """Words of unsigned numbers, addresses and hashes."""
+    return b"".join([v.to_bytes(_WORD, "big") if isinstance(v, int) else v.rjust(_WORD, b"\0") for v in values])
 
 
 def _encoded(types: Sequence[str], arguments: Sequence[Any]) -> bytes:

@@ -57,6 +57,16 @@ def test_a_block_runs_its_transactions_in_order(chain: EmbeddedChain) -> None:
     assert (block.number, block.time_s, chain.head) == (2, 200, Head(2, 200, block.hash))
 
 
+def test_what_this_process_signed_makes_the_same_block_without_a_look_at_its_signature(chain: EmbeddedChain) -> None:
+    probe = found_probe(chain)
+    ours, theirs = store(1, probe), store(0, probe, secret=MEMBER)
+    block = chain.append([ours, theirs], 200, {ours: address(OWNER)})
+    assert [receipt.sender for receipt in block.receipts] == [address(OWNER), address(MEMBER)]
+    with EmbeddedChain.open(None, CHAIN_ID, chain.executor_name) as other:
+        found_probe(other)
+        assert other.append([ours, theirs], 200).hash == block.hash
+
+
 def test_a_reverted_transaction_is_recorded_with_its_reason(chain: EmbeddedChain) -> None:
     probe = found_probe(chain)
     refused = signed(OWNER, 1, probe, calldata("store_then_fail(uint256,uint256)", 7, 41))

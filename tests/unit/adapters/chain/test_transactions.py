@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from commonwatt.adapters.chain.errors import TransactionRefusedError
 from commonwatt.adapters.chain.transactions import (
     MAX_TRANSACTION_BYTES,
+    called,
     created_address,
     decode_transaction,
     sign_transaction,
@@ -134,3 +135,10 @@ def test_bytes_that_are_no_transaction_are_refused_with_the_reason(raw: bytes, r
 def test_garbage_is_refused_and_nothing_else_is_raised(garbage: bytes) -> None:
     with pytest.raises(TransactionRefusedError):
         decode_transaction(garbage, 1)
+
+
+def test_what_a_transaction_calls_is_read_without_its_signature() -> None:
+    raw = sign_transaction(KEY, chain_id=1, nonce=0, to=b"\x35" * 20, data=b"data", gas_limit=21_000)
+    assert called(raw) == (b"\x35" * 20, b"data")
+    creation = sign_transaction(KEY, chain_id=1, nonce=0, to=None, data=b"code", gas_limit=21_000)
+    assert called(creation) == (b"", b"code")
