@@ -38,12 +38,6 @@ class Markets:
         """Orders of each market."""
         return np.diff(self.starts)
 
-    def sums_wh(self) -> tuple[Ints, Ints]:
-        """Energy of all offers and of all bids of each market."""
-        both = np.append(0, np.cumsum(self.book.energy_wh))[self.starts]
-        sold = np.append(0, np.cumsum(self.book.energy_wh * self.book.is_sell))[self.starts]
-        return np.diff(sold), np.diff(both - sold)
-
     def rows(self, markets: Ints) -> Ints:
         """Rows of some markets, one market after the other."""
         counts = self.counts[markets]
@@ -53,19 +47,22 @@ class Markets:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is found out of each order (fills, reason) and of each market (the interval of its prices)."""
+    """What is found out of each order (fills, reason) and of each market (supply, demand, the interval of its prices)."""
 
     fills_wh: Ints
     reason: Ints
     low: Ints
     high: Ints
+    supply_wh: Ints
+    demand_wh: Ints
     is_traded: Flags
 
     @classmethod
     def blank(cls, orders: int, markets: int) -> Outcome:
         """Nothing traded anywhere."""
-        low = np.zeros(markets, np.int64)
-        return cls(np.zeros(orders, np.int64), np.zeros(orders, np.int64), low, low.copy(), np.zeros(markets, np.bool_))
+        of_orders = (np.zeros(orders, np.int64) for _ in range(2))
+        of_markets = (np.zeros(markets, np.int64) for _ in range(4))
+        return cls(*of_orders, *of_markets, np.zeros(markets, np.bool_))
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,9 @@ def clear_small(markets: Markets, numbers: Ints, outcome: Outcome) -> None:
     """
     for table in _tables(markets, numbers):
         demand_wh = (table.energy_wh * ~table.is_sell).sum(axis=1)
-        is_alive = (demand_wh > 0) & (demand_wh < table.energy_wh.sum(axis=1))
+        supply_wh = table.energy_wh.sum(axis=1) - demand_wh
+        outcome.supply_wh[table.markets], outcome.demand_wh[table.markets] = supply_wh, demand_wh
+        is_alive = (demand_wh > 0) & (supply_wh > 0)
         key = (table.limit << _ENERGY_BITS) | table.energy_wh
         if not table.energy_wh.all():
             key[table.energy_wh == 0] = _LAST

@@ -69,16 +69,19 @@ class UniformPrice:
         clear_small(markets, np.flatnonzero((counts > 0) & (counts <= _SORT_UP_TO)), outcome)
         for number in np.flatnonzero(counts > _SORT_UP_TO).tolist():
             self._clear_alone(markets, number, contexts[number], outcome)
-        sums = markets.sums_wh() if outcome.is_traded.any() else (outcome.low, outcome.low)
+        sums_wh = (outcome.supply_wh, outcome.demand_wh)
 
         def book_of(market: int) -> OrderBook:
             return book.take(np.arange(starts[market], starts[market + 1]))
 
-        return agreement(markets, outcome, lambda *interval: _prices(contexts, sums, book_of, *interval))
+        return agreement(markets, outcome, lambda *interval: _prices(contexts, sums_wh, book_of, *interval))
 
     def _clear_alone(self, markets: Markets, number: int, context: ClearingContext, outcome: Outcome) -> None:
         rows = np.arange(markets.starts[number], markets.starts[number + 1])
-        cleared = self.clear(markets.book.take(rows), context)
+        book = markets.book.take(rows)
+        cleared = self.clear(book, context)
+        outcome.supply_wh[number] = _total(book.energy_wh, book.is_sell)
+        outcome.demand_wh[number] = _total(book.energy_wh, ~book.is_sell)
         outcome.fills_wh[rows], outcome.reason[rows] = cleared.trades.filled_wh(len(rows)), cleared.reason
         if len(cleared.trades):
             outcome.is_traded[number] = True

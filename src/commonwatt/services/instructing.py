@@ -10,6 +10,7 @@ from commonwatt.contracts.encoding import order_digest, order_hash
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.orders import Instructions, OrderBook
 from commonwatt.core.units import Flags, Ints, slot_energy_wh
+from commonwatt.crypto.signatures import signer_address
 from commonwatt.services.claims import Revocation
 from commonwatt.services.market import Market
 from commonwatt.services.rules import STANDING
@@ -73,6 +74,15 @@ def instructed(market: Market, slot: int, book: OrderBook, standing: Instruction
 def order_digests(domain: bytes, instructions: Instructions) -> list[bytes]:
     """What was signed, 32 bytes a row; `domain` is the market's (`LedgerReader.order_domain`)."""
     return [order_digest(domain, **fields) for fields in _fields(instructions)]
+
+
+def signers(domain: bytes, instructions: Instructions) -> list[bytes | None]:
+    """The 20-byte address that signed each row; None where the bytes are nobody's signature."""
+    signatures = instructions.signature.tobytes()
+    return [
+        signer_address(digest, signatures[_SIGNATURE_BYTES * row : _SIGNATURE_BYTES * (row + 1)])
+        for row, digest in enumerate(order_digests(domain, instructions))
+    ]
 
 
 def order_hashes(instructions: Instructions) -> list[bytes]:

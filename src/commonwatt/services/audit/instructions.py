@@ -9,9 +9,8 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.orders import Instructions, OrderBook
 from commonwatt.core.records import Reason
 from commonwatt.core.units import Flags, Ints
-from commonwatt.crypto.signatures import signer_address
 from commonwatt.services.audit.base import Audited, Check
-from commonwatt.services.instructing import order_digests, revoked, standing_rows
+from commonwatt.services.instructing import revoked, signers, standing_rows
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import STANDING
 
@@ -61,11 +60,9 @@ def _signature_findings(audited: Audited) -> Iterator[Finding]:
         rows = np.unique(np.concatenate([public.instructed(slot) for slot in audited.slots] or [rows[:0]]))
         rows = rows[rows >= 0]
     part = instructions.take(rows)
-    digests = order_digests(audited.ledger.order_domain(), part)
-    for row, member, digest, signature in zip(
-        rows.tolist(), part.member.tolist(), digests, part.signature, strict=True
-    ):
-        signer, wallet = signer_address(digest, signature.tobytes()), public.wallets[member]
+    signed_by = signers(audited.ledger.order_domain(), part)
+    for row, member, signer in zip(rows.tolist(), part.member.tolist(), signed_by, strict=True):
+        wallet = public.wallets[member]
         if signer != wallet:
             by = "nobody's" if signer is None else f"that of 0x{signer.hex()}"
             yield Finding(f"instructions row {row} signature", f"that of the wallet 0x{wallet.hex()}", by)
