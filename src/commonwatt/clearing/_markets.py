@@ -60,9 +60,9 @@ class Outcome:
     @classmethod
     def blank(cls, orders: int, markets: int) -> Outcome:
         """Nothing traded anywhere."""
-        of_orders = (np.zeros(orders, np.int64) for _ in range(2))
-        of_markets = (np.zeros(markets, np.int64) for _ in range(4))
-        return cls(*of_orders, *of_markets, np.zeros(markets, np.bool_))
+        fills_wh, reason = np.zeros((2, orders), np.int64)
+        low, high, supply_wh, demand_wh = np.zeros((4, markets), np.int64)
+        return cls(fills_wh, reason, low, high, supply_wh, demand_wh, np.zeros(markets, np.bool_))
 
 
 @dataclass(frozen=True)
