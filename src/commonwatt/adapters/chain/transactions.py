@@ -94,6 +94,8 @@ def hashed_bytes(raw: bytes, chain_id: int) -> tuple[bytes, ...]:
     except TransactionRefusedError:
         return ()
     return (raw, _signed_bytes(fields[:6], chain_id)) if fields else ()
+
+
 def called(raw: bytes) -> tuple[bytes, bytes]:
     """Return the contract that a raw transaction calls (empty for a creation) and its data, nothing checked but the form."""
     fields = _decode_fields(raw)
