@@ -152,6 +152,49 @@ def test_two_microgrids_without_a_link_do_not_trade_on_one_ring(tmp_path: Path) 
     assert [trade["seller"] for trade in rows_of(tmp_path / "out" / "trades.csv")] == ["dario"]
 
 
+LINES = "bus,toward,limit_wh\nsubstation,,\nroof,substation,50\nmill,substation,500\n"
+
+
+def test_a_full_line_parts_prices_and_the_duals_say_what_it_is_worth(tmp_path: Path) -> None:
+    lines = tmp_path / "LINES.csv"
+    lines.write_text(LINES, encoding="utf-8")
+    rows = ("o1,anna,sell,200,10,roof", "o2,ben,sell,100,25,mill", "o3,carla,buy,120,40,mill")
+    orders = orders_file(tmp_path, *rows, header=f"{HEADER},bus")
+    nodal = ("--param", "price=nodal", "--lines", str(lines))
+    figures = cleared(tmp_path / "out", orders, "multi_criteria", *nodal)
+    assert (figures["traded_wh"], figures["note"]) == (120, "")
+    duals = {(row["of"], row["name"]): float(row["value"]) for row in rows_of(tmp_path / "out" / "duals.csv")}
+    assert duals["line", "roof"] == 15
+    assert [duals["bus", name] for name in ("roof", "mill")] == [10, 25]
+    assert [duals["energy", name] for name in ("o1", "o2", "o3")] == [0, 0, 15]
+    bilateral = cleared(tmp_path / "pairs", orders, "bilateral_primal_dual", "--lines", str(lines))
+    assert bilateral["traded_wh"] == 120
+    assert "rounds" in bilateral["note"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("bus,toward,limit_wh\na,b,5\nb,a,5\n", "LINES.csv:2 toward: expected lines that end at a root"),
+        ("bus,toward,limit_wh\na,,\na,c,5\n", "LINES.csv:3 bus: expected a bus of its own (line 2 has it), found 'a'"),
+        ("bus,toward,limit_wh\na,,\nb,a,-1\n", "LINES.csv:3 limit_wh: expected"),
+        ("bus,toward,limit_wh,loss_share\na,,,\nb,a,1,2\n", "LINES.csv:3 loss_share: expected a number from 0 to 1"),
+        ("bus,toward,limit_wh\na,,\n", "ORDERS.csv bus: expected empty, or "),
+        ("bus,limit_wh\na,5\n", "LINES.csv:1"),
+    ],
+)
+def test_lines_that_are_no_feeder_are_bad_input_and_nothing_is_written(
+    tmp_path: Path, lines: str, expected: str
+) -> None:
+    path = tmp_path / "LINES.csv"
+    path.write_text(lines, encoding="utf-8")
+    orders = orders_file(tmp_path, "o1,anna,sell,200,10,roof", header=f"{HEADER},bus")
+    said = commonwatt("clear", orders, "--mechanism", "multi_criteria", "--lines", path, "--out", tmp_path / "out")
+    assert said.code == 2
+    assert expected in said.both
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_same_seed_draws_the_same_meetings(tmp_path: Path) -> None:
     rows = [
         f"o{number},m{number},{'sell' if number % 2 else 'buy'},5,{1000 - number % 2 * 1000 + number}"

@@ -14,16 +14,17 @@ import pyarrow.compute as pc
 from commonwatt.adapters.csv_table import column_findings, read_bytes
 from commonwatt.adapters.feeds.rows import DataFile
 from commonwatt.adapters.text_columns import text_columns, whole_numbers
-from commonwatt.clearing import NO_BUDGET, NO_PLACE, OrderFacts
+from commonwatt.clearing import NO_BUDGET, NO_PARTS, NO_PLACE, OrderFacts
 from commonwatt.core.findings import Finding, one_of, whole_number
 from commonwatt.core.orders import OrderBook, Preference, Source
 from commonwatt.core.units import ENERGY_LIMIT_WH, PRICE_LIMIT_MICRO_PER_KWH, Flags, Floats, Ints
 
 REQUIRED: Final = ("order_id", "member", "side", "energy_wh", "limit_micro_per_kwh")
-OPTIONAL: Final = ("sequence", "source", "preference", "bus", "trust", "budget_nano", "microgrid")
+OPTIONAL: Final = ("sequence", "source", "preference", "bus", "trust", "proof", "budget_nano", "microgrid")
 _SIDES: Final = {"buy": 0, "sell": 1}
 _SOURCES: Final = {"": 0, **{source.name.lower(): int(source) for source in Source}}
 _PREFERENCES: Final = {"": 0, **{preference.name.lower(): int(preference) for preference in Preference}}
+_PROOFS: Final = {"": 0, "yes": 0, "no": 1}
 _TOP_LIMIT: Final = PRICE_LIMIT_MICRO_PER_KWH - 1
 _TOP_WHOLE: Final = 10**18 - 1
 
@@ -42,6 +43,8 @@ class OrderFile:
     """Arrow column of text, one an order of the book."""
     members: Any
     """Arrow column of text, one an order of the book."""
+    buses: Any = None
+    """Arrow column of text, one an order of the book; None where the file has no such column."""
 
 
 def read_orders(path: Path) -> tuple[OrderFile | None, list[Finding]]:
@@ -61,7 +64,8 @@ def read_orders(path: Path) -> tuple[OrderFile | None, list[Finding]]:
         return None, found + rows.findings
     by_sequence = np.argsort(book.sequence, kind="stable")
     order_ids, members = (columns[key].take(pa.array(by_sequence)) for key in ("order_id", "member"))
-    return OrderFile(book.take(by_sequence), facts.take(by_sequence), by_sequence, order_ids, members), []
+    buses = columns["bus"].take(pa.array(by_sequence)) if "bus" in columns else None
+    return OrderFile(book.take(by_sequence), facts.take(by_sequence), by_sequence, order_ids, members, buses), []
 
 
 class _Rows:
@@ -92,6 +96,8 @@ class _Rows:
             bus=self._places("bus"),
             microgrid=self._places("microgrid"),
             trust=self._trust(),
+            is_proven=self._words("proof", _PROOFS) == 0,
+            parts=np.full(len(self.file.lines), NO_PARTS, np.int64),
             budget_nano=self._whole("budget_nano", 0, _TOP_WHOLE, NO_BUDGET),
         )
 

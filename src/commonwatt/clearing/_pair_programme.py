@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from commonwatt.clearing.base import NO_BUDGET
+from commonwatt.clearing._known import NO_BUDGET, Duals
 from commonwatt.core.errors import SlotFailed
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.units import Floats, Ints
 
-_MOST_NODES: Final = 20_000
-"""Of the mixed-integer search; a count and not a time, so that the same book has the same answer."""
-
 _NEARLY_WHOLE: Final = 1e-5
 
 
-@dataclass(frozen=True)
-class ShadowPrices:
-    """Duals of the linear programme, shape (orders,): by how much the objective grows."""
+class Solution(NamedTuple):
+    """What came of a programme."""
 
-    energy_micro_per_kwh: Floats
-    """With one more Wh of the order."""
-    budget: Floats
-    """With one more nano of a buyer's budget, nano."""
+    x_wh: Ints
+    """Whole Wh of every pair."""
+    best_nano: float
+    """The optimum before it was made whole, or what a search that stopped early had found."""
+    note: str = ""
+    """What is not sure of it."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,11 @@ class PairProgramme:
     """Of the pair, micro per kWh."""
     weight: Floats
     """What a Wh of the pair adds, nano (>= 0)."""
-    capacity_wh: int
+    capacity_wh: Ints
+    """The most of each pair."""
     trade_cost_nano: int
+    most_nodes: int
+    """Of the mixed-integer search."""
 
     @property
     def most_wh(self) -> Ints:
@@ -51,21 +52,21 @@ class PairProgramme:
         energy_wh = self.book.energy_wh
         return np.minimum(np.minimum(energy_wh[self.sell], energy_wh[self.buy]), self.capacity_wh)
 
-    def solved(self) -> tuple[Ints, float]:
-        """Whole Wh of every pair, and the optimum of the programme before it was made whole (nano).
+    def solved(self) -> Solution:
+        """Whole Wh of every pair.
 
         Raises:
             SlotFailed: the solver found no answer.
 
         """
         if not len(self.sell):
-            return np.zeros(0, np.int64), 0.0
+            return Solution(np.zeros(0, np.int64), 0.0)
         if self.trade_cost_nano:
-            x, best = self._by_search()
+            x, best, note = self._by_search()
         else:
-            answer = self.linear_answer()
+            answer, note = self.linear_answer(), ""
             x, best = self._budgets_first(answer.x), -float(answer.fun) * self._scale
-        return self._whole(x), best
+        return Solution(self._whole(x), best, note)
 
     def spent(self, x_wh: Ints) -> Ints:
         """Rows of the buyers whose budget does not pay another Wh of any of their pairs."""
@@ -86,13 +87,13 @@ class PairProgramme:
         others = replace(
             self,
             book=self.book.replaced(energy_wh=np.maximum(left_wh, 0)),
-            **{name: getattr(self, name)[rest] for name in ("sell", "buy", "price", "weight")},
+            **{name: getattr(self, name)[rest] for name in ("sell", "buy", "price", "weight", "capacity_wh")},
         )
         x[rest] = others.linear_answer().x
         return x
 
-    def shadow_prices(self) -> ShadowPrices:
-        """The duals of the linear programme."""
+    def duals(self) -> Duals:
+        """Of the linear programme."""
         energy, budget = np.zeros(len(self.book)), np.zeros(len(self.book))
         if len(self.sell):
             answer, rows = self.linear_answer(), self._rows
@@ -100,7 +101,7 @@ class PairProgramme:
             energy[rows], budgeted = duals[: len(rows)], self._budgeted
             # The constraint is written in units of its own size.
             budget[budgeted] = duals[len(rows) :] / self._budget_scale(budgeted)
-        return ShadowPrices(energy, budget)
+        return Duals(energy, budget)
 
     @property
     def _scale(self) -> float:
@@ -153,8 +154,8 @@ class PairProgramme:
             raise SlotFailed(f"multi_criteria: expected an optimum of the linear programme, was {answer.message}")
         return answer
 
-    def _by_search(self) -> tuple[Floats, float]:
-        """With one yes or no a pair: whether it trades at all."""
+    def _by_search(self) -> tuple[Floats, float, str]:
+        """With one yes or no a pair: whether it trades at all; and what is said of a search that stopped before it was sure."""
         from scipy.optimize import Bounds, LinearConstraint, milp
         from scipy.sparse import block_array, diags_array
 
@@ -167,11 +168,13 @@ class PairProgramme:
             integrality=np.repeat([0, 1], pairs),
             bounds=Bounds(np.zeros(2 * pairs), np.concatenate((most_wh, np.ones(pairs)))),
             constraints=LinearConstraint(joined, ub=np.concatenate((most, np.zeros(pairs)))),
-            options={"mip_rel_gap": 1e-9, "node_limit": _MOST_NODES},
+            options={"mip_rel_gap": 1e-9, "node_limit": self.most_nodes},
         )
         if answer.x is None:
             raise SlotFailed(f"multi_criteria: expected an answer of the search, was {answer.message}")
-        return np.where(answer.x[pairs:] > 0.5, answer.x[:pairs], 0.0), -float(answer.fun) * self._scale
+        found, bound = -float(answer.fun) * self._scale, -float(answer.mip_dual_bound) * self._scale
+        note = "" if answer.status == 0 else _unsure(self.most_nodes, found, bound)
+        return np.where(answer.x[pairs:] > 0.5, answer.x[:pairs], 0.0), found, note
 
     def _whole(self, x: Floats) -> Ints:
         """Whole Wh within every constraint: rounded down, cut where that broke one, then filled up in order of weight."""
@@ -194,6 +197,11 @@ class PairProgramme:
                 left_wh[[sell, buy]] -= more
                 left_nano[buy] -= more * price
         return whole
+
+
+def _unsure(nodes: int, found_nano: float, bound_nano: float) -> str:
+    missing = 100 * (bound_nano - found_nano) / bound_nano if bound_nano > 0 else 0.0
+    return f"the search stopped after {nodes} nodes, at most {missing:.3f} % below the optimum"
 
 
 def _as_listed(rows: Ints) -> Ints:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from commonwatt.core.columns import Columns
+from commonwatt.clearing._known import NO_BUDGET, NO_PARTS, NO_PLACE, Duals, Lines, OrderFacts
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Deviation, Trades
@@ -17,37 +17,25 @@ from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Floats, Ints, exact_sum
 from commonwatt.pricing import Pricing, PricingContext
 
+__all__ = [
+    "CLEARINGS",
+    "NO_BUDGET",
+    "NO_PARTS",
+    "NO_PLACE",
+    "PROMISES",
+    "Clearing",
+    "ClearingContext",
+    "ClearsTogether",
+    "Duals",
+    "HasDuals",
+    "Lines",
+    "OrderFacts",
+    "clear_markets",
+    "promise_findings",
+]
+
 PROMISES = frozenset({"budget_balance", "limits", "efficiency", "order_independence", "one_price"})
 """What an answer may declare in `breaks`; energy balance, fills <= wishes and determinism cannot be broken."""
-
-
-NO_PLACE: Final = -1
-"""Bus or microgrid of an order whose place nobody said: all such orders are at one place."""
-
-NO_BUDGET: Final = 2**62
-"""Budget of an order without one, nano: more than any order costs."""
-
-
-@dataclass(frozen=True)
-class OrderFacts(Columns):
-    """What some mechanisms look at beside the book, one row an order in order of the book; what nobody said stands in no order's way."""
-
-    bus: Ints
-    """Dense index of the feeder's node, `NO_PLACE` where nobody said."""
-    microgrid: Ints
-    """Dense index, `NO_PLACE` where nobody said."""
-    trust: Floats
-    """On the scale of whoever gives it; NaN where nobody said."""
-    budget_nano: Ints
-    """The most that a buyer's order may cost, `NO_BUDGET` where nobody said."""
-
-    dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {"trust": ("float64", 0)}
-
-    @classmethod
-    def unknown(cls, orders: int) -> OrderFacts:
-        """Nothing is said of any order."""
-        trust = np.full(orders, np.nan)
-        return cls.of(orders, bus=NO_PLACE, microgrid=NO_PLACE, trust=trust, budget_nano=NO_BUDGET)
 
 
 @dataclass(frozen=True)
@@ -62,9 +50,24 @@ class ClearingContext:
     rng: np.random.Generator | None = None
     """Seeded per slot; only for mechanisms that draw."""
     facts: OrderFacts | None = None
-    """One row an order of the book; None where nothing is known beside the book."""
+    """One row an order of the book; None where `members` says it."""
+    members: OrderFacts | None = None
+    """One row a member in order of index; None where nothing is known of them."""
+    lines: Lines | None = None
+    """Between the buses of the facts; None: nothing is between anybody."""
     deviation: Deviation | None = None
     """How far the newest settled slot was from its orders; None where no price asks for it."""
+
+    def __post_init__(self) -> None:
+        known = self.facts if self.facts is not None else self.members
+        if self.lines is not None and known is not None and int(known.bus.max(initial=-1)) >= len(self.lines):
+            raise ValueError(f"expected buses below {len(self.lines)}, was {known.bus.max()}")
+
+    def facts_of(self, book: OrderBook) -> OrderFacts:
+        """What is known of each order of a book."""
+        if self.facts is not None:
+            return self.facts
+        return OrderFacts.unknown(len(book)) if self.members is None else self.members.take(book.member)
 
     def priced(
         self,
@@ -81,8 +84,8 @@ class ClearingContext:
         """
         supply_wh = int(book.energy_wh[book.is_sell].sum())
         trust: Floats | float = 0.0
-        if sell is not None and self.facts is not None:
-            trust = np.nan_to_num(self.facts.trust[sell])
+        if sell is not None and (self.facts is not None or self.members is not None):
+            trust = np.nan_to_num(self.facts_of(book).trust[sell])
         demand_wh, lately = int(book.energy_wh.sum()) - supply_wh, self.lately(book, sell, buy)
         known = PricingContext(self.slot, self.rates, supply_wh, demand_wh, trust, 0.0, *lately)
         return self.pricing.price(low_micro_per_kwh, high_micro_per_kwh, known)
@@ -117,6 +120,15 @@ class ClearsTogether(Protocol):
 
     def clear_together(self, book: OrderBook, starts: Ints, contexts: Sequence[ClearingContext]) -> Agreement:
         """As `clear_markets`, to the byte."""
+        ...
+
+
+@runtime_checkable
+class HasDuals(Protocol):
+    """What an answer may have beside `clear`: the duals of the programme that it solves."""
+
+    def duals(self, book: OrderBook, context: ClearingContext) -> Duals:
+        """Worked out anew; raises what `clear` raises."""
         ...
 
 

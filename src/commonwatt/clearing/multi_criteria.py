@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 import numpy as np
 
 from commonwatt.clearing._matching import large_first, matched, unserved
-from commonwatt.clearing._pair_programme import PairProgramme, ShadowPrices
-from commonwatt.clearing.base import ClearingContext, OrderFacts
+from commonwatt.clearing._pair_programme import PairProgramme
+from commonwatt.clearing._tree import TreeFlow, tree_flow
+from commonwatt.clearing.base import NO_PLACE, ClearingContext, Duals, Lines, OrderFacts
 from commonwatt.core.errors import SlotFailed
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason, Trades, with_filled
@@ -24,18 +25,23 @@ _MOST_PAIRS: Final = 300_000
 class MultiCriteria:
     """The trades of largest weighted buyers' surplus within every gate and limit, as in PBET-Chain (2026), Eqs. 7 to 12.
 
-    Maximise `sum (v_j - alpha p_ij + gamma rho_i) x_ij - c n` over whole Wh x_ij: v_j the buyer's limit, p_ij the price of the pair, rho_i the
-    seller's trust (0 where nobody rates), n the number of trades, c = C_tx + lambda tau (Eq. 6's latency is the same for every trade). Subject
-    to every order's energy, a capacity of each pair, buyers' budgets (what they pay), `rho_i >= rho_min` and `ask_i <= p_ij <= v_j`.
-    Erratum: the print minimises the same terms without v_j, and its minimum is no trade at all.
+    Maximise `sum (v_j - alpha p_ij - beta l_ij + gamma rho_i) x_ij - c n` over whole Wh x_ij: v_j the buyer's limit, p_ij the price of the
+    pair, l_ij the losses of the lines between them, rho_i the seller's trust (0 where nobody rates), n the number of trades, c = C_tx +
+    lambda tau (Eq. 6's latency is the same for every trade). Subject to every order's energy, the capacity T_ij of each pair (`pair_capacity_wh`,
+    and the weakest line between them), buyers' budgets (what they pay), a proof of the seller's meter, `rho_i >= rho_min` and
+    `ask_i <= p_ij <= v_j`. Erratum: the print minimises the same terms without v_j, and its minimum is no trade at all.
 
     A linear programme over admissible pairs (HiGHS), a mixed-integer one where a trade costs something; its optimum is made whole Wh within every
     constraint, at most a Wh a pair of a buyer with a budget below it. Prices are transfers: this is not welfare, except as it stands (p_ij the midpoint, alpha 1,
     the rest 0, nothing bound), where both have the same optimum, which is then matched by limits without a programme for books of any size.
 
-    Holds every promise as it stands; other weights, gates and budgets give up welfare. Not looked at: losses and line capacities (no
-    feeder reaches a mechanism yet), proofs of meters. A book of more than 300 000 admissible pairs that needs a programme (3000 where a trade
-    costs something) is refused.
+    With `price = "nodal"` it is welfare, `sum (v_j - ask_i - beta l_ij) x_ij`, and every line's limit holds for all trades together: merit orders
+    merged along the feeder's tree (`_tree`), whole Wh by themselves. A pair trades half way between the prices of both buses, which differ
+    where a line is full or loses something; alpha, gamma, the cost of a trade and the capacity of a pair have no say, a budget that could bind
+    is refused.
+
+    Holds every promise as it stands; other weights, gates, budgets and lines give up welfare. A book of more than 300 000 admissible pairs that
+    needs a programme (3000 where a trade costs something) is refused; a search that ends before it is sure says so in the agreement's note.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
@@ -43,8 +49,8 @@ class MultiCriteria:
 
     price: str = parameter(
         "midpoint",
-        doc="the price of a pair: half way between its limits, or what the pricing policy says of it",
-        choices=("midpoint", "policy"),
+        doc="the price of a pair: half way between its limits, what the pricing policy says of it, or from the prices of its buses",
+        choices=("midpoint", "policy", "nodal"),
         source="midpoint: the offers' side and the bids' side gain the same",
     )
     alpha: float = parameter(
@@ -53,6 +59,14 @@ class MultiCriteria:
         low=0.0,
         high=2.0,
         source="PBET-Chain (2026), Eq. 7; 1: buyers' surplus",
+    )
+    beta_micro_per_kwh: float = parameter(
+        0.0,
+        doc="what a kWh lost between seller and buyer is worth",
+        unit="micro/kWh",
+        low=0.0,
+        high=1e9,
+        source="PBET-Chain (2026), Eq. 7",
     )
     gamma_micro_per_kwh: float = parameter(
         0.0,
@@ -86,6 +100,15 @@ class MultiCriteria:
         source="PBET-Chain (2026), Eq. 10; as it stands: no capacity",
     )
 
+    most_nodes: int = parameter(
+        20_000,
+        doc="nodes after which the search for the best trades ends, where a trade costs something",
+        unit="nodes",
+        low=1,
+        high=10**7,
+        source="a count and not a time, so that the same book has the same answer",
+    )
+
     def clear(self, book: OrderBook, context: ClearingContext) -> Agreement:
         """Pairwise trades, cheapest offer and highest bid first.
 
@@ -93,43 +116,73 @@ class MultiCriteria:
             SlotFailed: too many admissible pairs for a programme, or a solver without an answer.
 
         """
-        facts = context.facts or OrderFacts.unknown(len(book))
-        gated = book.is_sell & (facts.trust < self.least_trust)
-        admitted = book.replaced(energy_wh=np.where(gated, 0, book.energy_wh))
-        spent = np.zeros(0, np.int64)
-        if self._is_by_limits(admitted, facts):
+        facts = context.facts_of(book)
+        gated, admitted = self._admitted(book, facts)
+        spent, note = np.zeros(0, np.int64), ""
+        if self.price == "nodal":
+            flow = self._nodal(admitted, facts, context)
+            sell, buy, energy_wh = flow.sell, flow.buy, flow.energy_wh
+            at = flow.price_micro_per_kwh[_bus(facts, context)]
+            # No line lets a seller's bus be dearer than its buyer's.
+            price = midpoint_micro_per_kwh(at[sell], at[buy])
+        elif self._is_by_limits(admitted, facts, context):
             sell, buy, energy_wh = matched(admitted, admitted.energy_wh.copy(), *large_first(admitted))
             price = midpoint_micro_per_kwh(book.limit_micro_per_kwh[sell], book.limit_micro_per_kwh[buy])
         else:
             programme = self._programme(admitted, facts, context)
-            x_wh, _ = programme.solved()
-            spent, traded = programme.spent(x_wh), np.flatnonzero(x_wh)
-            sell, buy, energy_wh = programme.sell[traded], programme.buy[traded], x_wh[traded]
+            solution = programme.solved()
+            spent, traded, note = programme.spent(solution.x_wh), np.flatnonzero(solution.x_wh), solution.note
+            sell, buy, energy_wh = programme.sell[traded], programme.buy[traded], solution.x_wh[traded]
             price = programme.price[traded]
         rest = unserved(admitted)
         rest[spent] = int(Reason.BUDGET)
         rest[gated] = int(Reason.TRUST)
-        return with_filled(book, Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int8)), rest)
+        return with_filled(book, Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int8)), rest, note)
 
-    def shadow_prices(self, book: OrderBook, context: ClearingContext) -> ShadowPrices:
-        """The duals of the linear programme (a trade's cost left out): what one more Wh of an order, one more nano of a budget is worth.
+    def duals(self, book: OrderBook, context: ClearingContext) -> Duals:
+        """Of the linear programme (a trade's cost left out), or of the flow on the feeder with the prices of its buses and lines.
 
         Raises:
-            SlotFailed: as `clear`.
+            SlotFailed: as `clear`; too many pairs also where `clear` needs no programme.
 
         """
-        facts = context.facts or OrderFacts.unknown(len(book))
-        gated = book.is_sell & (facts.trust < self.least_trust)
-        admitted = book.replaced(energy_wh=np.where(gated, 0, book.energy_wh))
-        return self._programme(admitted, facts, context).shadow_prices()
+        facts = context.facts_of(book)
+        admitted = self._admitted(book, facts)[1]
+        if self.price != "nodal":
+            return self._programme(admitted, facts, context).duals()
+        flow = self._nodal(admitted, facts, context)
+        own, limit = flow.price_micro_per_kwh[_bus(facts, context)], book.limit_micro_per_kwh
+        gain = np.maximum(np.where(book.is_sell, own - limit, limit - own), 0) * (admitted.energy_wh > 0)
+        return Duals(
+            gain.astype(np.float64),
+            bus_micro_per_kwh=flow.price_micro_per_kwh[:-1].astype(np.float64),
+            line_micro_per_kwh=flow.line_micro_per_kwh.astype(np.float64),
+        )
 
-    def _is_by_limits(self, book: OrderBook, facts: OrderFacts) -> bool:
+    def _admitted(self, book: OrderBook, facts: OrderFacts) -> tuple[Flags, OrderBook]:
+        """Whom the gates of trust and proof keep out, and the book without their energy."""
+        gated = book.is_sell & ((facts.trust < self.least_trust) | ~facts.is_proven)
+        return gated, book.replaced(energy_wh=np.where(gated, 0, book.energy_wh))
+
+    def _nodal(self, book: OrderBook, facts: OrderFacts, context: ClearingContext) -> TreeFlow:
+        if self._could_bind(book, facts).any():
+            raise SlotFailed("multi_criteria: expected no budget that could bind with nodal prices, was one")
+        lines = context.lines or Lines.none()
+        cost = np.round(self.beta_micro_per_kwh * lines.loss_share).astype(np.int64)
+        rows = _by_content(book, facts)
+        flow = tree_flow(book.take(rows), _bus(facts, context)[rows], lines, cost)
+        return replace(flow, sell=rows[flow.sell], buy=rows[flow.buy])
+
+    def _could_bind(self, book: OrderBook, facts: OrderFacts) -> Flags:
+        """Whose budget could bind: nobody pays more than its limit, so a budget of limit x energy never does."""
+        most_nano = np.where(book.is_sell, 0, np.maximum(book.limit_micro_per_kwh, 0) * book.energy_wh)
+        return most_nano > facts.budget_nano
+
+    def _is_by_limits(self, book: OrderBook, facts: OrderFacts, context: ClearingContext) -> bool:
         """Whether the objective grows with (bid - ask) alone and no constraint joins pairs: the best limits are then the optimum."""
         is_plain = self.price == "midpoint" and self.alpha == 1 and not self.gamma_micro_per_kwh
         is_free = not self.trade_cost_nano and self.pair_capacity_wh >= int(book.energy_wh.max(initial=0))
-        # Nobody pays more than its limit, so a budget of limit x energy never binds.
-        most_nano = np.where(book.is_sell, 0, np.maximum(book.limit_micro_per_kwh, 0) * book.energy_wh)
-        return is_plain and is_free and bool((most_nano <= facts.budget_nano).all())
+        return is_plain and is_free and context.lines is None and not self._could_bind(book, facts).any()
 
     def _programme(self, book: OrderBook, facts: OrderFacts, context: ClearingContext) -> PairProgramme:
         rows = _by_content(book, facts)
@@ -150,6 +203,10 @@ class MultiCriteria:
         )
         trust = np.nan_to_num(facts.trust[sell])
         weight = bid - self.alpha * _as_weighed(self.price, ask, bid, price) + self.gamma_micro_per_kwh * trust
+        capacity_wh = np.full(len(sell), self.pair_capacity_wh)
+        if context.lines is not None:
+            carried_wh, lost = _between_buses(context.lines, facts.bus[sell], facts.bus[buy])
+            weight, capacity_wh = weight - self.beta_micro_per_kwh * lost, np.minimum(capacity_wh, carried_wh)
         gains: Flags = weight >= 0
         return PairProgramme(
             book=book,
@@ -158,9 +215,23 @@ class MultiCriteria:
             buy=buy[gains],
             price=price[gains],
             weight=weight[gains],
-            capacity_wh=self.pair_capacity_wh,
+            capacity_wh=capacity_wh[gains],
             trade_cost_nano=self.trade_cost_nano,
+            most_nodes=self.most_nodes,
         )
+
+
+def _bus(facts: OrderFacts, context: ClearingContext) -> Ints:
+    """Where each order is; without lines all are at one place."""
+    return facts.bus if context.lines is not None else np.full(len(facts), NO_PLACE)
+
+
+def _between_buses(lines: Lines, begin: Ints, end: Ints) -> tuple[Ints, Floats]:
+    """`Lines.paths`, once for each two buses."""
+    buses = len(lines) + 1
+    both, pair = np.unique((begin + 1) * buses + end + 1, return_inverse=True)
+    least_wh, lost = lines.paths(both // buses - 1, both % buses - 1)
+    return least_wh[pair], lost[pair]
 
 
 def _as_weighed(form: str, ask: Ints, bid: Ints, price: Ints) -> Floats:
@@ -171,5 +242,5 @@ def _as_weighed(form: str, ask: Ints, bid: Ints, price: Ints) -> Floats:
 def _by_content(book: OrderBook, facts: OrderFacts) -> Ints:
     """Rows with energy, offers ascending, bids descending, then by all that the programme knows of them: arrival decides nothing."""
     cost = np.where(book.is_sell, book.limit_micro_per_kwh, -book.limit_micro_per_kwh)
-    rows = np.lexsort((facts.budget_nano, np.nan_to_num(facts.trust), -book.energy_wh, cost))
+    rows = np.lexsort((book.member, facts.bus, facts.budget_nano, np.nan_to_num(facts.trust), -book.energy_wh, cost))
     return rows[book.energy_wh[rows] > 0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from commonwatt.clearing._pool import pool_trades, pro_rata
 from commonwatt.clearing._rating import TOP_POINTS, caps_percent, rating_points
-from commonwatt.clearing.base import ClearingContext, OrderFacts
+from commonwatt.clearing.base import ClearingContext
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason, Trades, with_filled
 from commonwatt.core.splits import largest_remainder
@@ -42,7 +42,7 @@ class SdrTwoLevel:
 
     def clear(self, book: OrderBook, context: ClearingContext) -> Agreement:
         """Trades with the pool in sequence order: round 1 inside the microgrids, round 2 between them."""
-        facts = context.facts or OrderFacts.unknown(len(book))
+        facts = context.facts_of(book)
         capped = book.replaced(energy_wh=book.energy_wh * caps_percent(facts.trust) // 100)
         floor, ceiling = context.rates.feed_in_micro_per_kwh, context.rates.neighbour_ceiling_micro_per_kwh
         microgrid = np.unique(facts.microgrid, return_inverse=True)[1].reshape(-1)

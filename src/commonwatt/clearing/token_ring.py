@@ -39,7 +39,7 @@ class TokenRing:
 
     def clear(self, book: OrderBook, context: ClearingContext) -> Agreement:
         """Pairwise trades in the order in which they are answered."""
-        ring = _Ring(book, context.facts or OrderFacts.unknown(len(book)))
+        ring = _Ring(book, context.facts_of(book))
         answers = ring.answers()
         sell, buy, energy_wh = (np.concatenate(parts) for parts in zip(*answers, strict=True))
         limit = book.limit_micro_per_kwh

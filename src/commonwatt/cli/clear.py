@@ -21,7 +21,7 @@ def clear(
         typer.Argument(
             metavar="ORDERS.csv",
             help="Columns order_id, member, side (buy or sell), energy_wh, limit_micro_per_kwh; optional sequence, source, "
-            "preference, bus, trust, budget_nano, microgrid.",
+            "preference, bus, trust, proof, budget_nano, microgrid.",
         ),
     ],
     mechanism: Annotated[
@@ -49,6 +49,13 @@ def clear(
             metavar="PRICE", help="What the supplier pays, micro per kWh; default: the lowest limit of a seller."
         ),
     ] = None,
+    lines: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LINES.csv",
+            help="A feeder, for mechanisms that look at one: columns bus, toward (the next bus; empty at a root), limit_wh, optional loss_share.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="NUMBER", help="For mechanisms that draw.")] = 1,
 ) -> None:
     """Clear one market from a file of orders: who trades how much at what price, and why others do not.
@@ -58,4 +65,4 @@ def clear(
     from commonwatt.wiring.one_market import ClearRequest, clear_file
 
     prices = (retail_micro_per_kwh, feed_in_micro_per_kwh)
-    say(clear_file(ClearRequest(orders, mechanism, tuple(param or ()), out, pricing, *prices, seed)))
+    say(clear_file(ClearRequest(orders, mechanism, tuple(param or ()), out, pricing, *prices, seed, lines)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
+from commonwatt.clearing import Duals
 from commonwatt.core.orders import OrderBook, Preference, Source, trade_ids
 from commonwatt.core.records import Agreement, Reason, Trades
-from commonwatt.core.units import Ints, exact_sum
+from commonwatt.core.units import Floats, Ints, exact_sum
 from commonwatt.core.welfare import optimum_welfare_nano, welfare_nano
 from commonwatt.services.schemas import SCHEMAS
 
@@ -78,6 +80,26 @@ def market_figures(book: OrderBook, trades: Trades) -> Figures:
         "price_max_micro_per_kwh": int(price.max()) if energy_wh else None,
         "price_mean_micro_per_kwh": (2 * paid + energy_wh) // (2 * energy_wh) if energy_wh else None,
     }
+
+
+def duals_table(duals: Duals, order_ids: Any, buses: Sequence[str], as_written: Ints) -> pa.Table:
+    """What one more unit of each limit is worth, and what energy is worth at each bus: a row a dual, orders in the order `as_written`."""
+    parts = [
+        _duals_of("energy", order_ids.take(pa.array(as_written)), duals.energy_micro_per_kwh[as_written], "micro/kWh")
+    ]
+    if duals.budget is not None:
+        parts.append(_duals_of("budget", order_ids.take(pa.array(as_written)), duals.budget[as_written], "nano/nano"))
+    for kind, values in (("bus", duals.bus_micro_per_kwh), ("line", duals.line_micro_per_kwh)):
+        if values is not None:
+            parts.append(_duals_of(kind, pa.array(buses, pa.string()), values, "micro/kWh"))
+    return pa.concat_tables(parts)
+
+
+def _duals_of(kind: str, names: Any, values: Floats, unit: str) -> pa.Table:
+    size = len(values)
+    # More digits than a solver has would differ from machine to machine.
+    columns = {"of": pa.array([kind] * size, pa.string()), "name": names, "value": np.round(values, 6) + 0.0}
+    return pa.table({**columns, "unit": pa.array([unit] * size, pa.string())})
 
 
 _PRICES = ("sell_price_micro_per_kwh", "buy_price_micro_per_kwh")

@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from commonwatt.adapters.line_file import LineFile, read_lines
 from commonwatt.adapters.order_file import OrderFile, read_orders
 from commonwatt.adapters.store.files import write_csv, write_text
-from commonwatt.clearing import CLEARINGS, Clearing, ClearingContext, promise_findings
+from commonwatt.clearing import (
+    CLEARINGS,
+    NO_PLACE,
+    Clearing,
+    ClearingContext,
+    Duals,
+    HasDuals,
+    Lines,
+    promise_findings,
+)
 from commonwatt.core.determinism import stream
 from commonwatt.core.errors import BrokenPromise, InvalidInput, MissingExtra, SlotFailed, require
 from commonwatt.core.findings import Finding, one_of
@@ -22,7 +32,7 @@ from commonwatt.core.records import Agreement
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.pricing import PRICINGS
-from commonwatt.services.one_market import FILE_SLOT, Figures, market_figures, orders_table, trades_table
+from commonwatt.services.one_market import FILE_SLOT, Figures, duals_table, market_figures, orders_table, trades_table
 from commonwatt.services.reporting.words import energy, exact_price, several
 from commonwatt.settings.layers import value_of
 
@@ -45,10 +55,12 @@ class ClearRequest:
     feed_in_micro_per_kwh: int | None = None
     """None: the lowest limit of a seller."""
     seed: int = 1
+    lines: Path | None = None
+    """A feeder's lines; None: nothing is between the orders."""
 
 
 def clear_file(request: ClearRequest) -> list[str]:
-    """Clear one market and write `trades.csv`, `orders.csv` and `summary.json`; says what came of it.
+    """Clear one market and write `trades.csv`, `orders.csv`, `summary.json` and, of mechanisms that have some, `duals.csv`; says what came of it.
 
     Raises:
         InvalidInput: the file, the mechanism, its parameters or the folder; all findings at once, nothing was written.
@@ -57,11 +69,15 @@ def clear_file(request: ClearRequest) -> list[str]:
     """
     mechanism, faults = _mechanism(request)
     file, found = read_orders(request.orders)
-    require([*_folder_findings(request.out), *_term_findings(request), *faults, *found])
+    feeder, lacking = read_lines(request.lines) if request.lines else (None, [])
+    require([*_folder_findings(request.out), *_term_findings(request), *faults, *found, *lacking])
     assert file is not None
     assert mechanism is not None
+    if feeder is not None:
+        file = _at_buses(file, feeder, request)
     rates = _rates(request, file.book)
-    agreement, cpu_s = _cleared(mechanism, file, rates, request)
+    lines = feeder.lines if feeder else None
+    agreement, cpu_s = _cleared(mechanism, file, rates, request, lines)
     if broken := promise_findings(file.book, agreement, mechanism.breaks):
         raise BrokenPromise("; ".join(f"{request.mechanism}: {finding}" for finding in broken))
     figures = market_figures(file.book, agreement.trades)
@@ -75,10 +91,15 @@ def clear_file(request: ClearRequest) -> list[str]:
         "orders": len(file.book),
         "trades": len(agreement.trades),
         **figures,
+        "note": agreement.note,
         "cpu_s": cpu_s,
     }
     _write(request.out, file, agreement, summary)
-    return _ending(request, file.book, agreement, figures, cpu_s)
+    duals = _duals(mechanism, file, _context(request, file, rates, lines, len(file.book)))
+    if duals is not None:
+        table = duals_table(duals, file.order_ids, feeder.buses if feeder else (), np.argsort(file.lines))
+        write_csv(request.out / "duals.csv", table)
+    return _ending(request, file.book, agreement, figures, cpu_s, duals is not None)
 
 
 def _mechanism(request: ClearRequest) -> tuple[Clearing | None, list[Finding]]:
@@ -137,18 +158,48 @@ def _rates(request: ClearRequest, book: OrderBook) -> Rates:
     return Rates(retail, feed_in, retail, feed_in, 0, 0, 0, 0, feed_in)
 
 
-def _cleared(mechanism: Clearing, file: OrderFile, rates: Rates, request: ClearRequest) -> tuple[Agreement, float]:
+def _at_buses(file: OrderFile, feeder: LineFile, request: ClearRequest) -> OrderFile:
+    """The orders at the buses of the feeder's file.
+
+    Raises:
+        InvalidInput: a bus that has no line.
+
+    """
+    if file.buses is None:
+        return file
+    encoded, at = file.buses.dictionary_encode(), {name: row for row, name in enumerate(feeder.buses)}
+    names = encoded.dictionary.to_pylist()
+    require(
+        [
+            Finding(f"{request.orders.name} bus", f"empty, or {one_of(name, sorted(at))}", repr(name))
+            for name in names
+            if name and name not in at
+        ]
+    )
+    codes = np.array([at.get(name, NO_PLACE) for name in names], np.int64)
+    bus = codes[encoded.indices.to_numpy(zero_copy_only=False)] if len(encoded) else np.zeros(0, np.int64)
+    return replace(file, facts=file.facts.replaced(bus=bus))
+
+
+def _context(request: ClearRequest, file: OrderFile, rates: Rates, lines: Lines | None, orders: int) -> ClearingContext:
+    return ClearingContext(
+        FILE_SLOT,
+        rates,
+        PRICINGS.make(request.pricing),
+        rng=stream(request.seed, "clearing", FILE_SLOT),
+        facts=file.facts.take(np.arange(orders)),
+        lines=lines,
+    )
+
+
+def _cleared(
+    mechanism: Clearing, file: OrderFile, rates: Rates, request: ClearRequest, lines: Lines | None
+) -> tuple[Agreement, float]:
     """The agreement, and the CPU seconds of the call alone: what is loaded or compiled at a first use was used before."""
-    pricing = PRICINGS.make(request.pricing)
-
-    def context(orders: int) -> ClearingContext:
-        rng = stream(request.seed, "clearing", FILE_SLOT)
-        facts = file.facts.take(np.arange(orders))
-        return ClearingContext(FILE_SLOT, rates, pricing, rng=rng, facts=facts)
-
-    few, every = min(_WARM_ORDERS, len(file.book)), context(len(file.book))
+    few = min(_WARM_ORDERS, len(file.book))
+    every = _context(request, file, rates, lines, len(file.book))
     try:
-        mechanism.clear(file.book.take(np.arange(few)), context(few))
+        mechanism.clear(file.book.take(np.arange(few)), _context(request, file, rates, lines, few))
         begun = time.process_time()
         agreement = mechanism.clear(file.book, every)
         return agreement, round(time.process_time() - begun, 6)
@@ -158,6 +209,16 @@ def _cleared(mechanism: Clearing, file: OrderFile, rates: Rates, request: ClearR
         ) from error
 
 
+def _duals(mechanism: Clearing, file: OrderFile, context: ClearingContext) -> Duals | None:
+    """The duals of a mechanism that has some; None also for a book too large to work them out."""
+    if not isinstance(mechanism, HasDuals):
+        return None
+    try:
+        return mechanism.duals(file.book, context)
+    except SlotFailed:
+        return None
+
+
 def _write(out: Path, file: OrderFile, agreement: Agreement, summary: dict[str, Any]) -> None:
     names = (file.order_ids, file.members)
     write_csv(out / "trades.csv", trades_table(agreement.trades, *names))
@@ -165,7 +226,9 @@ def _write(out: Path, file: OrderFile, agreement: Agreement, summary: dict[str, 
     write_text(out / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _ending(request: ClearRequest, book: OrderBook, agreement: Agreement, figures: Figures, cpu_s: float) -> list[str]:
+def _ending(
+    request: ClearRequest, book: OrderBook, agreement: Agreement, figures: Figures, cpu_s: float, has_duals: bool
+) -> list[str]:
     trades = agreement.trades
     filled = int((agreement.reason == 0).sum())
     lines = [
@@ -177,7 +240,9 @@ def _ending(request: ClearRequest, book: OrderBook, agreement: Agreement, figure
         )
     else:
         lines.append("Nothing was traded; orders.csv says why, order by order.")
-    return [*lines, f"Written: {request.out}/trades.csv, orders.csv, summary.json"]
+    if agreement.note:
+        lines.append(f"{agreement.note[0].upper()}{agreement.note[1:]}.")
+    return [*lines, f"Written: {request.out}/trades.csv, orders.csv, {'duals.csv, ' if has_duals else ''}summary.json"]
 
 
 def _prices(figures: Figures) -> str:

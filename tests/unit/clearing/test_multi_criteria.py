@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
@@ -176,16 +177,37 @@ def test_a_spent_budget_is_told_and_the_others_lose_no_wh_by_it() -> None:
     assert reasons(agreement) == ["FILLED", "NO_COUNTERPART", "FILLED", "BUDGET", "FILLED", "BUDGET"]
 
 
+def test_a_seller_without_a_proof_does_not_trade() -> None:
+    book = book_of(("sell", 10, 10), ("sell", 10, 12), ("buy", 15, 30))
+    known = replace(context(), facts=OrderFacts.unknown(3).replaced(is_proven=np.array([False, True, True])))
+    agreement = cleared(book, known)
+    assert rows_of(agreement) == [(1, 2, 10)]
+    assert reasons(agreement) == ["TRUST", "FILLED", "NO_COUNTERPART"]
+
+
+def test_a_search_that_stops_early_says_how_far_from_the_optimum_it_may_be() -> None:
+    book, draw = seeded_book(4, 18, 0, 600, 50), np.random.default_rng(4)
+    known = told(book, budget=draw.integers(2000, 9000, 18).tolist())
+    terms = {"trade_cost_nano": 150, "pair_capacity_wh": 7}
+    early, late = (cleared(book, known, most_nodes=nodes, **terms) for nodes in (1, 20_000))
+    assert late.note == ""
+    said = re.fullmatch(r"the search stopped after 1 nodes, at most ([0-9.]+) % below the optimum", early.note)
+    assert said is not None
+    reference = Reference(book, known)
+    found, best = (reference.reached(agreement, 150) for agreement in (early, late))
+    assert found <= best <= found / (1 - float(said[1]) / 100) + 1
+
+
 def test_a_trade_that_costs_more_than_it_brings_does_not_take_place() -> None:
     book = book_of(("sell", 10, 10), ("sell", 1, 10), ("buy", 11, 20))
     assert rows_of(cleared(book, trade_cost_nano=6)) == [(0, 2, 10)]
     assert rows_of(cleared(book, trade_cost_nano=60)) == []
 
 
-def test_shadow_prices_are_what_one_more_wh_or_nano_brings() -> None:
+def test_duals_are_what_one_more_wh_or_nano_brings() -> None:
     book = book_of(("sell", 20, 10), ("buy", 9, 30), ("buy", 40, 20))
     mechanism, known = MultiCriteria(), told(book, budget=[NO_BUDGET, 100, NO_BUDGET])
-    prices = mechanism.shadow_prices(book, known)
+    prices = mechanism.duals(book, known)
     reference = Reference(book, known).optimum()
     for order in range(3):
         more = book.replaced(energy_wh=book.energy_wh + (np.arange(3) == order))
@@ -193,6 +215,7 @@ def test_shadow_prices_are_what_one_more_wh_or_nano_brings() -> None:
             Reference(more, known).optimum() - reference, abs=1e-6
         )
     richer = Reference(book, told(book, budget=[NO_BUDGET, 101, NO_BUDGET])).optimum()
+    assert prices.budget is not None
     assert prices.budget[1] == pytest.approx(richer - reference, abs=1e-6)
     assert prices.budget[1] > 0
 

@@ -167,6 +167,8 @@ class Agreement:
     trades: Trades
     reason: Ints
     """`Reason` per order of the book, shape (orders,)."""
+    note: str = ""
+    """What a reader should know of how it was found: rounds of a negotiation, a search that stopped early; empty where it is simply the answer."""
 
     @classmethod
     def nothing(cls, orders: int, reason: Reason) -> Agreement:
@@ -174,10 +176,10 @@ class Agreement:
         return cls(Trades.empty(), np.full(orders, int(reason), np.int64))
 
 
-def with_filled(book: OrderBook, trades: Trades, rest: Ints) -> Agreement:
+def with_filled(book: OrderBook, trades: Trades, rest: Ints, note: str = "") -> Agreement:
     """The agreement of these trades: FILLED where an order was filled whole, else the code in `rest` (shape (orders,))."""
     whole = trades.filled_wh(len(book)) == book.energy_wh
-    return Agreement(trades, np.where(whole, int(Reason.FILLED), rest))
+    return Agreement(trades, np.where(whole, int(Reason.FILLED), rest), note)
 
 
 class Verdict(IntEnum):

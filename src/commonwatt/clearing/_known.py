@@ -1,0 +1,142 @@
+"""What a mechanism may know beside a book: facts of orders or members, and the lines between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+
+from commonwatt.core.columns import Columns
+from commonwatt.core.units import ENERGY_LIMIT_WH, Flags, Floats, Ints
+
+NO_PLACE: Final = -1
+"""Bus or microgrid of an order whose place nobody said: all such orders are at one place, where every line begins."""
+
+NO_BUDGET: Final = 2**62
+"""Budget of an order without one, nano: more than any order costs."""
+
+NO_PARTS: Final = -1
+"""Parts of a member to whom no key gives any by name."""
+
+
+@dataclass(frozen=True)
+class OrderFacts(Columns):
+    """What some mechanisms look at beside the book, one row an order or one row a member; what nobody said stands in no order's way."""
+
+    bus: Ints
+    """Dense index of the feeder's node, `NO_PLACE` where nobody said."""
+    microgrid: Ints
+    """Dense index, `NO_PLACE` where nobody said."""
+    trust: Floats
+    """On the scale of whoever gives it (0 to 5 in a community file); NaN where nobody said."""
+    budget_nano: Ints
+    """The most that a buyer's order may cost, `NO_BUDGET` where nobody said."""
+    is_proven: Flags
+    """Whether the seller's meter proved what it says; true where nobody asks."""
+    parts: Ints
+    """Parts of local production that a fixed key gives the member, `NO_PARTS` where nobody said."""
+
+    dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {"trust": ("float64", 0), "is_proven": ("bool", 0)}
+
+    @classmethod
+    def unknown(cls, rows: int) -> OrderFacts:
+        """Nothing is said of any of them."""
+        return cls.of(
+            rows,
+            bus=NO_PLACE,
+            microgrid=NO_PLACE,
+            trust=np.full(rows, np.nan),
+            budget_nano=NO_BUDGET,
+            is_proven=np.ones(rows, np.bool_),
+            parts=NO_PARTS,
+        )
+
+
+@dataclass(frozen=True)
+class Lines(Columns):
+    """A radial feeder, one row a bus: the line from it towards the root. Orders without a place are at the root's far side, which no line reaches."""
+
+    toward: Ints
+    """The next bus towards the root, -1 at a root (which has no line)."""
+    limit_wh: Ints
+    """What the line carries in the slot, either way, Wh."""
+    loss_share: Floats
+    """Part of the energy on the line that is lost, for what losses are worth; energy itself is traded without them."""
+
+    dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {"loss_share": ("float64", 0)}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        depth_findings(self.toward)
+
+    @classmethod
+    def none(cls) -> Lines:
+        """No bus, no line."""
+        return cls.of(0, loss_share=np.zeros(0))
+
+    def paths(self, begin: Ints, end: Ints) -> tuple[Ints, Floats]:
+        """The least limit (Wh) and the sum of losses (share) of the lines between each two buses; `NO_PLACE` is every root's."""
+        depth = depths(self.toward)
+        here, there = begin.copy(), end.copy()
+        least, lost = np.full(len(here), ENERGY_LIMIT_WH - 1), np.zeros(len(here))
+        while (apart := here != there).any():
+            for near, far in ((here, there), (there, here)):
+                at_depth, other = _depth_of(depth, near), _depth_of(depth, far)
+                # The deeper end steps towards the root; of equally deep ones both do, one after the other.
+                steps = np.flatnonzero(apart & (near != far) & (at_depth >= other) & (near >= 0))
+                line = near[steps]
+                least[steps] = np.where(
+                    self.toward[line] >= 0, np.minimum(least[steps], self.limit_wh[line]), least[steps]
+                )
+                lost[steps] += np.where(self.toward[line] >= 0, self.loss_share[line], 0.0)
+                near[steps] = self.toward[line]
+        return least, lost
+
+
+def depths(toward: Ints) -> Ints:
+    """How many lines lie between each bus and its root."""
+    depth, at = np.zeros(len(toward), np.int64), toward.copy()
+    while (below := at >= 0).any():
+        depth[below] += 1
+        at = np.where(below, toward[at], -1)
+    return depth
+
+
+def depth_findings(toward: Ints) -> None:
+    """Refuse what is no forest.
+
+    Raises:
+        ValueError: a bus beyond the table, or lines in a circle.
+
+    """
+    if len(toward) and (int(toward.min()) < -1 or int(toward.max()) >= len(toward)):
+        raise ValueError(f"expected buses -1..{len(toward) - 1}, was {toward.min()}..{toward.max()}")
+    at, steps = toward, 0
+    while (at >= 0).any():
+        steps += 1
+        if steps > len(toward):
+            raise ValueError("expected lines that end at a root, was a circle")
+        at = np.where(at >= 0, toward[at], -1)
+
+
+def _depth_of(depth: Ints, bus: Ints) -> Ints:
+    return np.where(bus >= 0, depth[bus], -1)
+
+
+@dataclass(frozen=True)
+class Duals:
+    """What one more unit of a limit adds to the objective of a mechanism, and the prices of places; floats, and reported only.
+
+    None where the mechanism has no such limits.
+    """
+
+    energy_micro_per_kwh: Floats
+    """One more Wh of each order of the book, shape (orders,)."""
+    budget: Floats | None = None
+    """One more nano of each order's budget, nano, shape (orders,)."""
+    bus_micro_per_kwh: Floats | None = None
+    """What a Wh is worth at each bus, shape (buses,)."""
+    line_micro_per_kwh: Floats | None = None
+    """One more Wh that the line of each bus could carry, shape (buses,)."""
