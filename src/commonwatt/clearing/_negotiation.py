@@ -71,9 +71,13 @@ class Negotiation:
         most = np.minimum(self.supply_wh[self.sell], self.demand_wh[self.buy])
         object.__setattr__(self, "most_wh", most)
 
-    def settled(self, tolerance_share: float, most_rounds: int) -> Settled:
-        """Rounds until the prices themselves prove that at most `tolerance_share` of the welfare is missing, or `most_rounds`."""
+    def settled(self, tolerance_share: float, most_rounds: int, before_nano: float = 0.0) -> Settled:
+        """Rounds until the prices themselves prove that at most `tolerance_share` of the welfare is missing, or `most_rounds`.
+
+        `before_nano` is what earlier negotiations of the same book reached; shares are of both together.
+        """
         steps = _Steps(self)
+        before = before_nano / (steps.scale_wh * steps.scale_price)
         now = begun = Point(*(np.zeros(size) for size in steps.sizes))
         summed, since, weighing = now, 0, 1.0
         gap_before = gap_last = np.inf
@@ -87,8 +91,8 @@ class Negotiation:
             (gap, reached), best = min(
                 ((steps.gap(point), point) for point in (now, mean)), key=lambda found: found[0][0]
             )
-            bounds = gap, reached
-            if gap <= tolerance_share * reached:
+            bounds = gap, reached + before
+            if gap <= tolerance_share * (reached + before):
                 break
             if gap <= _GOOD * gap_before or (gap_last < gap <= _SOME * gap_before) or since >= _LONG * done:
                 weighing = _weighed_anew(weighing, begun, best)
