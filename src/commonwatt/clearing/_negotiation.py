@@ -105,8 +105,8 @@ class Negotiation:
 
 def _weighed_anew(weighing: float, begun: Point, ended: Point) -> float:
     """How much prices move against quantities: as much as they had to, since the last beginning."""
-    moved = float(np.linalg.norm(ended.x - begun.x))
-    priced = float(np.sqrt(sum(float(np.sum((b - a) ** 2)) for a, b in zip(begun[1:], ended[1:], strict=True))))
+    moved, *priced_parts = (float(np.sum((b - a) ** 2)) for a, b in zip(begun, ended, strict=True))
+    moved, priced = float(np.sqrt(moved)), float(np.sqrt(sum(priced_parts)))
     return float(np.sqrt(weighing * priced / moved)) if moved > 0 and priced > 0 else weighing
 
 
@@ -165,9 +165,10 @@ class _Steps:
 
     def gap(self, at: Point) -> tuple[float, float]:
         """What these prices say is missing at most, and what is reached."""
-        reached = float(self.weight @ self.feasible(at.x))
-        most = at.seller @ self.supply + at.buyer @ self.demand + np.maximum(self._gain(at), 0.0) @ self.most
-        return float(most + (at.up + at.down) @ self.line) - reached, reached
+        reached = _sum_of(self.weight, self.feasible(at.x))
+        most = _sum_of(at.seller, self.supply) + _sum_of(at.buyer, self.demand)
+        most += _sum_of(np.maximum(self._gain(at), 0.0), self.most) + _sum_of(at.up + at.down, self.line)
+        return most - reached, reached
 
     def settled(self, at: Point, rounds: int, gap: float, reached: float) -> Settled:
         return Settled(
@@ -178,6 +179,11 @@ class _Steps:
             rounds=rounds,
             gap_share=max(gap, 0.0) / reached if reached > 0 else 0.0,
         )
+
+
+def _sum_of(a: Floats, b: Floats) -> float:
+    """Of products, in NumPy's own order: what a BLAS adds up depends on the machine, and an auditor has another one."""
+    return float(np.sum(a * b))
 
 
 def within_lines(x: Floats, use: Any, limit: Floats, is_whole: bool = False) -> Floats:

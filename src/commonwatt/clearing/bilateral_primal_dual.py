@@ -79,7 +79,7 @@ class BilateralPrimalDual:
                 break
             ended = talks.deal.settled(self.tolerance_share, self.most_rounds, reached_nano)
             calls.append(_Call(talks, ended, shaken(talks.deal, ended, talks.reduced(ended))))
-            reached_nano += float(talks.deal.weight @ calls[-1].energy_wh)
+            reached_nano += float(np.sum(talks.deal.weight * calls[-1].energy_wh))
             left = calls[-1].left_of(left)
             # Who talked to some of the others only, and has something left, calls others.
             if talks.is_complete or not calls[-1].energy_wh.any():

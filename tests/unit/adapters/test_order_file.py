@@ -104,7 +104,7 @@ def test_columns_that_are_missing_or_unknown_are_named(tmp_path: Path) -> None:
     assert faults(tmp_path, "order_id,member,side,energy_kwh,limit_micro_per_kwh", "a,ben,buy,5,1") == [
         "ORDERS.csv:1 energy_wh: expected a column of this name, found 'energy_kwh'",
         "ORDERS.csv:1 energy_kwh: expected a known column: one of budget_nano, bus, energy_wh, limit_micro_per_kwh, member, "
-        "microgrid, order_id, preference, sequence, side, source, trust (did you mean energy_wh?), found 'energy_kwh'",
+        "microgrid, order_id, preference, proof, sequence, side, source, trust (did you mean energy_wh?), found 'energy_kwh'",
     ]
 
 
