@@ -7,7 +7,7 @@ from typing import Final
 
 from scripts.reference.markdown import code, head, table, text_of, unit
 
-from commonwatt.core import accounts, orders, records
+from commonwatt.core import accounts, events, orders, records
 from commonwatt.services.schemas import COLUMNS, PUBLIC
 
 TEXT = """
@@ -26,6 +26,7 @@ FILES: Final = {
     **{f"public/{name}.parquet": f"The table [{name}](#{name}); with `--csv` as `{name}.csv`, too." for name in PUBLIC},
     "members/ID/instructions.csv": "What the member signed for its orders: its own rows of [instructions](#instructions).",
     "members/ID/orders.csv": "The member's own rows of [orders](#orders).",
+    "members/ID/events.csv": "What the member sent to the market: its own rows of [events](#events).",
     "members/ID/readings.csv": "The member's own rows of [readings](#readings).",
     "members/ID/bill.csv": "The member's bill: rows of [statements](#statements) with local time, decimal amounts and a running total.",
     "private/journal.sqlite": "The operator's: every finished half slot, from which a run is resumed.",
@@ -113,6 +114,8 @@ NAMES: Final[dict[str, type[IntEnum]]] = {
     "source": orders.Source,
     "preference": orders.Preference,
     "verdict": records.Verdict,
+    "event kind": events.EventKind,
+    "outcome": events.EventOutcome,
 }
 """Columns whose texts come from a list."""
 

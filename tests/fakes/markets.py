@@ -247,13 +247,13 @@ def rows(table: pa.Table, **where: Any) -> list[dict[str, Any]]:
 
 
 def eventful(timing: str, chain: str = "memory") -> Ran:
-    """Four hours with a poor member, a silent meter and its correction: every kind of row there is."""
+    """Four hours with a poor member, a silent meter and its correction, and a venue that tells of events: every kind of row there is."""
     feed = FakeFeed.made_up(4)
     feed.silence(0, 4)
     feed.silence(3, 2)
     feed.tell(1, 0, 4, 900)
     given = terms({"dan": 1}, window_slots=1)
-    traded = market(
-        timing, feed=feed, chain=chain, founded_on=given, design=rules(timing, window_slots=1, packet_signing=GATEWAY)
-    )
+    venue = VENUES.make("request" if timing == EX_POST else "on_chain")
+    design = rules(timing, window_slots=1, packet_signing=GATEWAY, venue=venue)
+    traded = market(timing, feed=feed, chain=chain, founded_on=given, design=design)
     return run(traded, 4)

@@ -1,6 +1,7 @@
 """Clearing: from an order book to an agreement; the promises every mechanism keeps or declares broken."""
 
 from commonwatt.clearing._between import LevelTwo, Position, meet_between, quoted, with_exchange
+from commonwatt.clearing._matching import unserved
 from commonwatt.clearing.base import (
     CLEARINGS,
     NO_BUDGET,
@@ -33,5 +34,6 @@ __all__ = [
     "meet_between",
     "promise_findings",
     "quoted",
+    "unserved",
     "with_exchange",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from commonwatt.clearing._pool import pool_trades, pro_rata
 from commonwatt.core.errors import BrokenPromise
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import NO_EXCHANGE, WITH_OTHERS, Agreement, Exchange, Reason, Trades, with_filled
+from commonwatt.core.records import LEFT_OUT, NO_EXCHANGE, WITH_OTHERS, Agreement, Exchange, Reason, Trades, with_filled
 from commonwatt.core.splits import largest_remainder
 from commonwatt.core.supply_demand import supply_demand_price_micro_per_kwh
 from commonwatt.core.tariff import Rates
@@ -138,7 +138,8 @@ def with_exchange(seen: OrderBook, agreement: Agreement, exchange: Exchange) -> 
     left = seen.replaced(energy_wh=seen.energy_wh - agreement.trades.filled_wh(len(seen)))
     sells = exchange.energy_wh > 0
     allows = (seen.limit_micro_per_kwh <= price) if sells else (seen.limit_micro_per_kwh >= price)
-    rows = np.flatnonzero((seen.is_sell == sells) & allows & (left.energy_wh > 0))
+    takes_part = ~np.isin(agreement.reason, LEFT_OUT)
+    rows = np.flatnonzero((seen.is_sell == sells) & allows & (left.energy_wh > 0) & takes_part)
     if int(left.energy_wh[rows].sum()) < total_wh:
         raise BrokenPromise(
             f"expected orders for {total_wh} Wh at {price} micro/kWh with other communities, was {left.energy_wh[rows].sum()} Wh"

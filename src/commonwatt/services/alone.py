@@ -4,8 +4,8 @@ import numpy as np
 
 from commonwatt.core.records import NO_EXCHANGE, Agreement, Reason, Statement
 from commonwatt.core.units import Ints
+from commonwatt.services.audit.base import met_again
 from commonwatt.services.audit.slots import newest_before
-from commonwatt.services.deviating import published_deviation
 from commonwatt.services.failing import attempted
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import Rules
@@ -48,11 +48,9 @@ def _settled(public: PublicTables, rules: Rules, slot: int, rewards_nano: int) -
 
 
 def _agreed(public: PublicTables, rules: Rules, slot: int) -> Agreement:
-    book, accepted, _, reason = public.orders(slot)
-    lately = published_deviation(public, rules, slot)
+    _, accepted, _, reason = public.orders(slot)
     nothing = Agreement.nothing(accepted, Reason.SLOT_FAILED)
-    orders = book.take(np.arange(accepted))
-    own, _ = attempted(lambda: rules.cleared_again(slot, orders, NO_EXCHANGE, lately), nothing)
+    own, _ = attempted(lambda: met_again(public, rules, slot, NO_EXCHANGE).agreement, nothing)
     return Agreement(own.trades, np.concatenate([own.reason, reason[accepted:]]))
 
 

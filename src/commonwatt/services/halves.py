@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from commonwatt.assets import Flows
+from commonwatt.core.events import Events
 from commonwatt.core.orders import Instructions, OrderBook
 from commonwatt.core.records import (
     NO_EXCHANGE,
@@ -37,6 +38,10 @@ class Trading:
     """Accepted orders in sequence order, then the refused ones; limits as signed."""
     accepted: int
     """How many rows were accepted; they alone are under `book_root`, the refused ones are under `order_root` too."""
+    events: Events
+    """How the accepted orders met, where the venue tells; under `order_root`, too."""
+    outcome: Ints
+    """`EventOutcome` of each event."""
     nonces: Bytes2D
     """Blinding of each accepted order's commitment, 32 bytes."""
     instruction: Ints

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from commonwatt.core.accounts import Account, Kind, Postings, account_names, kind_names
 from commonwatt.core.columns import Columns
+from commonwatt.core.events import EventKind, EventOutcome, Events
 from commonwatt.core.orders import Instructions, OrderBook, Preference, Source
 from commonwatt.core.records import NO_EXCHANGE, Agreement, Exchange, Leg, Legs, Quality, Readings, Reason, Trades
 from commonwatt.core.units import Bytes2D, Ints
@@ -74,7 +75,7 @@ class PublicTables:
     @cached_property
     def slots(self) -> list[int]:
         """Every slot that any table names, ascending; a slot that only one of them names is a finding of some check."""
-        tables = ("orders", "trades", "readings", "statements", "postings")
+        tables = ("orders", "events", "trades", "readings", "statements", "postings")
         return sorted({slot for table in tables for slot in self._slots_of(table) if slot is not None})
 
     def revisions(self, slot: int) -> list[int]:
@@ -96,6 +97,12 @@ class PublicTables:
         order = np.argsort(columns[_BOOK.index("sequence")], kind="stable")
         *book, nonces, accepted, reason = (column[order] for column in columns)
         return OrderBook(*book), int(accepted.sum()), nonces[accepted], reason
+
+    def events(self, slot: int) -> tuple[Events, Ints]:
+        """A slot's events in the order of their sequence, and what became of each as published."""
+        sequence, *columns, outcome = self._columns("events", slot, "sequence", *_EVENTS, "outcome")
+        order = np.argsort(sequence, kind="stable")
+        return Events(*(column[order] for column in columns)), outcome[order]
 
     def agreement(self, slot: int) -> tuple[Agreement, Ints]:
         """A slot's agreement as published, and what was delivered of each trade."""
@@ -176,6 +183,14 @@ class PublicTables:
                 "instruction": ("instruction", codes_of(self.tables["instructions"]["instruction_id"].to_pylist())),
                 "reason": ("reason", codes_of([r.name.lower() for r in Reason])),
             },
+            "events": {
+                "kind": ("kind", codes_of([k.name.lower() for k in EventKind])),
+                "member": ("member", member),
+                "order": ("order_id", order_rows),
+                "request": ("request", order_rows),
+                "commitment": ("commitment", bytes_of(32)),
+                "outcome": ("outcome", codes_of([o.name.lower() for o in EventOutcome])),
+            },
             "trades": {"sell_order": ("sell_order", order_rows), "buy_order": ("buy_order", order_rows)},
             "readings": {
                 "member": ("member", member),
@@ -200,6 +215,7 @@ class PublicTables:
 _ORDERS_KEPT: Final = 1000
 _WITH_REVISIONS: Final = ("readings", "statements", "postings")
 _BOOK: Final = tuple(field.name for field in fields(OrderBook))
+_EVENTS: Final = tuple(field.name for field in fields(Events))
 _TRADES: Final = tuple(field.name for field in fields(Trades))
 _READINGS: Final = tuple(field.name for field in fields(Readings))
 _LEGS: Final = tuple(field.name for field in fields(Legs))

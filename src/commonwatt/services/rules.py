@@ -8,15 +8,16 @@ import numpy as np
 from commonwatt.clearing import Clearing, ClearingContext, promise_findings, quoted, with_exchange
 from commonwatt.core.determinism import stream
 from commonwatt.core.errors import BrokenPromise
+from commonwatt.core.events import Events
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import NO_EXCHANGE, Agreement, Deviation, Exchange
+from commonwatt.core.records import NO_EXCHANGE, Deviation, Exchange
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.tariff import Rates, clearing_book
-from commonwatt.core.units import Ints
+from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.metering import Metering
 from commonwatt.pricing import PriceTerms, Pricing
 from commonwatt.settlement import Settlement, SettlementContext
-from commonwatt.venues import Venue
+from commonwatt.venues import Meeting, Venue, VenueContext
 
 EX_POST = "ex_post"
 EX_ANTE = "ex_ante"
@@ -69,6 +70,35 @@ class Rules:
         """Whether prices follow how far the newest settled slot was from its orders."""
         return isinstance(self.pricing, PriceTerms)
 
+    @property
+    def window_ms(self) -> int:
+        """How long orders of a slot may meet, milliseconds: half a slot, at a gate from when the slot two before is settled."""
+        return self.slots.slot_s * 1000 // 2
+
+    @property
+    def breaks(self) -> frozenset[str]:
+        """Promises that an agreement of these rules need not keep: the venue's, and the mechanism's where the venue asks it."""
+        return self.venue.breaks | (self.clearing.breaks if "clearing" in self.venue.asks else frozenset())
+
+    def venue_context(
+        self,
+        slot: int,
+        orders: OrderBook,
+        nonces: Bytes2D,
+        exchange: Exchange = NO_EXCHANGE,
+        deviation: Deviation | None = None,
+    ) -> VenueContext:
+        """What the venue may look at in a slot; `nonces` open the seals of its accepted orders, `exchange` moves its rates."""
+        rates = self.rates(slot)
+        rates = quoted(rates, clearing_book(orders, rates), exchange)
+        return VenueContext(
+            clearing=self.clearing,
+            market=self.clearing_context(slot, deviation, rates),
+            window_ms=self.window_ms,
+            nonces=nonces,
+            rng=stream(self.seed, "venue", slot),
+        )
+
     def clearing_context(
         self, slot: int, deviation: Deviation | None = None, rates: Rates | None = None
     ) -> ClearingContext:
@@ -82,22 +112,29 @@ class Rules:
             deviation=deviation if self.follows_deviation else None,
         )
 
-    def cleared_again(
-        self, slot: int, orders: OrderBook, exchange: Exchange, deviation: Deviation | None = None
-    ) -> Agreement:
-        """The agreement of accepted orders in sequence order, and what crosses to other communities of it.
+    def met(
+        self,
+        slot: int,
+        orders: OrderBook,
+        events: Events,
+        nonces: Bytes2D,
+        exchange: Exchange,
+        deviation: Deviation | None = None,
+    ) -> Meeting:
+        """How accepted orders in sequence order meet by these events, and what crosses to other communities of them.
 
         Raises:
-            BrokenPromise: the mechanism breaks a promise, or the orders do not allow the exchange.
+            BrokenPromise: the venue or the mechanism breaks a promise, or the orders do not allow the exchange.
 
         """
-        seen = clearing_book(orders, self.rates(slot))
-        rates = quoted(self.rates(slot), seen, exchange)
-        own = clearing_book(orders, rates)
-        again = self.clearing.clear(own, self.clearing_context(slot, deviation, rates))
-        if findings := promise_findings(own, again, self.clearing.breaks):
+        context = self.venue_context(slot, orders, nonces, exchange, deviation)
+        meeting = self.venue.meet(orders, events, context)
+        if findings := promise_findings(clearing_book(orders, context.market.rates), meeting.agreement, self.breaks):
             raise BrokenPromise("; ".join(str(f) for f in findings))
-        return with_exchange(seen, again, exchange)
+        if len(meeting.outcome) != len(events):
+            raise BrokenPromise(f"expected an outcome of each of {len(events)} events, was {len(meeting.outcome)}")
+        seen = clearing_book(orders, self.rates(slot))
+        return Meeting(with_exchange(seen, meeting.agreement, exchange), meeting.outcome)
 
     def settlement_context(
         self, slot: int, members: int, rewards_nano: int, exchange: Exchange = NO_EXCHANGE

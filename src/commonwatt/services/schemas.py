@@ -5,7 +5,10 @@ from typing import Final
 
 import pyarrow as pa
 
-PUBLIC = ("members", "enrolments", "instructions", "orders", "trades", "readings", "statements", "postings", "receipts")
+PUBLIC = (
+    *("members", "enrolments", "instructions", "orders", "events", "trades"),
+    *("readings", "statements", "postings", "receipts"),
+)
 """What an auditor gets."""
 
 _TEXT, _FLAG, _WHOLE = pa.string(), pa.bool_(), pa.int64()
@@ -55,6 +58,19 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "reason": (_TEXT, "Why it was not filled whole: a [reason](#reason)."),
         "nonce": (_TEXT, "What sealed the order before the gate, 32 bytes; null for an order that was refused."),
         "instruction": (_TEXT, "What its member signed for it: an `instruction_id` of `instructions`."),
+    },
+    "events": {
+        "slot": _SLOT,
+        "sequence": (_WHOLE, "Order in which the events of a slot arrived, from 0."),
+        "time_ms": (_WHOLE, "Milliseconds since the market of the slot opened."),
+        "kind": (_TEXT, "What was sent: an [event kind](#event-kind)."),
+        "member": (_TEXT, "Pseudonym of who sent it; null for `finalise`."),
+        "order_id": (_TEXT, "The order that it is about; null for `finalise`."),
+        "request": (_TEXT, "Of an answer: the buyer's order that it answers; else null."),
+        "energy_wh": (_WHOLE, "Of an answer: the most that is offered; else 0."),
+        "price_micro_per_kwh": (_WHOLE, "Of an answer: what is asked, fees and taxes apart; else 0."),
+        "commitment": (_TEXT, "Of a commit: the seal, 32 bytes; else null."),
+        "outcome": (_TEXT, "What became of it: an [outcome](#outcome)."),
     },
     "trades": {
         "slot": _SLOT,
@@ -164,7 +180,7 @@ SCHEMAS: dict[str, pa.Schema] = {
 _REPEATED: Final = frozenset(
     {
         *("member", "seller", "buyer", "debit", "credit", "instruction"),
-        *("side", "source", "preference", "reason", "quality", "leg", "kind", "verdict"),
+        *("side", "source", "preference", "reason", "quality", "leg", "kind", "verdict", "outcome"),
     }
 )
 HELD: Final[dict[str, pa.Schema]] = {
@@ -173,5 +189,5 @@ HELD: Final[dict[str, pa.Schema]] = {
 }
 """The same tables as a run holds them: texts that repeat as codes and a list of names, a tenth of the memory."""
 
-PROOFS: Final = frozenset({"nonce", "packet_hash", "opening", "signature", "salt"})
+PROOFS: Final = frozenset({"nonce", "commitment", "packet_hash", "opening", "signature", "salt"})
 """Columns that an auditor asks for and no report shows; most of what the tables weigh."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from commonwatt.core.accounts import account_names, kind_names
+from commonwatt.core.events import EventKind, EventOutcome
 from commonwatt.core.orders import Instructions, Preference, Source
 from commonwatt.core.records import Leg, Quality, Readings, Reason, Receipt, Statement, Verdict
 from commonwatt.core.units import Bytes2D, Flags, Ints
@@ -98,6 +99,7 @@ class TableBuilder:
         trading = half.trading or self._trading.pop(half.slot)
         self._add_slot(half, trading)
         self._add_orders(half.slot, trading, void=bool(half.failed))
+        self._add_events(half.slot, trading)
         self._add_trades(half.slot, trading, half.statement.delivered_wh)
         self._add_readings(half.slot, half.readings)
         self._add_flows(half)
@@ -156,6 +158,25 @@ class TableBuilder:
             reason=coded(reason, _names(Reason)),
             nonce=pa.concat_arrays([hexes(trading.nonces), pa.nulls(len(book) - accepted, pa.string())]),
             instruction=coded(trading.instruction, self._add_instructions(trading)),
+        )
+
+    def _add_events(self, slot: int, trading: Trading) -> None:
+        events = trading.events
+        if not len(events):
+            return
+        self._put(
+            "events",
+            slot=np.full(len(events), slot),
+            sequence=np.arange(len(events)),
+            time_ms=events.time_ms,
+            kind=coded(events.kind, _names(EventKind)),
+            member=coded(events.member, self._member_names),
+            order_id=order_names(slot, events.order),
+            request=order_names(slot, events.request),
+            energy_wh=events.energy_wh,
+            price_micro_per_kwh=events.price_micro_per_kwh,
+            commitment=hexes(events.commitment, events.are(EventKind.COMMIT)),
+            outcome=coded(trading.outcome, _names(EventOutcome)),
         )
 
     def _add_instructions(self, trading: Trading) -> pa.Array:
@@ -342,5 +363,5 @@ KINDS: Final = _texts(kind_names())
 
 
 @cache
-def _names(codes: type[Source | Preference | Reason | Quality | Leg]) -> pa.Array:
+def _names(codes: type[Source | Preference | Reason | Quality | Leg | EventKind | EventOutcome]) -> pa.Array:
     return _texts([code.name.lower() for code in codes])

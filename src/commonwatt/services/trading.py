@@ -5,20 +5,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from commonwatt.bidding import BiddingContext, Wishes
-from commonwatt.clearing import Position, promise_findings, quoted, with_exchange
+from commonwatt.clearing import Position, promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.determinism import stream
 from commonwatt.core.errors import BrokenPromise, SlotFailed, require
+from commonwatt.core.events import EventOutcome, Events
 from commonwatt.core.orders import SETTLE_TRADES, Instructions, OrderBook, book_findings
 from commonwatt.core.records import (
     NO_EXCHANGE,
     NOTHING_TRADED,
+    WITH_OTHERS,
     Agreement,
     Deviation,
     Exchange,
     GridVerdict,
     PriceHistory,
     Reason,
+    Trades,
     Verdict,
     with_filled,
 )
@@ -33,7 +36,7 @@ from commonwatt.services.market import Market
 from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Balances
 from commonwatt.services.rules import EX_POST
-from commonwatt.venues import Session, book_root, clearing_root, commitments, order_leaves, order_root
+from commonwatt.venues import Meeting, book_root, clearing_root, commitments, order_leaves, order_root
 
 
 def trade(
@@ -64,26 +67,40 @@ def trade(
     refused = wished.take(refusal != Reason.FILLED)
     nonces = _nonces(market, slot, accepted)
     exchange = _exchanged(market, slot, accepted)
-    met = None
+    events, met = Events.empty(), None
     if not failed:
-        met, failed = attempted(lambda: _met(market, slot, net_wh, accepted, nonces, deviation, exchange), None)
-    session, verdict = met or (_void(slot, accepted, nonces), GridVerdict(Verdict.UNCHECKED, reason=failed))
-    book = OrderBook.joined([session.book, refused.replaced(sequence=np.arange(len(accepted), len(wished)))])
+        events, failed = attempted(
+            lambda: market.rules.venue.simulate(
+                accepted, market.rules.venue_context(slot, accepted, nonces, exchange, deviation)
+            ),
+            events,
+        )
+    if not failed:
+        met, failed = attempted(
+            lambda: _met(
+                market, slot, net_wh, accepted, market.rules.met(slot, accepted, events, nonces, exchange, deviation)
+            ),
+            None,
+        )
+    meeting, verdict = met or (_void(accepted, events), GridVerdict(Verdict.UNCHECKED, reason=failed))
+    book = OrderBook.joined([accepted, refused.replaced(sequence=np.arange(len(accepted), len(wished)))])
     signed, instruction = instructed(market, slot, book, standing)
     return Trading(
         book=book,
-        accepted=len(session.book),
+        accepted=len(accepted),
+        events=events,
+        outcome=meeting.outcome,
         nonces=nonces,
         instruction=instruction,
         signed=signed,
         agreement=Agreement(
-            session.agreement.trades,
-            np.concatenate([session.agreement.reason, refusal[refusal != Reason.FILLED]]),
+            meeting.agreement.trades,
+            np.concatenate([meeting.agreement.reason, refusal[refusal != Reason.FILLED]]),
         ),
-        book_root=session.book_root,
+        book_root=book_root(commitments(accepted, nonces, slot)),
         # Over the refused ones too: what was refused cannot be told differently afterwards.
-        order_root=order_root(book, slot) if len(refused) else session.order_root,
-        clearing_root=session.clearing_root,
+        order_root=order_root(book, slot, events),
+        clearing_root=clearing_root(meeting.agreement.trades, slot),
         verdict=verdict,
         failed=failed,
         exchange=exchange,
@@ -98,28 +115,14 @@ def _exchanged(market: Market, slot: int, accepted: OrderBook) -> Exchange:
     return market.others.exchange(slot, Position.of(clearing_book(accepted, rates), rates))
 
 
-def _met(
-    market: Market,
-    slot: int,
-    net_wh: Ints,
-    accepted: OrderBook,
-    nonces: Bytes2D,
-    deviation: Deviation | None,
-    exchange: Exchange,
-) -> tuple[Session, GridVerdict]:
-    rules, rates = market.rules, market.rules.rates(slot)
-    seen = clearing_book(accepted, rates)
-    context = rules.clearing_context(slot, deviation, quoted(rates, seen, exchange))
-    session = rules.venue.meet(accepted, nonces, rules.clearing, context)
-    _require_promises(market, session, slot)
-    if exchange.energy_wh:
-        agreement = with_exchange(clearing_book(session.book, rates), session.agreement, exchange)
-        root = clearing_root(agreement.trades, slot)
-        session = Session(session.book, agreement, session.book_root, session.order_root, root)
-    checked, verdict = _checked_by_grid(market, slot, net_wh, session)
-    if checked is not session:
-        _require_promises(market, checked, slot)
-    return checked, verdict
+def _met(market: Market, slot: int, net_wh: Ints, accepted: OrderBook, meeting: Meeting) -> tuple[Meeting, GridVerdict]:
+    """What the grid leaves of a meeting, whose promises were checked but for those of the way to settle."""
+    trades = meeting.agreement.trades
+    _require_one_price(market, trades.take(trades.round != WITH_OTHERS))
+    checked, verdict = _checked_by_grid(market, slot, net_wh, accepted, meeting.agreement)
+    if checked is not meeting.agreement:
+        _require_promises(market, accepted, checked, slot)
+    return Meeting(checked, meeting.outcome), verdict
 
 
 def _bid(market: Market, slot: int, net_wh: Ints, prices: PriceHistory) -> OrderBook:
@@ -190,45 +193,40 @@ def _nonces(market: Market, slot: int, book: OrderBook) -> Bytes2D:
     return np.frombuffer(drawn, np.uint8).reshape(len(book), 32)
 
 
-def _require_promises(market: Market, session: Session, slot: int) -> None:
-    seen = clearing_book(session.book, market.rules.rates(slot))
-    findings = promise_findings(seen, session.agreement, market.rules.clearing.breaks)
-    if market.rules.path == SETTLE_TRADES:
-        findings += one_price_findings(session.agreement.trades)
-    if findings:
+def _require_promises(market: Market, book: OrderBook, agreement: Agreement, slot: int) -> None:
+    seen = clearing_book(book, market.rules.rates(slot))
+    if findings := promise_findings(seen, agreement, market.rules.breaks):
+        raise BrokenPromise("; ".join(str(f) for f in findings))
+    _require_one_price(market, agreement.trades)
+
+
+def _require_one_price(market: Market, trades: Trades) -> None:
+    if market.rules.path == SETTLE_TRADES and (findings := one_price_findings(trades)):
         raise BrokenPromise("; ".join(str(f) for f in findings))
 
 
-def _checked_by_grid(market: Market, slot: int, net_wh: Ints, session: Session) -> tuple[Session, GridVerdict]:
+def _checked_by_grid(
+    market: Market, slot: int, net_wh: Ints, book: OrderBook, agreement: Agreement
+) -> tuple[Agreement, GridVerdict]:
     context = GridContext(slot, market.rules.slots.slot_s, market.fleet, is_delivered=market.rules.timing == EX_POST)
-    verdict = market.grid.check(net_wh, session.book, session.agreement, context)
+    verdict = market.grid.check(net_wh, book, agreement, context)
     if context.is_delivered:
-        return session, verdict
+        return agreement, verdict
     if verdict.verdict == Verdict.INFEASIBLE:
         raise SlotFailed(f"the grid cannot carry the trades: {verdict.reason}")
     if not verdict.curtailed_wh:
-        return session, verdict
-    trades = session.agreement.trades
+        return agreement, verdict
+    trades = agreement.trades
     energy = trades.energy_wh.copy()
     for row, cut in verdict.curtailed_wh:
         if cut < 0:
             raise BrokenPromise(f"expected the grid to cut at least 0 Wh of a trade, was {cut}")
         energy[row] -= cut
     kept = trades.replaced(energy_wh=energy).take(energy > 0)
-    orders = len(session.book)
     # Rationed or not before: whoever lost energy to the grid is told so, and the audit knows the slot by it.
-    is_cut = kept.filled_wh(orders) < trades.filled_wh(orders)
-    agreement = with_filled(session.book, kept, np.where(is_cut, int(Reason.CURTAILED), session.agreement.reason))
-    left = Session(session.book, agreement, session.book_root, session.order_root, clearing_root(kept, slot))
-    return left, verdict
+    is_cut = kept.filled_wh(len(book)) < trades.filled_wh(len(book))
+    return with_filled(book, kept, np.where(is_cut, int(Reason.CURTAILED), agreement.reason)), verdict
 
 
-def _void(slot: int, book: OrderBook, nonces: Bytes2D) -> Session:
-    agreement = Agreement.nothing(len(book), Reason.SLOT_FAILED)
-    return Session(
-        book,
-        agreement,
-        book_root(commitments(book, nonces, slot)),
-        order_root(book, slot),
-        clearing_root(agreement.trades, slot),
-    )
+def _void(book: OrderBook, events: Events) -> Meeting:
+    return Meeting(Agreement.nothing(len(book), Reason.SLOT_FAILED), np.full(len(events), int(EventOutcome.VOID)))

@@ -30,6 +30,7 @@ from commonwatt.settings.rooms import (
     room_findings,
     shown,
     strategy_names,
+    venue_findings,
 )
 from commonwatt.settings.toml_lines import TomlLines
 
@@ -185,7 +186,9 @@ def _between_sections(layers: Layers, sections: Mapping[str, s.Section]) -> list
         for registry in registries:
             default = s.SECTIONS[section].model_fields[registry.key].default
             names[f"{section}.{registry.key}"] = str(layers.values[section].get(registry.key, default))
-    found += path_findings(names["market.clearing"], str(layers.values["ledger"].get("path", "net")), layers.where)
+    venue, clearing = names["market.venue"], names["market.clearing"]
+    found += venue_findings(venue, clearing, layers.where)
+    found += path_findings(venue, clearing, str(layers.values["ledger"].get("path", "net")), layers.where)
     return found + matrix_findings(names, bool(layers.values["grid"].get("feeder")), layers.where)
 
 

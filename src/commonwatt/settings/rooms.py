@@ -150,9 +150,28 @@ def matrix_findings(names: Mapping[str, str], has_feeder: bool, where: Where) ->
     return found
 
 
-def path_findings(clearing: str, path: str, where: Where) -> list[Finding]:
+def asks_clearing(venue: str) -> bool:
+    """Whether a venue asks the mechanism of `market.clearing` who trades with whom; others decide it by themselves."""
+    return "clearing" in getattr(_answer(VENUES, venue), "asks", ("clearing",))
+
+
+def venue_findings(venue: str, clearing: str, where: Where) -> list[Finding]:
+    """Why a mechanism cannot stand beside a venue that decides by itself: it was asked for on the command line, or wants no market at all.
+
+    A mechanism in a file is taken for what the venue was laid over.
+    """
+    place = where("market", "clearing")
+    if asks_clearing(venue) or (clearing != "no_market" and not place.startswith("--")):
+        return []
+    asking = " or ".join(name for name in VENUES.names() if asks_clearing(name))
+    expected = f"market.venue {asking} beside it: {venue} decides by itself who trades with whom"
+    return [Finding(place, expected, clearing)]
+
+
+def path_findings(venue: str, clearing: str, path: str, where: Where) -> list[Finding]:
     """Why trades cannot be settled one by one: a line between two members has one price."""
-    if path != "trades" or "one_price" not in getattr(_answer(CLEARINGS, clearing), "breaks", ()):
+    is_two = "one_price" in getattr(_answer(CLEARINGS, clearing), "breaks", ())
+    if path != "trades" or not is_two or not asks_clearing(venue):
         return []
     return [
         Finding(

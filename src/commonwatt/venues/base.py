@@ -1,19 +1,20 @@
-"""Venues: how orders meet. Orders and a mechanism in, a session with its agreement and roots out."""
+"""Venues: how orders meet. Events and context in, an agreement out, and what became of every event."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 import numpy as np
 
 from commonwatt.clearing import Clearing, ClearingContext
 from commonwatt.core.determinism import merkle_root
+from commonwatt.core.events import EventKind, Events, event_findings
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Trades
 from commonwatt.core.registry import Answer, Registry
-from commonwatt.core.units import Bytes2D
+from commonwatt.core.units import Bytes2D, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,28 +55,76 @@ _TRADE = np.dtype(
 )
 
 
-@dataclass(frozen=True)
-class Session:
-    """What a venue leaves behind for one slot."""
+_EVENT = np.dtype(
+    [
+        ("domain", "S16"),
+        ("slot", ">i8"),
+        ("time_ms", ">i8"),
+        ("kind", "i1"),
+        ("member", ">i8"),
+        ("order", ">i8"),
+        ("request", ">i8"),
+        ("energy_wh", ">i8"),
+        ("price_micro_per_kwh", ">i8"),
+        ("commitment", "u1", (32,)),
+    ]
+)
 
-    book: OrderBook
-    """The revealed orders in sequence order, limits as signed."""
+PROMISES = frozenset({"efficiency", "order_independence"})
+"""What a venue may declare in `breaks`."""
+
+
+@dataclass(frozen=True)
+class VenueContext:
+    """What a venue may look at beside orders and events."""
+
+    clearing: Clearing
+    """The mechanism of the market, for venues that ask it."""
+    market: ClearingContext
+    """What the mechanism may look at: slot, rates, pricing."""
+    window_ms: int
+    """How long the market of the slot is open, milliseconds; event times count from its opening."""
+    nonces: Bytes2D
+    """What opens the seal of each order, shape (orders, 32)."""
+    rng: np.random.Generator
+    """Seeded per slot, for `simulate` alone."""
+
+    @property
+    def slot(self) -> int:
+        """The slot whose orders meet."""
+        return self.market.slot
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """What a venue makes of the orders and events of one slot."""
+
     agreement: Agreement
-    book_root: bytes
-    """Merkle root of the sealed orders' commitments (`open`)."""
-    order_root: bytes
-    """Merkle root of the revealed orders (`clear`)."""
-    clearing_root: bytes
-    """Merkle root of the trades (`clear`)."""
+    outcome: Ints
+    """`EventOutcome` of each event, shape (events,)."""
 
 
 class Venue(Answer, Protocol):
-    """Promises: an order is revealed as it was committed or left out; the mechanism sees only revealed orders; deterministic."""
+    """How the orders of a slot meet.
 
-    def meet(self, book: OrderBook, nonces: Bytes2D, clearing: Clearing, context: ClearingContext) -> Session:
-        """Commit, reveal and clear the orders of one slot.
+    Promises: what `clearing` promises of an agreement, a reason for each order that was not filled among them; an order that no event brought in
+    takes no part; every event has an outcome; deterministic; the orders are independent of the sequence in which they arrive, and
+    welfare is the mechanism's (unless `breaks` says otherwise). The book is in sequence order, its limits are as signed (all-in).
+    """
 
-        `book` has limits as signed (all-in); `nonces` is one 32-byte blinding an order, shape (orders, 32).
+    asks: ClassVar[frozenset[str]]
+    """Who decides in it beside itself: `clearing` (who trades with whom, at what price), or only `pricing` (at what price)."""
+
+    def simulate(self, book: OrderBook, context: VenueContext) -> Events:
+        """The events of a run on past data, which has none of its own: by a rule, with what is drawn drawn from `context.rng`."""
+        ...
+
+    def meet(self, book: OrderBook, events: Events, context: VenueContext) -> Meeting:
+        """Let the orders of one slot meet as the events say.
+
+        Raises:
+            ValueError: events of another form (`core.events.event_findings`), or not one nonce of 32 bytes an order where seals are opened.
+
         """
         ...
 
@@ -110,14 +159,35 @@ def commitments(book: OrderBook, nonces: Bytes2D, slot: int) -> list[bytes]:
     ]
 
 
+def event_leaves(events: Events, slot: int) -> list[bytes]:
+    """Canonical bytes of events, one a row: fixed width, big endian, bound to the slot; their order is their sequence."""
+    return _rows(_table(_EVENT, b"commonwatt/event", slot, events))
+
+
+def required_form(events: Events, orders: int, kinds: frozenset[EventKind]) -> None:
+    """What every venue asks of its events before it looks at them.
+
+    Raises:
+        ValueError: events of another form.
+
+    """
+    if findings := event_findings(events, orders, kinds):
+        raise ValueError("; ".join(str(finding) for finding in findings))
+
+
 def book_root(sealed: Sequence[bytes]) -> bytes:
     """The root that opens a slot: over commitments in sequence order, revealed later or not."""
     return merkle_root(sealed)
 
 
-def order_root(book: OrderBook, slot: int) -> bytes:
-    """The root of the revealed orders of a slot; `book` in sequence order with limits as signed."""
-    return merkle_root(order_leaves(book, slot))
+def order_root(book: OrderBook, slot: int, events: Events | None = None) -> bytes:
+    """The root of the revealed orders of a slot and behind them its events; `book` in sequence order with limits as signed."""
+    return merkle_root(revealed_leaves(book, slot, events))
+
+
+def revealed_leaves(book: OrderBook, slot: int, events: Events | None = None) -> list[bytes]:
+    """What `order_root` is over: every order, then every event."""
+    return order_leaves(book, slot) + (event_leaves(events, slot) if events is not None and len(events) else [])
 
 
 def clearing_root(trades: Trades, slot: int) -> bytes:

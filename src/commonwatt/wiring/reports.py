@@ -21,6 +21,7 @@ from commonwatt.services.reporting.page import page
 from commonwatt.services.reporting.summary import Results, results, summary_json
 from commonwatt.services.reporting.words import day
 from commonwatt.settings.checking import OpenCommunity
+from commonwatt.settings.rooms import asks_clearing
 
 PSEUDONYMS = "pseudonyms.json"
 ORIGINS = "origins.json"
@@ -56,7 +57,7 @@ def facts_of(
         design=settings.community.design,
         timing=settings.market.timing,
         venue=choices["venues"].name,
-        clearing=choices["clearing"].name,
+        clearing=choices["clearing"].name if asks_clearing(choices["venues"].name) else "by the venue",
         pricing=choices["pricing"].name,
         settlement=choices["settlement"].name,
         residual=str(getattr(market.rules.settlement, "residual", "metered")),
@@ -117,10 +118,10 @@ def _top_ups(market: Market) -> tuple[PaidIn, ...]:
 
 
 def write_member_folders(folder: RunFolder, market: Market) -> None:
-    """Each member's own rows of the public instructions, orders and readings, and what the bills say of their profiles."""
+    """Each member's own rows of the public instructions, orders, events and readings, and what the bills say of their profiles."""
     names = names_of(market)
     write_json(folder.private / ORIGINS, {member.id: member.origin for member in market.members})
-    for table in ("instructions", "orders", "readings"):
+    for table in ("instructions", "orders", "events", "readings"):
         own = {pseudonym: folder.members / member_id / f"{table}.csv" for member_id, pseudonym in names.items()}
         write_split(folder.public / f"{table}.parquet", "member", own)
 

@@ -65,8 +65,12 @@ STARTING_POINTS: Final[dict[str, StartingPoint]] = {
     ),
     "venues": StartingPoint(
         "Orders meet as in `sealed_batch`: begin by changing how.",
-        {"meet": 'return VENUES.make("sealed_batch").meet(book, nonces, clearing, context)'},
+        {
+            "simulate": 'return VENUES.make("sealed_batch").simulate(book, context)',
+            "meet": 'return VENUES.make("sealed_batch").meet(book, events, context)',
+        },
         needs=("orders",),
+        class_values={"asks": 'frozenset({"clearing"})'},
     ),
     "clearing": StartingPoint(
         "The cheapest offer meets the highest bid, at a price between their limits, while the offer is not above the bid.",

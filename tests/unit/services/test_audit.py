@@ -15,6 +15,7 @@ from tests.fakes import markets
 from tests.fakes.markets import FIRST, Ran, rows
 
 from commonwatt.core.accounts import kind_names
+from commonwatt.core.events import EventKind, EventOutcome
 from commonwatt.core.orders import OrderBook, Preference, Source
 from commonwatt.core.records import Agreement, GridVerdict, Leg, Quality, Readings, Reason, Statement, Verdict
 from commonwatt.services.audit import CHECKS, Audited, Check, check_form
@@ -32,7 +33,11 @@ WORDS: dict[str, list[str]] = {
     "quality": [q.name.lower() for q in Quality],
     "leg": [leg.name.lower() for leg in Leg],
     "role": ["prosumer", "consumer"],
+    "outcome": [o.name.lower() for o in EventOutcome],
 }
+KINDS = {"receipts": ["open", "clear", "settle"], "events": [k.name.lower() for k in EventKind]}
+SPECIAL = {"orders": ("reason", "balance"), "readings": ("quality", "substituted"), "events": ("request", None)}
+"""Of a table a row that is not like the others: what it has, in which column."""
 
 
 def audit_tables(audited: Audited) -> list[Check]:
@@ -77,7 +82,7 @@ def another(timing: str, table: str, column: str, value: Any) -> Any:
     if column in ("debit", "credit"):
         return "grid" if value != "grid" else "state"
     if column == "kind":
-        names = ["open", "clear", "settle"] if table == "receipts" else kind_names()
+        names = KINDS.get(table, kind_names())
         return names[(names.index(value) + 1) % len(names)]
     if column in WORDS:
         return WORDS[column][(WORDS[column].index(value) + 1) % len(WORDS[column])]
@@ -107,7 +112,7 @@ def test_one_changed_value_in_any_column_is_found(timing: str, table: str, colum
     public = honest(timing)[table]
     values = public[column].to_pylist()
     # A few ordinary rows, and one for each special case: refused orders, substituted and corrected readings.
-    special = {"orders": ("reason", "balance"), "readings": ("quality", "substituted")}.get(table)
+    special = SPECIAL.get(table)
     chosen = {0, public.num_rows - 1} if timing == EX_POST else {public.num_rows // 2}
     if special:
         chosen.add(public[special[0]].to_pylist().index(special[1]))

@@ -74,12 +74,13 @@ def spoilt(timing: str, room: str) -> Market:
         "clearing": lambda: Spoilt(rules.clearing, "clear", in_bad_slot, raising),
         "overfilling": lambda: Spoilt(rules.clearing, "clear", in_bad_slot, overfilled),
         "venue": lambda: Spoilt(rules.venue, "meet", in_bad_slot, raising),
+        "venue's events": lambda: Spoilt(rules.venue, "simulate", in_bad_slot, raising),
         "settlement": lambda: Spoilt(
             rules.settlement, "settle", lambda *of: of[3].slot == BAD and len(of[1].trades) > 0, raising
         ),
     }
     if room in in_rules:
-        name = {"overfilling": "clearing"}.get(room, room)
+        name = {"overfilling": "clearing", "venue's events": "venue"}.get(room, room)
         return replace(usual, rules=replace(rules, **{name: in_rules[room]()}))
     in_market: dict[str, Callable[[], Any]] = {
         "forecasting": lambda: Spoilt(usual.forecasting, "forecast", lambda observed, _: observed.slot == BAD, raising),
@@ -95,7 +96,7 @@ def spoilt(timing: str, room: str) -> Market:
     return replace(usual, **{room.split()[0]: in_market[room]()})
 
 
-BOTH = ("clearing", "overfilling", "venue", "settlement", "grid", "trust", "bidding")
+BOTH = ("clearing", "overfilling", "venue", "venue's events", "settlement", "grid", "trust", "bidding")
 CASES = [(EX_ANTE, room) for room in (*BOTH, "forecasting", "grid infeasible", "grid adding", "assets")]
 CASES += [(EX_POST, room) for room in BOTH]
 
@@ -114,7 +115,17 @@ def test_a_room_that_fails_costs_its_slot_the_trades_and_nothing_more(
     (failed,) = rows(tables["slots"], failed=True)
     assert failed["slot"] == BAD
     assert failed["reason"]
-    if room in ("clearing", "venue", "settlement", "grid", "trust", "bidding", "forecasting", "assets"):
+    if room in (
+        "clearing",
+        "venue",
+        "venue's events",
+        "settlement",
+        "grid",
+        "trust",
+        "bidding",
+        "forecasting",
+        "assets",
+    ):
         assert failed["reason"] == "RuntimeError: the wheel came off"
     # Its trades are void, its energy is the supplier's.
     assert {row["reason"] for row in rows(tables["orders"], slot=BAD)} <= {"slot_failed"}

@@ -79,6 +79,22 @@ def test_every_room_refuses_an_unknown_answer(tmp_path: Path, place: str) -> Non
     assert line.startswith(f"--set {place}: expected one of ") and line.endswith("found 'nonsense'")
 
 
+def test_a_mechanism_beside_a_venue_that_decides_by_itself_is_refused(tmp_path: Path) -> None:
+    [line] = faults(tmp_path, TOML, "market.venue=continuous", "market.clearing=mcafee")
+    assert line == (
+        "--set market.clearing: expected market.venue on_chain or sealed_batch beside it: continuous decides by itself "
+        "who trades with whom, found mcafee"
+    )
+    [line] = faults(tmp_path, TOML + '[market]\nvenue = "request"\nclearing = "no_market"\n')
+    assert line.startswith(
+        "community.toml:16 market.clearing: expected market.venue on_chain or sealed_batch beside it"
+    )
+    # A mechanism of the file is what the venue was laid over, and its two prices are nobody's then.
+    mine = TOML + '[market]\nclearing = "mcafee"\n'
+    assert load(write_community(tmp_path, mine), None, ("market.venue=continuous", "ledger.path=trades"))
+    assert faults(tmp_path, mine, "market.venue=on_chain", "ledger.path=trades")
+
+
 def test_an_answers_parameters_are_checked(tmp_path: Path) -> None:
     found = faults(tmp_path, TOML + '[settlement]\nresidual = "gat"\ntolerance_share = 2.0\nreward_beta = 1\n')
     assert found[:2] == [

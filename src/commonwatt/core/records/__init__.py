@@ -15,6 +15,7 @@ from commonwatt.core.records.after import (
     Statement,
 )
 from commonwatt.core.records.before import (
+    LEFT_OUT,
     NO_EXCHANGE,
     NOTHING_TRADED,
     WITH_OTHERS,
@@ -35,6 +36,7 @@ from commonwatt.core.records.before import (
 
 __all__ = [
     "FINAL_DAYS",
+    "LEFT_OUT",
     "LEG_ENERGY_SIGN",
     "NOTHING_TRADED",
     "NO_EXCHANGE",

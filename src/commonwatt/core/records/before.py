@@ -129,6 +129,18 @@ class Reason(IntEnum):
     """Neighbours do not trade in this design."""
     BUDGET = 12
     """What is left of the order's own budget pays no more."""
+    CANCELLED = 13
+    """Its member withdrew what was left of it."""
+    CLOSED = 14
+    """It did not reach the market of the slot while that was open."""
+    UNREVEALED = 15
+    """It was not committed and revealed in time, as it was sealed."""
+    UNANSWERED = 16
+    """Nobody answered the request in time, or the seller answered none."""
+
+
+LEFT_OUT = (int(Reason.CANCELLED), int(Reason.CLOSED), int(Reason.UNREVEALED))
+"""Reasons of orders that take no part in what comes after the venue, either."""
 
 
 @dataclass(frozen=True)

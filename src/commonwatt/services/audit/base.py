@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+import numpy as np
+
 from commonwatt.contracts.encoding import TRADES
 from commonwatt.core.columns import Columns
 from commonwatt.core.findings import Finding
+from commonwatt.core.records import Exchange
 from commonwatt.core.units import Ints
 from commonwatt.services.claims import ClaimsReader, Demand, Revocation
+from commonwatt.services.deviating import published_deviation
 from commonwatt.services.enrolment import is_enrolled, packet_signers
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.ports import Batch
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import Rules
+from commonwatt.venues import Meeting
 
 T = TypeVar("T")
 
@@ -111,6 +116,20 @@ class Audited:
     def slots(self) -> list[int]:
         """The slots to look at, ascending."""
         return [s for s in self.public.slots if self.only is None or s in self.only]
+
+
+def met_again(public: PublicTables, rules: Rules, slot: int, exchange: Exchange | None = None) -> Meeting:
+    """How the published orders of a slot meet by its published events; `exchange` None: with what crossed as published.
+
+    Raises:
+        ValueError: events of another form.
+        BrokenPromise: an agreement that breaks a promise.
+
+    """
+    book, accepted, nonces, _ = public.orders(slot)
+    crossed = public.exchange(slot) if exchange is None else exchange
+    lately = published_deviation(public, rules, slot)
+    return rules.met(slot, book.take(np.arange(accepted)), public.events(slot)[0], nonces, crossed, lately)
 
 
 def recomputed(where: str, step: Callable[..., T], *arguments: object) -> tuple[T | None, list[Finding]]:

@@ -78,7 +78,7 @@ def _calls(audited: Audited, slot: int) -> list[Call]:
     agreement, _ = public.agreement(slot)
     calls: list[Call] = [
         OpenCall(slot, book_root(commitments(orders, nonces, slot)), accepted),
-        ClearCall(slot, order_root(book, slot), clearing_root(agreement.trades, slot)),
+        ClearCall(slot, order_root(book, slot, public.events(slot)[0]), clearing_root(agreement.trades, slot)),
     ]
     calls += settlement_calls(audited, slot)
     return calls

@@ -9,13 +9,12 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.orders import SETTLE_TRADES
 from commonwatt.core.records import Agreement, Reason, Trades
 from commonwatt.core.units import Ints
-from commonwatt.services.audit.base import EXPIRE_CALL, VOID_CALL, Check
+from commonwatt.services.audit.base import EXPIRE_CALL, VOID_CALL, Check, met_again
 from commonwatt.services.audit.chain import settlement_calls
 from commonwatt.services.audit.entries import Claimed
 from commonwatt.services.audit.instructions import signed_orders, taken_back
 from commonwatt.services.audit.pools import rewards_before
 from commonwatt.services.claims import DemandState
-from commonwatt.services.deviating import published_deviation
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Batch, Entry, SettleCall, TradesCall
@@ -41,11 +40,13 @@ def check_failures(claimed: Claimed) -> Check:
 
 
 def _cleared(claimed: Claimed, slot: int) -> Agreement:
-    rules = claimed.audited.rules
-    book, accepted, _, _ = claimed.audited.public.orders(slot)
-    lately = published_deviation(claimed.audited.public, rules, slot)
-    orders, exchange = book.take(np.arange(accepted)), claimed.audited.public.exchange(slot)
-    again = rules.cleared_again(slot, orders, exchange, lately)
+    audited, rules = claimed.audited, claimed.audited.rules
+    again = met_again(audited.public, rules, slot).agreement
+    book, accepted, nonces, _ = audited.public.orders(slot)
+    if not len(audited.public.events(slot)[0]):
+        # Where events could not even be made, there are none; they are made by a published seed.
+        orders = book.take(np.arange(accepted))
+        rules.venue.simulate(orders, rules.venue_context(slot, orders, nonces, audited.public.exchange(slot)))
     if rules.path == SETTLE_TRADES and one_price_findings(again.trades):
         raise ValueError("two prices in trades that are settled one by one")
     return again

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from commonwatt.core.accounts import account_names, kind_names
+from commonwatt.core.events import EventKind, EventOutcome
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import Preference, Source
 from commonwatt.core.records import Leg, Quality, Reason
@@ -17,6 +18,7 @@ from commonwatt.services.schemas import PUBLIC_RECEIPTS
 
 _NULLABLE: Final = {
     "orders": ("nonce",),
+    "events": ("member", "order_id", "request", "commitment"),
     "trades": ("seller", "buyer", "sell_order", "buy_order"),
     "readings": ("packet_hash", "opening", "signature"),
 }
@@ -25,6 +27,7 @@ _HEX_BYTES: Final = {
     "gateway": 20,
     "wallet": 20,
     "nonce": 32,
+    "commitment": 32,
     "salt": 32,
     "packet_hash": 32,
     "opening": 32,
@@ -34,6 +37,7 @@ _HEX_BYTES: Final = {
 }
 _ID: Final = {
     "order_id": "o",
+    "request": "o",
     "instruction": "i",
     "instruction_id": "i",
     "sell_order": "o",
@@ -54,6 +58,7 @@ _RANGES: Final = {
     "sell_price_micro_per_kwh": (-_PRICE, _PRICE),
     "buy_price_micro_per_kwh": (-_PRICE, _PRICE),
     "sequence": (0, 2**31),
+    "time_ms": (0, 2**40),
     "filled_wh": (0, ENERGY_LIMIT_WH),
     "delivered_wh": (0, ENERGY_LIMIT_WH),
     "round": (-1, 127),
@@ -90,6 +95,7 @@ def check_tables(tables: Mapping[str, pa.Table]) -> Check:
 def _names(table: str, members: list[str]) -> dict[str, list[str]]:
     """The words that a column may hold."""
     accounts = account_names(members)
+    kinds = {"receipts": list(PUBLIC_RECEIPTS), "events": [kind.name.lower() for kind in EventKind]}
     return {
         "side": ["buy", "sell"],
         "source": [s.name.lower() for s in Source],
@@ -97,7 +103,8 @@ def _names(table: str, members: list[str]) -> dict[str, list[str]]:
         "reason": [r.name.lower() for r in Reason],
         "quality": [q.name.lower() for q in Quality],
         "leg": [leg.name.lower() for leg in Leg],
-        "kind": list(PUBLIC_RECEIPTS) if table == "receipts" else kind_names(),
+        "kind": kinds.get(table, kind_names()),
+        "outcome": [outcome.name.lower() for outcome in EventOutcome],
         "debit": accounts,
         "credit": accounts,
         **({} if table == "members" else {"member": members}),

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from commonwatt.core.events import EventKind, event_findings
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import order_ids, trade_ids
 from commonwatt.core.records import Reason
@@ -20,7 +21,7 @@ def check_links(audited: Audited) -> Check:
     public, found = audited.public, []
     slots = audited.slots
     for slot in slots:
-        for part in (_order_findings, _trade_findings):
+        for part in (_order_findings, _event_findings, _trade_findings):
             more, faults = recomputed(f"slot {slot}", part, public, slot)
             found += [*(more or ()), *faults]
         more, faults = recomputed(f"slot {slot}", _reading_findings, public, slot, audited.rules.metering.reveals)
@@ -45,6 +46,23 @@ def _order_findings(public: PublicTables, slot: int) -> list[Finding]:
     shut = reason == Reason.GATE_SHUT
     if shut.any() and not shut.all():
         found.append(Finding(f"{where} reason", "gate_shut for every order of a slot or none", "some"))
+    return found
+
+
+def _event_findings(public: PublicTables, slot: int) -> list[Finding]:
+    """The events of a slot are numbered as they stand, in a form that some venue takes, and name orders that were accepted."""
+    rows = public.rows("events", slot).sort_by("sequence")
+    events, _ = public.events(slot)
+    where, count = f"events slot {slot}", len(events)
+    found = _unequal(f"{where} sequence", list(range(count)), rows["sequence"])
+    found += event_findings(events, public.orders(slot)[1], frozenset(EventKind), where)
+    for column, are in (("commitment", EventKind.COMMIT), ("request", EventKind.ANSWER)):
+        has = pc.is_valid(rows[column]).to_numpy()
+        if (has != events.are(are)).any():
+            name = are.name.lower()
+            found.append(Finding(f"{where} {column}", f"one for each {name}, none elsewhere", "otherwise"))
+    ids = [f"{slot}-o{row}" if row >= 0 else None for row in events.order.tolist()]
+    found += _unequal(f"{where} order_id", ids, rows["order_id"])
     return found
 
 

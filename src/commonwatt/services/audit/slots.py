@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from commonwatt.core.events import EventOutcome
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Readings, Reason, Statement, Trades, with_filled
 from commonwatt.core.units import Ints
-from commonwatt.services.audit.base import Audited, Check, differences, recomputed
+from commonwatt.services.audit.base import Audited, Check, differences, met_again, recomputed
 from commonwatt.services.audit.pools import rewards_before
-from commonwatt.services.deviating import published_deviation
 from commonwatt.services.public import PublicTables
 from commonwatt.services.reporting.words import several
 from commonwatt.settlement import correction
@@ -82,7 +82,8 @@ def check_clearing(audited: Audited) -> Check:
         refused += len(book) - accepted
         orders, reason = book.take(np.arange(accepted)), reason[:accepted]
         agreement, delivered = audited.public.agreement(slot)
-        again, faults = recomputed(f"orders slot {slot}", _cleared, audited, slot, orders)
+        met, faults = recomputed(f"orders slot {slot}", met_again, audited.public, audited.rules, slot)
+        again = met.agreement if met else None
         if (reason == Reason.SLOT_FAILED).any():
             failed += 1
             sound += again is not None
@@ -91,10 +92,12 @@ def check_clearing(audited: Audited) -> Check:
             continue
         cleared += 1
         found += faults
-        if again is None:
+        if met is None:
             continue
-        more, faults = recomputed(f"trades slot {slot}", _agreement_findings, slot, orders, again, agreement, reason)
-        found += [*(more or ()), *faults]
+        more, faults = recomputed(
+            f"trades slot {slot}", _agreement_findings, slot, orders, met.agreement, agreement, reason
+        )
+        found += [*(more or ()), *faults, *_outcome_findings(slot, met.outcome, audited.public.events(slot)[1])]
     notes = []
     if failed:
         notes.append(
@@ -105,11 +108,6 @@ def check_clearing(audited: Audited) -> Check:
             f"{several(refused, 'order')} {'was' if refused == 1 else 'were'} refused for their balance, a shut gate or what their members signed"
         )
     return Check("orders cleared again give the same trades", cleared, "slots", tuple(found), "; ".join(notes))
-
-
-def _cleared(audited: Audited, slot: int, orders: OrderBook) -> Agreement:
-    rules, public = audited.rules, audited.public
-    return rules.cleared_again(slot, orders, public.exchange(slot), published_deviation(public, rules, slot))
 
 
 def _void_findings(slot: int, reason: Ints, delivered_wh: Ints) -> list[Finding]:
@@ -161,6 +159,17 @@ def _reason_findings(slot: int, again: Ints, published: Ints) -> list[Finding]:
             f"orders {slot}-o{row} reason",
             Reason(int(again[row])).name.lower(),
             Reason(int(published[row])).name.lower(),
+        )
+        for row in np.flatnonzero(again != published).tolist()
+    ]
+
+
+def _outcome_findings(slot: int, again: Ints, published: Ints) -> list[Finding]:
+    return [
+        Finding(
+            f"events slot {slot} sequence {row} outcome",
+            EventOutcome(int(again[row])).name.lower(),
+            EventOutcome(int(published[row])).name.lower(),
         )
         for row in np.flatnonzero(again != published).tolist()
     ]

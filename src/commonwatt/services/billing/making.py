@@ -12,7 +12,7 @@ from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.metering import packet_leaves
 from commonwatt.services.billing.bill import Entry, Line, OrderProof, Reading, TradeProof, TreePath, in_order
 from commonwatt.services.public import PublicTables
-from commonwatt.venues import commitments, order_leaves, trade_leaves
+from commonwatt.venues import commitments, revealed_leaves, trade_leaves
 
 NO_PATH = TreePath((), 0)
 
@@ -133,7 +133,7 @@ class SlotEntries:
     def _trees(self) -> tuple[list[bytes], list[bytes]]:
         book, accepted, nonces, _ = self._orders
         sealed = commitments(book.take(np.arange(accepted)), nonces, self._slot)
-        return sealed, order_leaves(book, self._slot)
+        return sealed, revealed_leaves(book, self._slot, self._public.events(self._slot)[0])
 
 
 def _path(leaves: Sequence[bytes], row: int) -> TreePath:
