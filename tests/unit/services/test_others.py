@@ -154,12 +154,16 @@ def test_a_posting_that_somebody_else_sends_again_changes_nothing() -> None:
     assert "1 market.settle_net" in note(ran)
 
 
-@pytest.mark.parametrize(("method", "words"), [("rotate_meter_key(uint256,address)", (FIRST_MEMBER, NEW_WALLET))])
-def test_what_the_operator_sends_beside_its_journal_is_found(method: str, words: tuple[int | bytes, ...]) -> None:
+def test_what_the_operator_sends_beside_its_journal_is_found_and_so_is_who_took_over_its_rights() -> None:
     ran = traded(markets.market(chain="embedded", hours=2), {}, 2)
-    regulator = Operating(ran.market, 0)
-    assert regulator.transact("members", method, *words) == ""
-    assert any("members.rotate_meter_key" in finding for finding in audit_findings(ran))
+    regulator, heir = Operating(ran.market, 0), Claimant(ran.market, 1)
+    assert regulator.transact("members", "rotate_meter_key(uint256,address)", FIRST_MEMBER, NEW_WALLET) == ""
+    wallet = ran.market.terms.members[heir.index].wallet
+    assert regulator.transact("members", "propose_regulator(address)", wallet) == ""
+    assert heir.transact("members", "accept_regulator()") == ""
+    found = audit_findings(ran)
+    for call in ("members.rotate_meter_key", "members.propose_regulator", "members.accept_regulator"):
+        assert any(finding.endswith(call) for finding in found), call
 
 
 class Operating(Claimant):
