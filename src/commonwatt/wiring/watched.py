@@ -70,9 +70,11 @@ def finished(directory: Path) -> Watched:
     settings = load(public / SETTINGS, with_members=False)
     rules, tables = rules_of(settings, answers_of(settings, Stopwatch())), PublicTables(read_public(public))
     with closing(open_export(public / CHAIN)) as ledger:
-        batches = tuple(ledger.batches())
+        batches, took_back = tuple(ledger.batches()), ledger.revocations()
     cap = settings.price_cap_micro_per_kwh
-    return Watched(settings, rules, tables.pseudonyms, batches, lambda slot: evidence_of(tables, rules, cap, slot))
+    return Watched(
+        settings, rules, tables.pseudonyms, batches, lambda slot: evidence_of(tables, rules, cap, slot, took_back)
+    )
 
 
 def index_in(watched: Watched, member: str, directory: Path) -> int:
@@ -102,7 +104,8 @@ def stopped(directory: Path, key: bytes = NOBODYS_KEY) -> Iterator[tuple[Watched
                 was = "one that was stopped in the middle of a step (go on with commonwatt run --resume, then stop it again)"
                 require([Finding(str(directory), "a run that was stopped after a whole step", was)])
             pseudonyms = _pseudonyms(folder, ledger)
-            known = Journalled(halves(journal), rules, settings.price_cap_micro_per_kwh, len(pseudonyms))
+            cap, took_back = settings.price_cap_micro_per_kwh, ledger.revocations()
+            known = Journalled(halves(journal), rules, cap, len(pseudonyms), took_back)
             yield Watched(settings, rules, pseudonyms, tuple(ledger.batches()), known.evidence), ledger
 
 

@@ -20,8 +20,10 @@ from commonwatt.services.audit import Claimed
 from commonwatt.services.audit.entries import check_entries
 from commonwatt.services.halves import HEARD
 from commonwatt.services.instructing import standing_instructions
+from commonwatt.services.knowing import Journalled, evidence_of
 from commonwatt.services.rules import EX_ANTE, EX_POST
 from commonwatt.services.run import trade_days
+from commonwatt.services.watching import doubts
 
 HOURS = 6
 OUT_NANO = 3 * 10**9
@@ -130,6 +132,19 @@ def test_an_operator_that_goes_on_with_a_cancelled_order_is_found(monkeypatch: p
     found = audit_findings(ran)
     assert found
     assert all("what its member had not taken back" in finding for finding in found)
+    market, took_back = ran.market, ran.market.ledger.revocations()
+    cap, later = market.terms.price_cap_micro_per_kwh, range(FIRST + 2, FIRST + HOURS)
+    published = ran.audited().public
+    journalled = Journalled(ran.halves, market.rules, cap, len(market.members), took_back)
+    for known in (lambda slot: evidence_of(published, market.rules, cap, slot, took_back), journalled.evidence):
+        assert all(known(slot)[SELLER].wish is None for slot in later)
+        assert known(FIRST + 1)[SELLER].wish is not None
+        live = [batch for batch in market.ledger.batches() if batch.slot in later]
+        doubted = [
+            d for slot in later for d in doubts(SELLER, [b for b in live if b.slot == slot], known(slot)[SELLER])
+        ]
+        assert doubted
+        assert all(doubt.expected == "an order of the member behind it" for doubt in doubted)
 
 
 def test_a_run_resumed_from_its_journal_takes_back_the_same() -> None:

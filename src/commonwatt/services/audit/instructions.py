@@ -9,8 +9,9 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.orders import Instructions, OrderBook
 from commonwatt.core.records import Reason
 from commonwatt.core.units import Flags, Ints
+from commonwatt.services import knowing
 from commonwatt.services.audit.base import Audited, Check
-from commonwatt.services.instructing import revoked, signers, standing_rows
+from commonwatt.services.instructing import signers, standing_rows
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import STANDING
 
@@ -43,14 +44,8 @@ def signed_orders(public: PublicTables, slot: int, path: int) -> Flags:
 
 
 def taken_back(audited: Audited, slot: int) -> Flags:
-    """For each order of a slot, in sequence order, whether its member took back what it had signed before the slot was opened."""
-    public = audited.public
-    rows, opened_s = public.instructed(slot), audited.opened_s.get(slot, 0)
-    is_gone = np.zeros(len(rows), np.bool_)
-    if audited.revocations:
-        known = np.flatnonzero(rows >= 0)
-        is_gone[known] = revoked(public.instructions.take(rows[known]), public.wallets, audited.revocations, opened_s)
-    return is_gone
+    """For each order of a slot, in sequence order, whether its member took back what it had signed before the ledger opened the slot."""
+    return knowing.taken_back(audited.public, slot, audited.revocations, audited.opened_s.get(slot, 0))
 
 
 def _signature_findings(audited: Audited) -> Iterator[Finding]:
