@@ -112,6 +112,18 @@ def checked_profiles(
     files: ProfileFiles, ids: Sequence[str] | None, storage: frozenset[str] = frozenset()
 ) -> tuple[ProfileFeed | None, list[Finding]]:
     """As `read_profiles`, with the findings instead of an error; `ids` None (the list of members is faulty): those of the file."""
+    import pyarrow as pa
+
+    try:
+        return _checked(files, ids, storage)
+    finally:
+        # A year of texts was held for a moment; kept, it would stay the run's to the end.
+        pa.default_memory_pool().release_unused()
+
+
+def _checked(
+    files: ProfileFiles, ids: Sequence[str] | None, storage: frozenset[str]
+) -> tuple[ProfileFeed | None, list[Finding]]:
     file, found = read_data(files.profiles)
     late_file = None
     if files.corrections is not None:

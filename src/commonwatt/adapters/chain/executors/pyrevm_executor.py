@@ -26,8 +26,8 @@ from commonwatt.adapters.chain.errors import ChainError
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT, Account, Outcome
 from commonwatt.crypto.keccak import keccak256
 
-COMPACT_AFTER: Final = 20_000
-"""Transactions after which the state moves into a fresh EVM (about 20 MB of journal; a pause of tens of ms)."""
+COMPACT_AFTER: Final = 6_000
+"""Transactions after which the state moves into a fresh EVM: about 6 MB of journal, and 130 MB more for the moment in which it is described."""
 
 _EMPTY_CODE_HASH: Final = keccak256(b"")
 _CODE_PADDING: Final = 33
