@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -14,8 +14,9 @@ from commonwatt.services.comparison.resampling import FEWEST_DAYS, block_days
 from commonwatt.services.comparison.telling import footnotes, headline, how_sure, losers, saved_nano, who_loses
 from commonwatt.services.reporting.frame import framed
 from commonwatt.services.reporting.html import Section, Table, card_list, items, paragraph, plot
-from commonwatt.services.reporting.words import count, kwh, money, percent, price, several
+from commonwatt.services.reporting.words import count, kwh, listed, money, percent, price, several
 
+NOTES = "notes"
 NONE = "\u2013"
 """What a cell shows where there is no figure."""
 
@@ -34,19 +35,28 @@ def sections(comparison: Comparison, links: Mapping[str, str]) -> list[Section]:
     """Every section of the page."""
     _, notes = footnotes(comparison)
     feet = "".join(paragraph(note, "foot") for note in notes)
+    again = _again(notes)
     best = comparison.ranked[0]
     gaps = paragraph(how_sure(comparison)) + paragraph(_method(comparison))
     parts = [
-        Section("designs", "The designs side by side", _side_by_side(comparison, links) + feet + plot("saved", "What each design saves. " + headline(comparison))),
+        Section("designs", "The designs side by side", _side_by_side(comparison, links) + f'<div id="{NOTES}">{feet}</div>' + plot("saved", "What each design saves. " + headline(comparison))),
         Section("members", "What each design does to every member", _spread(comparison) + plot("members", "A dot a member and design. " + who_loses(comparison)) + _losers(comparison)),
-        Section("sure", f"How sure it is that {best} is best", gaps + plot("gaps", how_sure(comparison)) + _gaps(comparison) + feet) if len(comparison.designs) > 1 else Section("sure", "", ""),
+        Section("sure", f"How sure it is that {best} is best", gaps + plot("gaps", how_sure(comparison)) + _gaps(comparison) + again) if len(comparison.designs) > 1 else Section("sure", "", ""),
         Section("days", "Day by day", paragraph("What was saved together since the first day.") + plot("days", "Savings over the days, a line a design.")),
-        Section("table", "Every member under every design", _members(comparison) + feet),
-        Section("metrics", "All metrics", _metrics(comparison) + feet),
-        Section("answers", "What each design is", _answers(comparison) + feet),
+        Section("table", "Every member under every design", _members(comparison) + again),
+        Section("metrics", "All metrics", _metrics(comparison) + again),
+        Section("answers", "What each design is", _answers(comparison) + again),
         Section("caveats", "What is real here, and what is not", _caveats(comparison)),
     ]  # fmt: skip
     return [part for part in parts if part.body]
+
+
+def _again(notes: Sequence[str]) -> str:
+    """What stands under a table in place of notes that were read above."""
+    if not notes:
+        return ""
+    marks = listed([note.partition(" ")[0] for note in notes])
+    return f'<p class="foot">{escape(marks)} not built whole yet: <a href="#{NOTES}">what is missing</a></p>\n'
 
 
 def _answer(comparison: Comparison) -> str:
@@ -57,7 +67,7 @@ def _answer(comparison: Comparison) -> str:
     _, notes = footnotes(comparison)
     if notes:
         html += paragraph(
-            "Some designs are not built whole yet: the footnotes under each table say what is missing.", "note"
+            "Some designs are not built whole yet: the notes under the first table say what is missing.", "note"
         )
     return html
 

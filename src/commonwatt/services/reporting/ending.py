@@ -51,4 +51,6 @@ def ending(results: Results, folder: str, program: str = "commonwatt", community
         wanted = f"--preset {other} --out out/{other}"
     if len(lines) < MOST_LINES:
         lines.append(f"          {program} run {what}{wanted}")
+        if len(lines) < MOST_LINES:
+            lines.append(f"          {program} compare {what}--design {facts.design} --design {other}")
     return [line.replace("\u00a0", " ").replace("\u2212", "-") for line in lines]

@@ -47,7 +47,9 @@ class Table:
 
     def _align(self, at: int, text: str = "") -> str:
         if at >= self.texts:
-            return ' class="n loss"' if self.marks_losses and text.startswith("\u2212") else ' class="n"'
+            loss = " loss" if self.marks_losses and text.startswith("\u2212") else ""
+            # An interval may stand on two lines: it is twice as wide as the other numbers.
+            return f' class="n{loss}{" span" if " to " in text else ""}"'
         return ' class="wide"' if len(text) > 40 else ""
 
 

@@ -65,21 +65,21 @@ class Owing:
         said = []
         if self.debtors:
             said.append(
-                f"{self._debts(named=len(self.debtors))}. Their neighbours have their money: the supplier's deposit stands in until the debt is "
-                "paid, and credits of later slots repay it first. While a debt exceeds what is pending, its member may not order."
+                f"{self._debts(named=len(self.debtors))}. Their neighbours have their money all the same: the supplier's deposit stands in. "
+                "What a debtor earns later repays the debt first. Until then it may not order, unless what is still due to it covers the debt."
             )
             said.append(
                 f"With a prepayment of {money(self.prepayment_nano, self.results.facts.currency)} a member nobody would owe anything for these "
-                f"bills: --set ledger.member_deposit_nano={self.prepayment_nano}, in another folder."
+                f"bills. To see that, run again into another folder with `--set ledger.member_deposit_nano={self.prepayment_nano}`."
             )
         if self.refused.any():
             said.append(
-                f"{self._refusals()[:1].upper()}{self._refusals()[1:]}: what the order could have cost was not free on its member's account."
+                f"{self._refusals()[:1].upper()}{self._refusals()[1:]}. Its member's account did not hold what the order could have cost."
             )
         if self.gates_shut:
             said.append(
-                f"{several(self.gates_shut, 'order')} could not be placed by anybody, because the supplier's deposit did not cover one more slot "
-                "([ledger] supplier_deposit_nano, or --resume --top-up while a run waits)."
+                f"{several(self.gates_shut, 'order')} could not be placed by anybody: the supplier's deposit did not cover one more slot. "
+                "`[ledger] supplier_deposit_nano` raises it before a run, `--resume --top-up` while one waits."
             )
         for paid in self.results.facts.top_ups:
             begins = local_start(self.results.facts, paid.slot - self.results.facts.first_slot)

@@ -36,7 +36,23 @@
       Plotly.react(place, figure.data, layout, config);
     }
   };
+  // A table that goes on beyond its frame says so in words, too.
+  const cue = () => {
+    for (const frame of document.querySelectorAll(".table")) {
+      let said = frame.previousElementSibling;
+      if (!said || !said.classList.contains("cue")) {
+        said = document.createElement("p");
+        said.className = "cue";
+        said.textContent = "This table goes on to the right: scroll it sideways.";
+        frame.before(said);
+      }
+      said.hidden = frame.scrollWidth <= frame.clientWidth + 1;
+    }
+  };
   draw();
+  cue();
+  addEventListener("resize", cue);
+  document.addEventListener("toggle", cue, true);
   dark.addEventListener("change", draw);
   print.addEventListener("change", draw);
 })();

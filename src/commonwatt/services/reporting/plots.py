@@ -64,6 +64,9 @@ def energy_by_source(line: Timeline) -> Figure:
     hover = "%{y:.1f} kWh"
     traces = []
     for name, values, colour, pattern in layers:
+        if name == "own battery" and not values.any():
+            # Where nobody has one there is nothing to tell apart.
+            continue
         layer = _line(line, values / 1000, name, colour, hover=hover) | {"stackgroup": "used", "fillcolor": colour}
         layer["line"] = {"width": 0, "color": colour, "shape": "hv"}
         layer["fillpattern"] = {

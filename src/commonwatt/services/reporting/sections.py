@@ -157,21 +157,24 @@ def _days(results: Results) -> str:
     if not line.starts:
         return ""
     ex_ante = results.facts.is_ex_ante
-    heads = [
-        "Day",
-        "Used kWh",
-        "Own roof",
-        "Own battery",
-        "Neighbours",
-        "Grid",
-        "Sent to grid",
-        f"Price {currency}/kWh",
+    stored = [("Own battery", line.battery_wh)] if line.battery_wh.any() else []
+    sources = [
+        ("Used kWh", line.load_wh),
+        ("Own roof", line.own_wh),
+        *stored,
+        ("Neighbours", line.neighbours_wh),
+        ("Grid", line.grid_wh),
+        ("Sent to grid", line.sent_wh),
     ]
+    heads = ["Day", *(name for name, _ in sources), f"Price {currency}/kWh"]
     heads += ["Short kWh", "Long kWh"] if ex_ante else []
-    columns = (line.load_wh, line.own_wh, line.battery_wh, line.neighbours_wh, line.grid_wh, line.sent_wh)
     rows = []
     for at, (start, mean) in enumerate(zip(line.starts, line.price_micro_per_kwh(), strict=True)):
-        cells = [start, *(kwh(int(c[at])) for c in columns), "\u2013" if mean is None else price(round(mean))]
+        cells = [
+            start,
+            *(kwh(int(column[at])) for _, column in sources),
+            "\u2013" if mean is None else price(round(mean)),
+        ]
         rows.append(cells + ([kwh(int(line.short_wh[at])), kwh(int(line.long_wh[at]))] if ex_ante else []))
     table = Table("Day by day", heads, rows).html()
     text = paragraph("The figures of the plots, summed over each day.")
