@@ -1,4 +1,4 @@
-"""Allocation keys: local production is divided by a key, as collective self-consumption is settled by law in Europe today."""
+"""Allocation keys: local production is divided by a key, as laws on collective self-consumption have it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class AllocationKeys:
     `commonwatt clear`, of first appearance). Producers contribute in proportion to what they offer. One price for all, chosen by
     `pricing` between the feed-in price and what a neighbour's kWh may cost; with `midpoint` the dynamic key is the mid-market rate.
 
-    The keys are those of the French code de l'energie (art. D. 315-6: keys agreed by the participants, by default in proportion to
-    consumption) and of the Spanish Real Decreto 244/2019 (coefficients of distribution).
+    Where they come from: the French code de l'energie, art. D. 315-6 (decree 2017-676: coefficients or a method that the organising
+    body names, by default in proportion to consumption in every measuring step), and the Spanish Real Decreto 244/2019, annex I
+    (coefficients of distribution that the participants agree). Neither names a ranking: it stands for a method of one's own.
 
     Whoever's limit the price breaks takes no part. Declares efficiency broken: keys ask nobody what energy is worth to them.
     """

@@ -20,7 +20,7 @@ class BillSharing:
     min(S, D) x (c - f) below the single ones. Shared over the S + D kWh at the meters, that is one price between neighbours,
     c - (c - f) x min(S, D) / (S + D), rounded down; the long side shares what is traded in proportion.
 
-    Long et al. (2017), doi:10.1109/PESGM.2017.8274546, share the cost of imports over all consumption and the income of exports over all
+    Long et al. (2017, see `mid_market_rate`) share the cost of imports over all consumption and the income of exports over all
     generation. Between neighbours that is a price of zero: whoever generates gives it away. The form "printed" does so, and sellers whose
     limit is above zero take no part in it; in a run limits are never below feed-in, so with a feed-in price nobody sells.
 

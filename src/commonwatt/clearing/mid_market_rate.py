@@ -16,8 +16,8 @@ from commonwatt.core.units import midpoint_micro_per_kwh
 class MidMarketRate:
     """Local energy at the middle of feed-in and grid price, a shortage or surplus shared pro rata.
 
-    Long, Wu, Zhang, Thomas, Cheng, Jenkins (2017), "Peer-to-peer energy trading in a community microgrid", doi:10.1109/PESGM.2017.8274546.
-    The paper gives one average price for local and supplied energy together; sharing the local energy in proportion and leaving the rest
+    Long, Wu, Zhang, Thomas, Cheng, Jenkins (2017), "Peer-to-peer energy trading in a community microgrid", IEEE Power & Energy Society
+    General Meeting. The paper gives one average price for local and supplied energy together; sharing the local energy in proportion and leaving the rest
     to each member's own supplier comes to the same bill, and keeps what the supplier sold apart. The upper end is what a kWh from a
     neighbour may cost before local charges (`Rates.neighbour_ceiling_micro_per_kwh`): without fees it is the retail price.
 

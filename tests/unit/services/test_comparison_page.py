@@ -44,9 +44,12 @@ def test_the_answer_stands_above_everything_else(html: str) -> None:
 
 def test_every_table_of_designs_has_the_footnote(html: str) -> None:
     note = "\u00b9 paper: not built yet, so the plainest answer stands in. Missing: smoothing &lt;of&gt; errors."
-    for section in ("designs", "sure", "table", "metrics", "answers"):
+    assert html.count(note) == 1
+    assert note in html[html.index('<section id="designs">') : html.index("</section>")]
+    assert html.count('id="notes"') == 1
+    for section in ("sure", "table", "metrics", "answers"):
         body = html[html.index(f'<section id="{section}">') :]
-        assert note in body[: body.index("</section>")], section
+        assert '\u00b9 not built whole yet: <a href="#notes">' in body[: body.index("</section>")], section
 
 
 def test_losers_are_named_marked_and_drawn(html: str, comparison: Comparison) -> None:
