@@ -8,6 +8,7 @@ from typing import Final
 from scripts.reference.markdown import code, head, table, text_of, unit
 
 from commonwatt.core import accounts, events, orders, records
+from commonwatt.services.reporting.federation import EXCHANGE_COLUMNS
 from commonwatt.services.schemas import COLUMNS, PUBLIC
 
 TEXT = """
@@ -120,6 +121,44 @@ NAMES: Final[dict[str, type[IntEnum]]] = {
 """Columns whose texts come from a list."""
 
 
+FEDERATION_FILES: Final = {
+    "report.html": "The report of the whole: what members of each community saved by trading with the others.",
+    "summary.json": "The whole's figures, by the names below.",
+    "timing.json": "Time and memory of the whole.",
+    "communities/NAME/": "A whole run of each community, with every file above.",
+    "public/federation.json": "Name, slots, links, and each community with its folder and the root of its manifest.",
+    "public/exchanges.parquet": "Level 2 slot by slot, the table below; with `--csv` as `exchanges.csv`, too.",
+    "private/journal.sqlite": "The operators': what was agreed in every slot, from which a federation is resumed.",
+    "private/journal.lock": "The operators': keeps a second process out.",
+    "private/outcomes/NAME.json": "The operators': what the report of the whole needs of each community.",
+}
+"""Every file of a federation; a test compares with one."""
+FEDERATION_SUMMARY: Final = {
+    "communities": "How many there are.",
+    "slots": "Slots of the run.",
+    "slots_with_exchange": "Slots in which anything crossed.",
+    "members": "Of all communities.",
+    "exchanged_wh": "Energy that left one community for another.",
+    "exchanged_nano": "What was paid for it, supplier to supplier.",
+    "exchange_price_mean_micro_per_kwh": "By energy, rounded half up; null where nothing crossed. Likewise the lowest and the highest:",
+    "exchange_price_min_micro_per_kwh": "The lowest.",
+    "exchange_price_max_micro_per_kwh": "The highest.",
+    "baseline_nano": "What all members would pay without any market.",
+    "cost_alone_nano": "What they would pay on the same orders and meters, had nothing crossed.",
+    "cost_nano": "What they pay.",
+    "saving_by_exchange_nano": "`cost_alone_nano` less `cost_nano`.",
+    "members_better_by_exchange": "How many pay less than alone.",
+    "members_worse_by_exchange": "How many pay more.",
+    "energy_mismatch_wh": "Of all communities, and between them; 0.",
+    "money_mismatch_nano": "Of all communities, and between them; 0.",
+    "failed_slots": "Of all communities.",
+    "ledger_verified": "Every community audited itself, and level 2 met again from all their public orders gave the same.",
+    "by_community": "The same of each community by name, with what it sold, bought and received.",
+    "payments": "Who pays whom in the end: payer, receiver, `amount_nano`.",
+}
+"""Every key of a federation's `summary.json`; a test compares with one."""
+
+
 def page() -> str:
     """The page, as Markdown."""
     lines = head(
@@ -149,6 +188,18 @@ def page() -> str:
         lines += [f"### {name}", "", (codes.__doc__ or "").strip().splitlines()[0], ""]
         lines += table(("name", "meaning"), ((code(each.name.lower()), says.get(each.name, "")) for each in codes))
     lines += ["## summary.json", "", *_keys(SUMMARY), "## timing.json", "", *_keys(TIMING)]
+    lines += [
+        "",
+        "## A federation",
+        "",
+        "What a run of [many communities](../explain/federation.md) leaves behind beside them.",
+        "",
+    ]
+    lines += table(("file", "holds"), ((code(name), text) for name, text in FEDERATION_FILES.items()))
+    lines += ["### exchanges", ""]
+    rows = ((code(name), _type(str(kind)), unit(name), text) for name, (kind, text) in EXCHANGE_COLUMNS.items())
+    lines += table(("column", "type", "unit", "meaning"), rows)
+    lines += ["### summary.json of the whole", "", *_keys(FEDERATION_SUMMARY)]
     return text_of(lines)
 
 

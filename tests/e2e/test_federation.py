@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from scripts.reference.results import FEDERATION_FILES, FEDERATION_SUMMARY
 from tests.fakes.federations import same_of_all, write_valley
 from tests.fakes.small_runs import command, commonwatt, copied, environment, read_json
 
@@ -210,3 +212,17 @@ def wait_for_the_last(out: Path) -> None:
                 except OSError:
                     assert time.monotonic() < deadline, f"{lock} is still held ({os.getpid()})"
                     time.sleep(0.05)
+
+
+def test_a_federation_leaves_the_files_and_figures_of_the_reference(after: Path) -> None:
+    left = {path.relative_to(after).as_posix() for path in after.rglob("*") if path.is_file()}
+    named = {re.sub("(outcomes/)[^/]+", r"\1NAME", name) for name in left if not name.startswith("communities/")}
+
+    assert {name.replace("NAME.json", "NAME") for name in FEDERATION_FILES} == named | {"communities/NAME/"}
+    assert list(read_json(after / "summary.json")) == list(FEDERATION_SUMMARY)
+
+
+def test_other_commands_ask_for_one_community(valley: Path, after: Path) -> None:
+    assert "found a federation of several" in commonwatt("compare", valley, "--design", "p2pet").err
+    bill = commonwatt("bill", after, "--member", "flat-1")
+    assert (bill.code, "communities" in bill.err) == (2, True)

@@ -129,6 +129,8 @@ def draft(
 def missing_community(file: Path) -> Finding | None:
     """A finding when there is nothing at a path that was given for a community, with the nearest name that is there."""
     try:
+        if file.is_dir() and (file / "federation.toml").exists() and not (file / FILE_NAME).exists():
+            return Finding(str(file), f"one community's folder or its {FILE_NAME}", "a federation of several")
         if file.exists() or file.suffix == ".toml":
             return None
     except (OSError, ValueError):  # a name that no file can have: reading it says so

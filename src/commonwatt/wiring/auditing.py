@@ -16,6 +16,7 @@ from commonwatt.services.audit import CHECKS, CLAIM_CHECKS, Audited, Check, chec
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.ports import AnchorCall, ChainCheck, LedgerReader
 from commonwatt.services.public import PublicTables
+from commonwatt.services.reporting.federation import FEDERATION
 from commonwatt.services.run import RUN_ANCHOR, final_s
 from commonwatt.settings import Settings, load
 from commonwatt.wiring.audit_claims import check_kind_of_ledger, check_plain_files, claimed_of
@@ -173,6 +174,8 @@ def public_folder(directory: Path) -> Path:
         was = "one that is not finished (go on with commonwatt run --resume)" if began else f"no {MANIFEST} in it"
         if not directory.exists():
             was = f"no such folder{nearest_name(directory)}"
+        elif (inner / FEDERATION).is_file():
+            was = f"a federation's, whose communities have folders of their own in {directory / 'communities'}"
         elif (directory / "community.toml").is_file():
             was = "a community, whose runs are in out/ or where --out says"
         require([Finding(str(directory), "a run's folder, or its public/ folder", was)])

@@ -137,5 +137,10 @@ def _member(public: Path, entry: dict[str, Any], slots: range) -> tuple[AuditedM
 def _topped_up(public: Path, rules: Rules) -> frozenset[int]:
     """Slots that waited for a payment into the supplier's deposit, which is made at their end."""
     with closing(open_export(public / CHAIN)) as ledger:
-        paid = [e.time_s for e in ledger.entries() for account, _ in e.paid_nano if account == Account.SUPPLIER]
+        paid = [
+            e.time_s
+            for e in ledger.entries()
+            for account, _ in e.paid_nano
+            if account == Account.SUPPLIER and e.call == "deposit"
+        ]
     return frozenset(rules.slots.slot_of(time_s) - 1 for time_s in paid)

@@ -67,7 +67,7 @@ def keep_company(job: Job, tasks: Sequence[Any], jobs: int, barrier: Barrier, to
         workers.append(context.Process(target=_host, args=(job, {at: tasks[at] for at in own}, there)))
         pipes.append((here, there))
     lines = [here for here, _ in pipes]
-    left = set(hosts)
+    left, ended = set(hosts), set[int]()
     try:
         with signals_ignored():
             for worker in workers:
@@ -75,17 +75,24 @@ def keep_company(job: Job, tasks: Sequence[Any], jobs: int, barrier: Barrier, to
         for _, there in pipes:
             there.close()
         for message in _messages(lines):
-            if isinstance(message, _Said):
+            if isinstance(message, int):
+                # Whoever died in silence would be waited for at the barrier for ever.
+                lost = sorted(at for at in left - ended if hosts[at] == message)
+                if lost:
+                    others = f", and so did {len(lost) - 1} others in it" if len(lost) > 1 else ""
+                    told(Told(lost[0], "failed", why=f"its process ended without a word{others}"))
+                    _stop(lines)
+            elif isinstance(message, _Said):
                 for community, exchange in barrier.heard(message.community, message.slot, message.position):
                     _send(lines[hosts[community]], _Heard(community, message.slot, exchange))
-                continue
-            told(message)
-            if message.kind == "done":
-                left.discard(message.task)
-            elif message.kind == "failed":
-                _stop(lines)
-        for task in sorted(left & _silent(workers, hosts)):
-            told(Told(task, "failed", why="its process ended without a word"))
+            else:
+                told(message)
+                if message.kind != "at":
+                    ended.add(message.task)
+                if message.kind == "done":
+                    left.discard(message.task)
+                elif message.kind == "failed":
+                    _stop(lines)
     finally:
         _stop(lines)
         _joined(workers, lines)
@@ -93,7 +100,7 @@ def keep_company(job: Job, tasks: Sequence[Any], jobs: int, barrier: Barrier, to
 
 
 def _messages(lines: Sequence[Connection]) -> Iterator[Any]:
-    """What the processes say, until each has hung up."""
+    """What the processes say, until each has hung up; of one that hangs up its number."""
     listening = list(lines)
     while listening:
         for line in wait(listening, _WAIT_S):
@@ -102,6 +109,7 @@ def _messages(lines: Sequence[Connection]) -> Iterator[Any]:
                 yield line.recv()
             except (EOFError, OSError):
                 listening.remove(line)
+                yield lines.index(line)
 
 
 def _send(line: Connection, message: Any) -> None:
@@ -114,13 +122,6 @@ def _send(line: Connection, message: Any) -> None:
 def _stop(lines: Sequence[Connection]) -> None:
     for line in lines:
         _send(line, None)
-
-
-def _silent(workers: Sequence[SpawnProcess], hosts: dict[int, int]) -> set[int]:
-    """Communities whose process did not end by itself."""
-    for worker in workers:
-        worker.join()
-    return {community for community, host in hosts.items() if workers[host].exitcode}
 
 
 def _joined(workers: Sequence[SpawnProcess], lines: Sequence[Connection]) -> None:
@@ -216,12 +217,15 @@ def _live(job: Job, task: Any, community: int, room: _Room) -> None:
         with room.turn:
             yield
 
+    ended = Told(community, "failed", why="a fault of the program, see above")
     try:
         job(task, relay, Beside(_OthersByLine(community, room), turn, time.thread_time))
     except (CommonwattError, OSError) as error:
         why = "\n".join([str(error), *getattr(error, "__notes__", ())])
-        room.say(Told(community, "failed", why=why))
+        ended = Told(community, "failed", why=why)
     except KeyboardInterrupt:
-        return
+        ended = Told(community, "stopped")
     else:
-        room.say(Told(community, "done", 1.0))
+        ended = Told(community, "done", 1.0)
+    finally:
+        room.say(ended)

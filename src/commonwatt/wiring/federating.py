@@ -11,7 +11,7 @@ from shlex import quote
 from typing import Any, Final, Protocol
 
 import commonwatt
-from commonwatt.adapters.store.files import write_json, write_table, write_text
+from commonwatt.adapters.store.files import write_csv, write_json, write_table, write_text
 from commonwatt.adapters.store.run_folder import MANIFEST, RunFolder, read_public
 from commonwatt.adapters.store.run_lock import RunLock
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
@@ -138,7 +138,7 @@ def run_federation(request: FederationRequest, listener: Listener) -> Federation
             communities=tuple(outcomes),
             crossings=crossings,
         )
-        _publish(folder, federation, members, facts)
+        _publish(folder, federation, members, facts, request.csv)
         listener.stage("auditing the whole")
         checks = whole_checks(folder.root)
         facts = replace(facts, is_met_again=all(check.passed for check in checks))
@@ -342,10 +342,14 @@ def _outcome(kept: Path) -> CommunityOutcome:
     return CommunityOutcome.from_json(json.loads(kept.read_text(encoding="utf-8")))
 
 
-def _publish(folder: RunFolder, federation: FederationFile, members: Sequence[Member], facts: FederationFacts) -> None:
+def _publish(
+    folder: RunFolder, federation: FederationFile, members: Sequence[Member], facts: FederationFacts, csv: bool
+) -> None:
     folder.public.mkdir(parents=True, exist_ok=True)
     table = exchanges_table(facts)
     write_table(folder.public / _EXCHANGES_FILE, table, table.schema)
+    if csv:
+        write_csv(folder.public / f"{EXCHANGES}.csv", table)
     said = {
         "format": 1,
         "name": federation.name,

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from commonwatt.adapters.store.files import write_bytes, write_json, write_text
 from commonwatt.adapters.store.run_folder import RunFolder
 from commonwatt.adapters.store.table_files import write_split
-from commonwatt.core.accounts import Account
+from commonwatt.core.accounts import Account, Kind
 from commonwatt.services.claims import Demand
 from commonwatt.services.correcting import waiting_notices
 from commonwatt.services.market import Market
@@ -19,7 +20,7 @@ from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.facts import PaidIn
 from commonwatt.services.reporting.page import page
 from commonwatt.services.reporting.summary import Results, results, summary_json
-from commonwatt.services.reporting.words import day
+from commonwatt.services.reporting.words import day, energy
 from commonwatt.settings.checking import OpenCommunity
 from commonwatt.settings.rooms import asks_clearing
 
@@ -72,6 +73,7 @@ def facts_of(
         notices=(
             *community.feed.notices(),
             *waiting_notices(waiting),
+            *_exchanged_told(tables),
             *claims_told(demands, batches, named),
             *((market.ledger.note,) if market.ledger.note else ()),
         ),
@@ -84,6 +86,22 @@ def facts_of(
         top_ups=_top_ups(market),
         demands=demand_counts(demands, batches),
     )
+
+
+def _exchanged_told(tables: Mapping[str, pa.Table]) -> list[str]:
+    """What crossed to and from other communities of a federation; nothing in a community alone."""
+    postings = tables["postings"]
+    rows = postings.filter(pc.equal(postings["kind"].cast(pa.string()), Kind.EXCHANGE.name.lower()))
+    if not rows.num_rows:
+        return []
+    # The giver is credited, or debited at a negative price.
+    pays_giver = pc.greater_equal(rows["price_micro_per_kwh"], 0)
+    gives = pc.equal(pc.equal(rows["credit"].cast(pa.string()), Account.SUPPLIER.name.lower()), pays_giver)
+    out_wh, in_wh = (pc.sum(rows.filter(side)["energy_wh"]).as_py() or 0 for side in (gives, pc.invert(gives)))
+    return [
+        f"{energy(out_wh)} went to other communities of the federation and {energy(in_wh)} came from them. What members sold and bought there counts "
+        "as traded with neighbours on this page; the federation's own report says what it saved."
+    ]
 
 
 def _claimed(market: Market) -> tuple[list[Demand], list[Batch]]:

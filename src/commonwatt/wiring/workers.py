@@ -44,7 +44,7 @@ class Told:
 
     task: int
     kind: str
-    """`at` (share is how far the steps of its longest stage are), `done` or `failed`."""
+    """`at` (share is how far the steps of its longest stage are), `done`, `failed`, or `stopped`."""
     share: float = 0.0
     why: str = ""
 

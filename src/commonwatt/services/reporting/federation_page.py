@@ -86,8 +86,11 @@ def federation_ending(facts: FederationFacts, folder: str, program: str) -> list
         lines.append(
             f"Crossed   {energy(summary['exchanged_wh'])} in {summary['slots_with_exchange']} of them, at {mean} {facts.currency}/kWh on average"
         )
-    for payment in facts.payments()[:_FEW]:
+    payments = facts.payments()
+    for payment in payments[:_FEW]:
         lines.append(f"Pays      {payment.payer} to {payment.receiver}: {money(payment.amount_nano, facts.currency)}")
+    if len(payments) > _FEW:
+        lines[-1] += f", and {len(payments) - _FEW} more payments"
     lines.append(f"Books     {_books(facts)}")
     lines.append(f"Report    {folder}/report.html, and one for each community in {folder}/communities/")
     lines.append(f"Next      {program} audit {quote(folder)}")
