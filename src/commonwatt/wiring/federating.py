@@ -170,6 +170,12 @@ def opened_members(federation: FederationFile, request: FederationRequest) -> li
             for where, expected, was, is_wrong in (
                 ("ledger.path", "net", settings.ledger.path, settings.ledger.path != "net"),
                 (
+                    "market.venue",
+                    "sealed_batch (orders that are taken back or answered one by one leave no position before they meet)",
+                    settings.market.venue,
+                    settings.market.venue != "sealed_batch",
+                ),
+                (
                     "grid.model",
                     "unlimited (a grid that cuts trades after the gate would cut what others rely on)",
                     settings.choices["grid"].name,

@@ -85,6 +85,7 @@ def no_link(folder: Path) -> None:
         pytest.param(twice_the_name, "shady: expected a name of its own (community.name), found SUNNY side, as sunny has", id="same-name"),
         pytest.param(one_key_file, "shady: expected a key file of its own, found keys.json, as sunny has", id="one-key-file"),
         pytest.param(shady("[data]", '[ledger]\npath = "trades"\n\n[data]'), "shady: ledger.path: expected net in a federation, found trades", id="trade-by-trade"),
+        pytest.param(shady("[data]", '[market]\nvenue = "continuous"\n\n[data]'), "shady: market.venue: expected sealed_batch (orders that are taken back or answered one by one leave no position before they meet) in a federation, found continuous", id="venue"),
         pytest.param(shady("retail_micro_per_kwh = 300_000", "retail_micro_per_kwh = 0.3"), "shady: community.toml:7 tariff.retail_micro_per_kwh: expected a whole number of micro (0.3 per kWh is 300000), found 0.3", id="fault-of-one"),
     ],
 )  # fmt: skip
