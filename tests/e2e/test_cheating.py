@@ -471,11 +471,18 @@ def _as_imbalance(cheat: Cheat, call: SettleCall) -> bytes:
 
 def _stranger_on_the_chain(cheat: Cheat, slot: int) -> None:
     """Somebody else settles: contents that a quorum signed may be carried by anyone, but here the quorum is the operator."""
-    cheat.between = lambda s: (
-        cheat.send_raw(cheat.ledger.deployment.addresses["vault"], artifact("vault").method_ids["surplus()"], STRANGER)
-        if s == slot
-        else None
-    )
+    held: list[Call] = []
+
+    def settling(of: int, calls: list[Call]) -> list[Call]:
+        held.extend(calls if of == slot else ())
+        return [] if of == slot else calls
+
+    def between(settled: int) -> None:
+        # When the next slot is settled: the chain's time is that of its newest block, and a slot has to be over.
+        for call in held if settled == slot + 1 else ():
+            cheat.send_raw(cheat.ledger.deployment.addresses["market"], cheat.settle_data(call), STRANGER)
+
+    cheat.on_settling, cheat.between = settling, between
 
 
 def _orders_after_the_gate(cheat: Cheat, slot: int) -> None:
@@ -604,6 +611,20 @@ def test_a_cheat_that_was_signed_and_anchored_anew_is_found(
     commit(cheat, slot)
     found = failed(cheat.publish().audit())
     assert check in found, sorted(found)
+
+
+def test_who_carried_a_settlement_that_is_not_the_operators_to_carry_is_named(cheat: Cheat, slot: int) -> None:
+    _stranger_on_the_chain(cheat, slot)
+    found = failed(cheat.publish().audit())
+    assert any("found another sender's" in str(finding) for finding in found[ENTRIES]), found[ENTRIES]
+
+
+def test_what_a_stranger_asks_of_the_contracts_is_no_cheat_of_the_operators(cheat: Cheat, slot: int) -> None:
+    asked = artifact("vault").method_ids["surplus()"]
+    cheat.between = lambda s: (
+        cheat.send_raw(cheat.ledger.deployment.addresses["vault"], asked, STRANGER) if s == slot else None
+    )
+    assert failed(cheat.publish().audit()) == {}
 
 
 def test_a_contract_created_by_other_code_is_found_although_its_code_is_the_packages(
