@@ -90,7 +90,8 @@ class Rules:
     ) -> VenueContext:
         """What the venue may look at in a slot; `nonces` open the seals of its accepted orders, `exchange` moves its rates."""
         rates = self.rates(slot)
-        rates = quoted(rates, clearing_book(orders, rates), exchange)
+        if exchange.energy_wh:
+            rates = quoted(rates, clearing_book(orders, rates), exchange)
         return VenueContext(
             clearing=self.clearing,
             market=self.clearing_context(slot, deviation, rates),
@@ -133,6 +134,8 @@ class Rules:
             raise BrokenPromise("; ".join(str(f) for f in findings))
         if len(meeting.outcome) != len(events):
             raise BrokenPromise(f"expected an outcome of each of {len(events)} events, was {len(meeting.outcome)}")
+        if not exchange.energy_wh:
+            return meeting
         seen = clearing_book(orders, self.rates(slot))
         return Meeting(with_exchange(seen, meeting.agreement, exchange), meeting.outcome)
 

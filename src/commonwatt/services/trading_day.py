@@ -49,7 +49,7 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
             state.standing,
             prices=prices,
             revocations=state.revocations,
-            deviation=after_the_fact(readings),
+            deviation=after_the_fact(readings) if market.rules.follows_deviation else None,
         )
     agreed = trading or state.gates[slot].trading
     statement, failed = settle(market, state, agreed, readings, slot, void=undispatched or unread or unelected)
