@@ -44,7 +44,7 @@ def matched(book: OrderBook, order: Ints, is_cancel: Flags) -> Matched:
     left, sells = book.energy_wh.tolist(), book.is_sell.tolist()
     asks: list[int] = []
     bids: list[int] = []
-    trades: list[tuple[int, int, int]] = []
+    trades: list[int] = []
     was_filled = []
     for row, withdraws in zip(order.tolist(), is_cancel.tolist(), strict=True):
         wanted = left[row]
@@ -58,13 +58,16 @@ def matched(book: OrderBook, order: Ints, is_cancel: Flags) -> Matched:
         while wanted and others and others[0] < last:
             other = row_at[others[0]]
             there = left[other]
-            traded = min(there, wanted)
-            if traded:
-                trades.append((row, other, traded))
-                wanted -= traded
-                left[other] = there - traded
-            if there == traded:
-                heappop(others)
+            if there > wanted:
+                trades += (row, other, wanted)
+                left[other] = there - wanted
+                wanted = 0
+                break
+            heappop(others)
+            if there:
+                trades += (row, other, there)
+                wanted -= there
+                left[other] = 0
         left[row] = wanted
         if wanted:
             heappush(stand, place[row])

@@ -11,7 +11,7 @@ from tests.fakes.books import book_of, context, seeded_book
 
 from commonwatt.benchmarks import gates
 from commonwatt.benchmarks.measuring import measure
-from commonwatt.benchmarks.suites.clearing import Clearing, ClearingTrial, MarketsTrial
+from commonwatt.benchmarks.suites.clearing import Clearing, ClearingTrial, ContinuousTrial, MarketsTrial
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.errors import VerificationFailed
 from commonwatt.core.records import Agreement, Trades
@@ -116,3 +116,13 @@ def test_a_trade_across_two_markets_is_found() -> None:
     assert [str(f) for f in found] == [
         "market 0: expected trades between its own orders, found an order of another market"
     ]
+
+
+def test_a_continuous_book_is_held_against_sorted_lists() -> None:
+    trial = ContinuousTrial(300)
+    right = trial.run(None)
+    assert trial.findings(None, right) == []
+    trades = right.agreement.trades
+    for changed in (trades.take(np.arange(len(trades))[::-1]), trades.replaced(energy_wh=trades.energy_wh + 1)):
+        wrong = replace(right, agreement=replace(right.agreement, trades=changed))
+        assert [finding.where for finding in trial.findings(None, wrong)] == ["trades"]
