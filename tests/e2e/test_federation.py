@@ -223,6 +223,9 @@ def test_a_federation_leaves_the_files_and_figures_of_the_reference(after: Path)
 
 
 def test_other_commands_ask_for_one_community(valley: Path, after: Path) -> None:
-    assert "found a federation of several" in commonwatt("compare", valley, "--design", "p2pet").err
+    assert (
+        "found a federation of several"
+        in commonwatt("compare", valley, "--design", "p2pet", "--design", "no_market").err
+    )
     bill = commonwatt("bill", after, "--member", "flat-1")
     assert (bill.code, "communities" in bill.err) == (2, True)
