@@ -149,7 +149,10 @@ def test_an_altered_run_is_not_taken(street: Path, tmp_path: Path) -> None:
         (("--design", "p2pet"), "--design: expected two designs or more, found 1"),
         (("--design", "p2pett", "--design", "uniform"), "did you mean p2pet?"),
         (("--design", "p2pet", "--design", "uniform_price", "--seeds", "0"), "--seeds: expected 1 or more, found 0"),
-        (("--design", "p2pet", "--design", "community", "--from", "2031-01-01"), "expected a day after 2031-01-01"),
+        (
+            ("--design", "p2pet", "--design", "community", "--from", "2031-01-01"),
+            "--from: expected days within the data",
+        ),
         (("--design", "p2pet", "--design", "community", "--set", "market.timing=never"), "market.timing"),
         (("--design", "p2pet", "--design", "none.toml"), "none.toml"),
     ],

@@ -131,6 +131,11 @@ def missing_community(file: Path) -> Finding | None:
     try:
         if file.is_dir() and (file / "federation.toml").exists() and not (file / FILE_NAME).exists():
             return Finding(str(file), f"one community's folder or its {FILE_NAME}", "a federation of several")
+        if file.is_dir() and not (file / FILE_NAME).exists():
+            found = "a run's folder" if (file / "public").is_dir() else f"a folder without {FILE_NAME}"
+            return Finding(
+                str(file), f"a community's folder or its {FILE_NAME} (`commonwatt init DIR` makes one)", found
+            )
         if file.exists() or file.suffix == ".toml":
             return None
     except (OSError, ValueError):  # a name that no file can have: reading it says so

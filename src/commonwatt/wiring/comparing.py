@@ -180,7 +180,7 @@ def _run(tasks: Sequence[Task], request: CompareRequest, base: OpenCommunity, li
     due = [task for task in tasks if kept_outcome(task) is None]
     taken = len(tasks) - len(due)
     if taken:
-        listener.say(f"{taken} of {several(len(tasks), 'run')} {'is' if taken == 1 else 'are'} there already")
+        listener.say(f"{taken} of {several(len(tasks), 'run')} {'is' if len(tasks) == 1 else 'are'} there already")
     if not due:
         return {}
     _draw_keys(tasks, base)

@@ -49,13 +49,14 @@ def slots_of(community: OpenCommunity, first: str | None, end: str | None) -> ra
     begins, ends = days
     start = grid.slots_of_days(begins, begins, zone).start if begins else data.start
     stop = grid.slots_of_days(ends, ends, zone).start if ends else data.stop
-    if start >= stop:
+    # A first day beyond the data is no matter of the last one.
+    if start >= stop and (ends or start < data.stop):
         require(
             [Finding(wheres[1], f"a day after {begins or 'the first of the data'}", str(ends or "the end of the data"))]
         )
     last = grid.local_start(data.stop, zone).date()
     covered = f"days within the data, {grid.local_start(data.start, zone).date()} to {last} (`to` is not included)"
-    if start < data.start:
+    if not data.start <= start < data.stop:
         found.append(Finding(wheres[0], covered, str(begins)))
     if stop > data.stop:
         found.append(Finding(wheres[1], covered, str(ends)))

@@ -113,3 +113,13 @@ def test_the_effective_settings_of_integral_floats_are_whole(tmp_path: Path) -> 
     folder = write_community(tmp_path, TOML.replace("300_000", "300000.0"))
     other = write_community(tmp_path / "other")
     assert load(folder).effective_toml() == load(other).effective_toml()
+
+
+def test_a_runs_folder_and_an_empty_one_given_for_a_community_are_called_so(tmp_path: Path) -> None:
+    (tmp_path / "out" / "public").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    for name, said in (("out", "a run's folder"), ("empty", "a folder without community.toml")):
+        (line,) = told(tmp_path / name)
+        assert line == (
+            f"{tmp_path / name}: expected a community's folder or its community.toml (`commonwatt init DIR` makes one), found {said}"
+        )

@@ -176,9 +176,16 @@ def read_public(public: Path) -> dict[str, pa.Table]:
             else:
                 tables[name] = table.select(SCHEMAS[name].names).cast(SCHEMAS[name])
         except (OSError, pa.ArrowException) as error:
-            found.append(Finding(str(path), "a Parquet table", str(error).splitlines()[0]))
+            found.append(Finding(str(path), "a Parquet table", _why(path, error)))
     require(found)
     return tables
+
+
+def _why(path: Path, error: Exception) -> str:
+    """Why a file of a run cannot be used, without the words of Python."""
+    if not path.exists():
+        return "no such file (a folder half copied, or of another version)"
+    return f"another ({(str(error).splitlines() or [''])[0]})"
 
 
 def read_manifest(public: Path) -> dict[str, Any]:
@@ -194,9 +201,7 @@ def read_manifest(public: Path) -> dict[str, Any]:
         texts = [manifest["root"], manifest["operator"], manifest["chain_head"]["hash"]]
         texts += [*manifest["files"].values(), *manifest["code_hashes"].values()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidInput(
-            [Finding(str(path), "the manifest of a finished run", f"{type(error).__name__}: {error}")]
-        ) from error
+        raise InvalidInput([Finding(str(path), "the manifest of a finished run", _why(path, error))]) from error
     if not all(isinstance(text, str) for text in texts):
         require([Finding(str(path), "hashes and addresses as text", "something else")])
     return manifest

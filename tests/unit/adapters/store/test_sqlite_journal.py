@@ -53,7 +53,7 @@ def mended(path: Path, kept: int) -> None:
     with closing(SqliteJournal(path, IDENTITY)) as journal:
         assert list(journal.rows()) == ROWS[:kept]
         (note,) = journal.notes
-        assert f"{kept} finished steps are kept" in note
+        assert (f"{kept} finished steps are kept" if kept != 1 else "1 finished step is kept") in note
         assert "journal.sqlite.damaged-1" in note
         for row in ROWS[kept:]:
             journal.append(*row)
