@@ -62,7 +62,9 @@ def main() -> None:
                 summary = run_community(request, Silent()).summary
             rows.writerow([name, timing, rule, *(summary[figure] for figure in FIGURES)])
             file.flush()
-            off += bool(summary["energy_mismatch_wh"] or summary["money_mismatch_nano"]) or not summary["ledger_verified"]
+            off += (
+                bool(summary["energy_mismatch_wh"] or summary["money_mismatch_nano"]) or not summary["ledger_verified"]
+            )
     raise SystemExit(bool(off))
 
 

@@ -32,6 +32,7 @@ def page() -> str:
         lines += [f"## [{name}]", "", (model.__doc__ or "").strip().splitlines()[0], "", *_section(model)]
         if name == "tariff":
             lines += ["### [[tariff.windows]]", "", (s.Window.__doc__ or "").strip(), "", *_section(s.Window)]
+            lines += ["### [[tariff.suppliers]]", "", (s.Supplier.__doc__ or "").strip(), "", *_section(s.Supplier)]
         for registry in SECTION_ROOMS.get(name, ()):
             lines += _answers(registry)
     lines += ["## members.csv", "", MEMBERS.strip(), "", *_members(), "## Presets", "", *_presets()]
@@ -57,6 +58,8 @@ def _shape(shape: dict[str, Any]) -> str:
         low, high = shape.get("minimum"), shape.get("maximum")
         bounds = f", {low}..{high}" if low is not None and high is not None else ""
         return "whole number" + bounds
+    if shape.get("type") == "number":
+        return f"number, {shape['minimum']:g}..{shape['maximum']:g}"
     return {"boolean": "true or false", "array": "list"}.get(str(shape.get("type")), "text")
 
 

@@ -13,7 +13,7 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Deviation, Trades
 from commonwatt.core.registry import Answer, Registry
-from commonwatt.core.tariff import Rates
+from commonwatt.core.tariff import Rates, SupplyPrices
 from commonwatt.core.units import Floats, Ints, exact_sum
 from commonwatt.pricing import Pricing, PricingContext
 
@@ -57,6 +57,9 @@ class ClearingContext:
     """Between the buses of the facts; None: nothing is between anybody."""
     deviation: Deviation | None = None
     """How far the newest settled slot was from its orders; None where no price asks for it."""
+
+    own_prices: SupplyPrices | None = None
+    """What energy costs members with suppliers of their own, by member index; None: `rates` are everybody's."""
 
     def __post_init__(self) -> None:
         known = self.facts if self.facts is not None else self.members

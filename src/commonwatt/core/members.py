@@ -33,6 +33,8 @@ class Member:
     """What it offers: `pv`, `wind`, `fuel`, `battery`, `ev` or nothing."""
     preference: str = "any"
     """`renewable` or `any`."""
+    supplier: str = ""
+    """Name of its own supplier in the tariff; empty: the tariff's prices."""
     origin: str = ""
     """Where its profile comes from: `measured`, `doubtful` (measured, but faulty on its face), `resampled`, `simulated`; shown in the report."""
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from commonwatt.core.columns import Columns
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.units import Ints
+
+SUPPLY = (
+    "retail_micro_per_kwh",
+    "feed_in_micro_per_kwh",
+    "imbalance_buy_micro_per_kwh",
+    "imbalance_sell_micro_per_kwh",
+)
+"""What a supplier sets."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,22 @@ class Rates:
         """The price at which a neighbour's kWh, with local charges, costs a buyer as much as the grid's."""
         return self.all_in_micro_per_kwh - self.local_charges_micro_per_kwh
 
+    def of_supplier(self, own: Mapping[str, int | None]) -> Rates:
+        """The rates of a member whose own supplier has these prices of energy, by name; fees, taxes and levies stay.
+
+        Imbalance that the supplier names no price for is at its own retail and feed-in.
+        """
+        retail, feed_in, buy, sell = (own.get(name) for name in SUPPLY)
+        if retail is None or feed_in is None:
+            raise ValueError(f"expected a retail and a feed-in price of a supplier, was {retail} and {feed_in}")
+        return replace(
+            self,
+            retail_micro_per_kwh=retail,
+            feed_in_micro_per_kwh=feed_in,
+            imbalance_buy_micro_per_kwh=retail if buy is None else buy,
+            imbalance_sell_micro_per_kwh=feed_in if sell is None else sell,
+        )
+
     def to_line(self) -> tuple[int, ...]:
         """The rates in declared order, for storage."""
         return tuple(int(getattr(self, f.name)) for f in fields(self))
@@ -89,21 +114,32 @@ class SupplyPrices(Columns):
     @classmethod
     def same(cls, rates: Rates, members: int) -> SupplyPrices:
         """One supplier for all."""
-        return cls.of(
-            members,
-            retail_micro_per_kwh=rates.retail_micro_per_kwh,
-            feed_in_micro_per_kwh=rates.feed_in_micro_per_kwh,
-            imbalance_buy_micro_per_kwh=rates.imbalance_buy_micro_per_kwh,
-            imbalance_sell_micro_per_kwh=rates.imbalance_sell_micro_per_kwh,
+        return cls.of(members, **{name: getattr(rates, name) for name in SUPPLY})
+
+    @classmethod
+    def each(cls, rates: Sequence[Rates]) -> SupplyPrices:
+        """Of members with these rates, in order of index."""
+        return cls(*(np.array([getattr(own, name) for own in rates], np.int64) for name in SUPPLY))
+
+    def within(self, quotes: Rates) -> SupplyPrices:
+        """Retail at most and feed-in at least what is quoted."""
+        return self.replaced(
+            retail_micro_per_kwh=np.minimum(self.retail_micro_per_kwh, quotes.retail_micro_per_kwh),
+            feed_in_micro_per_kwh=np.maximum(self.feed_in_micro_per_kwh, quotes.feed_in_micro_per_kwh),
         )
 
 
-def clearing_book(book: OrderBook, rates: Rates) -> OrderBook:
+def clearing_book(book: OrderBook, rates: Rates, own: SupplyPrices | None = None) -> OrderBook:
     """The book as a mechanism sees it: energy-only limits, so that local energy is never dearer than the grid's.
 
     A buyer's all-in limit becomes min(limit, what a kWh from the supplier costs all-in) less the local charges, a seller's
-    max(limit, feed-in) (`mechanisms`, section 0).
+    max(limit, feed-in) (`mechanisms`, section 0). `own`: the prices of members with suppliers of their own.
     """
-    bought = np.minimum(book.limit_micro_per_kwh, rates.all_in_micro_per_kwh) - rates.local_charges_micro_per_kwh
-    sold = np.maximum(book.limit_micro_per_kwh, rates.feed_in_micro_per_kwh)
+    all_in: int | Ints = rates.all_in_micro_per_kwh
+    feed_in: int | Ints = rates.feed_in_micro_per_kwh
+    if own is not None:
+        all_in = own.retail_micro_per_kwh[book.member] + rates.grid_charges_micro_per_kwh
+        feed_in = own.feed_in_micro_per_kwh[book.member]
+    bought = np.minimum(book.limit_micro_per_kwh, all_in) - rates.local_charges_micro_per_kwh
+    sold = np.maximum(book.limit_micro_per_kwh, feed_in)
     return book.replaced(limit_micro_per_kwh=np.where(book.is_sell, sold, bought))

@@ -42,9 +42,11 @@ class _Slot:
         """By dense index what each member knows."""
         # An answer that charges for something else says so in no parameter we know; then only the price cap bounds it.
         penalty = getattr(rules.settlement, "penalty_gamma_micro_per_kwh", price_cap_micro_per_kwh)
-        rates = rules.rates(slot)
         form = getattr(rules.settlement, "imbalance", BY_DIRECTION)
-        return {m: Evidence(rates, penalty, self.wishes.get(m), self.registers[m], form) for m in range(members)}
+        return {
+            m: Evidence(rules.rates_of(slot, m), penalty, self.wishes.get(m), self.registers[m], form)
+            for m in range(members)
+        }
 
 
 def evidence_of(

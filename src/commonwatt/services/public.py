@@ -31,6 +31,11 @@ class PublicTables:
         return list(self.tables["members"]["member"].to_pylist())
 
     @cached_property
+    def suppliers(self) -> tuple[str, ...]:
+        """The name of each member's own supplier, empty where it has none."""
+        return tuple(name or "" for name in self.tables["members"]["supplier"].to_pylist())
+
+    @cached_property
     def meter_addresses(self) -> tuple[bytes, ...]:
         """The meter key of each member."""
         return tuple(bytes.fromhex(key[2:]) for key in self.tables["members"]["meter_key"].to_pylist())

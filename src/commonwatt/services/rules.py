@@ -12,7 +12,7 @@ from commonwatt.core.events import Events
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import NO_EXCHANGE, Deviation, Exchange
 from commonwatt.core.slots import SlotGrid
-from commonwatt.core.tariff import Rates, clearing_book
+from commonwatt.core.tariff import Rates, SupplyPrices, clearing_book
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.metering import Metering
 from commonwatt.pricing import PriceTerms, Pricing
@@ -51,6 +51,10 @@ class Rules:
     venue: Venue
     path: int
     """How slots are settled: `SETTLE_NET` or `SETTLE_TRADES` (`core.orders`)."""
+    suppliers: tuple[str, ...] = ()
+    """By member index the name of its own supplier, empty where it has none; no names at all where nobody has one."""
+    supplied: Callable[[int, str], Rates] | None = None
+    """The rates of a slot for who has a supplier of this name."""
 
     @property
     def window_s(self) -> int:
@@ -64,6 +68,26 @@ class Rules:
     def opened_s(self, slot: int) -> int:
         """When a slot is opened on the ledger: at its gate, or after its delivery where it is traded then."""
         return self.gate_s(slot) if self.timing == EX_ANTE else self.slots.start_s(slot + 1)
+
+    def rates_of(self, slot: int, member: int) -> Rates:
+        """The rates of a slot for a member by index, with its own supplier's prices."""
+        if self.supplied is None or not any(self.suppliers):
+            return self.rates(slot)
+        return self.supplied(slot, self.suppliers[member])
+
+    def own_prices(self, slot: int, quotes: Rates | None = None) -> SupplyPrices | None:
+        """What energy costs each member with its supplier; None where all pay the tariff's prices.
+
+        `quotes` are rates of level 2 that bound a member too, where they are better than its supplier's.
+        """
+        if not any(self.suppliers):
+            return None
+        own = SupplyPrices.each([self.rates_of(slot, member) for member in range(len(self.suppliers))])
+        return own if quotes is None or quotes == self.rates(slot) else own.within(quotes)
+
+    def as_cleared(self, slot: int, book: OrderBook, quotes: Rates | None = None) -> OrderBook:
+        """The book as the mechanism sees it, with energy-only limits; `quotes` are what level 2 quotes, None: the tariff."""
+        return clearing_book(book, quotes or self.rates(slot), self.own_prices(slot, quotes))
 
     @property
     def follows_deviation(self) -> bool:
@@ -91,7 +115,7 @@ class Rules:
         """What the venue may look at in a slot; `nonces` open the seals of its accepted orders, `exchange` moves its rates."""
         rates = self.rates(slot)
         if exchange.energy_wh:
-            rates = quoted(rates, clearing_book(orders, rates), exchange)
+            rates = quoted(rates, self.as_cleared(slot, orders), exchange)
         return VenueContext(
             clearing=self.clearing,
             market=self.clearing_context(slot, deviation, rates),
@@ -110,6 +134,7 @@ class Rules:
             pricing=self.pricing,
             renewable_storage=self.renewable_storage,
             rng=stream(self.seed, "clearing", slot),
+            own_prices=self.own_prices(slot, rates),
             deviation=deviation if self.follows_deviation else None,
         )
 
@@ -130,13 +155,15 @@ class Rules:
         """
         context = self.venue_context(slot, orders, nonces, exchange, deviation)
         meeting = self.venue.meet(orders, events, context)
-        if findings := promise_findings(clearing_book(orders, context.market.rates), meeting.agreement, self.breaks):
+        if findings := promise_findings(
+            self.as_cleared(slot, orders, context.market.rates), meeting.agreement, self.breaks
+        ):
             raise BrokenPromise("; ".join(str(f) for f in findings))
         if len(meeting.outcome) != len(events):
             raise BrokenPromise(f"expected an outcome of each of {len(events)} events, was {len(meeting.outcome)}")
         if not exchange.energy_wh:
             return meeting
-        seen = clearing_book(orders, self.rates(slot))
+        seen = self.as_cleared(slot, orders)
         return Meeting(with_exchange(seen, meeting.agreement, exchange), meeting.outcome)
 
     def settlement_context(
@@ -150,6 +177,7 @@ class Rules:
             timing=self.timing,
             rewards_balance_nano=rewards_nano,
             exchange=exchange,
+            own_prices=self.own_prices(slot),
         )
 
     def most_cost_nano(self, slot: int, book: OrderBook, energy_wh: Ints, members: int) -> Ints:
@@ -157,7 +185,9 @@ class Rules:
 
         A seller pays only where its price may be negative, and clearing takes none below feed-in (`core.tariff.clearing_book`).
         """
-        asked = np.maximum(book.limit_micro_per_kwh, self.rates(slot).feed_in_micro_per_kwh)
+        own = self.own_prices(slot)
+        feed_in = self.rates(slot).feed_in_micro_per_kwh if own is None else own.feed_in_micro_per_kwh[book.member]
+        asked = np.maximum(book.limit_micro_per_kwh, feed_in)
         dearest = np.maximum(np.where(book.is_sell, -asked, book.limit_micro_per_kwh), 0)
         cost = np.zeros(members, np.int64)
         np.add.at(cost, book.member, energy_wh * dearest)

@@ -25,6 +25,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "wallet": (_TEXT, "Address that withdraws the member's money on the ledger."),
         "role": (_TEXT, "`prosumer` or `consumer`."),
         "connection_w": (_WHOLE, "What the connection carries."),
+        "supplier": (_TEXT, "The member's own supplier in the tariff; empty: the tariff's prices."),
     },
     "enrolments": {
         "member": _MEMBER,

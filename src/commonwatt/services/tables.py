@@ -291,6 +291,7 @@ class TableBuilder:
             wallet=self._wallets,
             role=[m.role for m in members],
             connection_w=[m.connection_w for m in members],
+            supplier=[m.supplier for m in members],
         )
 
     def _add_enrolments(self) -> None:

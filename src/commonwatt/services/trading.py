@@ -25,7 +25,6 @@ from commonwatt.core.records import (
     Verdict,
     with_filled,
 )
-from commonwatt.core.tariff import clearing_book
 from commonwatt.core.units import Bytes2D, Flags, Ints
 from commonwatt.grid import GridContext
 from commonwatt.services.claims import Revocation
@@ -112,7 +111,7 @@ def _exchanged(market: Market, slot: int, accepted: OrderBook) -> Exchange:
     if market.others is None:
         return NO_EXCHANGE
     rates = market.rules.rates(slot)
-    return market.others.exchange(slot, Position.of(clearing_book(accepted, rates), rates))
+    return market.others.exchange(slot, Position.of(market.rules.as_cleared(slot, accepted), rates))
 
 
 def _met(market: Market, slot: int, net_wh: Ints, accepted: OrderBook, meeting: Meeting) -> tuple[Meeting, GridVerdict]:
@@ -194,7 +193,7 @@ def _nonces(market: Market, slot: int, book: OrderBook) -> Bytes2D:
 
 
 def _require_promises(market: Market, book: OrderBook, agreement: Agreement, slot: int) -> None:
-    seen = clearing_book(book, market.rules.rates(slot))
+    seen = market.rules.as_cleared(slot, book)
     if findings := promise_findings(seen, agreement, market.rules.breaks):
         raise BrokenPromise("; ".join(str(f) for f in findings))
     _require_one_price(market, agreement.trades)

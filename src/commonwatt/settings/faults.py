@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from commonwatt.core.findings import Finding, one_of, whole_number
 from commonwatt.core.time_of_use import minute_of
 from commonwatt.settings.rooms import Where, shown
-from commonwatt.settings.sections import SECTIONS, SIGNED_PRICES, Section, Window
+from commonwatt.settings.sections import SECTIONS, SIGNED_PRICES, Section, Supplier, Window
 
 _TYPES = {
     "string_type": "text",
@@ -25,6 +25,10 @@ _TYPES = {
     "dict_type": "a table",
     "missing": "a value",
     "string_too_short": "text that is not empty",
+}
+_LISTED: Mapping[str, tuple[type[Section], str]] = {
+    "windows": (Window, "a window"),
+    "suppliers": (Supplier, "a supplier"),
 }
 _UNIT = "_micro_per_kwh"
 _OFFSET_SAMPLES_S = (1_704_067_200, 1_719_792_000)
@@ -48,21 +52,24 @@ def keys_of(model: type[Section]) -> list[str]:
 def tariff_findings(values: Mapping[str, Any], slot_s: int, zone: ZoneInfo, where: Where) -> list[Finding]:
     """What holds between keys of [tariff]: negative prices only where allowed, windows that begin and end with a slot."""
     found = []
-    windows = values.get("windows", [])
-    tables = (
-        [("", values), *((f"windows[{i}].", w) for i, w in enumerate(windows, 1) if isinstance(w, dict))]
-        if (isinstance(windows, list))
-        else [("", values)]
-    )
+    tables = [("", values), *_tables(values, "windows"), *_tables(values, "suppliers")]
     for prefix, table in tables:
         for key in SIGNED_PRICES:
             price = table.get(key)
             if type(price) is int and price < 0 and values.get("allow_negative") is not True:
                 expected = "at least 0 (or tariff.allow_negative = true)"
                 found.append(Finding(where("tariff", prefix + key), expected, str(price)))
-        if prefix:
+        if prefix.startswith("windows"):
             found += _window_findings(table, slot_s, zone, lambda key, p=prefix: where("tariff", p + key))
     return found
+
+
+def _tables(values: Mapping[str, Any], key: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The tables of a list, and how a finding names each."""
+    listed = values.get(key, [])
+    if not isinstance(listed, list):
+        return []
+    return [(f"{key}[{i}].", table) for i, table in enumerate(listed, 1) if isinstance(table, dict)]
 
 
 def period_findings(values: Mapping[str, Any], where: Where) -> list[Finding]:
@@ -97,8 +104,7 @@ def _finding(section: str, model: type[Section], error: dict[str, Any], where: W
     found = "none" if kind == "missing" else shown(error["input"])
     place = where(section, _path(loc))
     if kind == "extra_forbidden":
-        owner = Window if len(loc) > 1 else model
-        name = "a window" if len(loc) > 1 else f"[{section}]"
+        owner, name = _LISTED[str(loc[0])] if len(loc) > 1 else (model, f"[{section}]")
         return Finding(place, f"a key of {name}: {_nearest(str(loc[-1]), keys_of(owner))}", found)
     if kind == "literal_error":
         return Finding(place, one_of(str(error["input"]), re.findall(r"'([^']*)'", context["expected"])), found)

@@ -205,7 +205,9 @@ def _add_members(result: Draft, lines: TomlLines, listed: Mapping[str, Any], tar
     if not rows and faults:
         return
     buy, sell = _limits(result.sections.get("tariff"))
-    terms = MemberTerms(tuple(strategy_names()), tariff.get("allow_negative") is True, buy, sell)
+    section = result.sections.get("tariff")
+    suppliers = tuple(own.name for own in section.suppliers) if isinstance(section, s.Tariff) else ()
+    terms = MemberTerms(tuple(strategy_names()), suppliers, tariff.get("allow_negative") is True, buy, sell)
     result.members = members_of(label, rows, terms)
     result.findings += result.members.findings
     for name in sorted({m.strategy for m in result.members.members}):

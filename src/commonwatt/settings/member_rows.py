@@ -41,6 +41,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "connection_w": "What its connection carries, W; at least 1.",
     "source": "What it offers: `pv`, `wind`, `fuel`, `battery`, `ev` or nothing.",
     "preference": "`any` or `renewable`: what it buys first.",
+    "supplier": "Its own supplier, by a name of `[[tariff.suppliers]]`; empty: the tariff's prices.",
     "origin": "Where its profile comes from: `measured`, `doubtful` (measured, but faulty on its face), `resampled`, `simulated` or nothing; shown in the report.",
 }
 """What each column means."""
@@ -75,6 +76,7 @@ class MemberTerms:
     """What a member's row is held against."""
 
     strategies: tuple[str, ...]
+    suppliers: tuple[str, ...]
     allow_negative: bool
     default_buy_micro_per_kwh: int
     """For an empty limit: as much as the grid costs, all-in."""
@@ -192,6 +194,11 @@ def _faults(row: MemberRow, m: Mapping[str, Any], terms: MemberTerms) -> list[Fi
         ("battery_w", m["battery_w"] > 0 or not m["battery_wh"], "more than 0, for a battery"),
         ("battery_wh", m["battery_wh"] > 0 or not m["battery_w"], "more than 0, for a battery"),
         ("pv_w", m["role"] != "consumer" or not m["pv_w"], "0 for a consumer (or role prosumer)"),
+        (
+            "supplier",
+            m["supplier"] in ("", *terms.suppliers),
+            one_of(m["supplier"], terms.suppliers) if terms.suppliers else "nothing, for the tariff has no suppliers",
+        ),
         ("strategy", m["strategy"] in terms.strategies, one_of(m["strategy"], terms.strategies)),
     ]
     checks += [

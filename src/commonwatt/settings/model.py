@@ -76,9 +76,9 @@ class Settings:
         """The tariff slot by slot."""
         return RateBook(self.tariff, self.slots, self.zone)
 
-    def rates(self, slot: int) -> Rates:
-        """The rates of a slot, micro-currency per kWh."""
-        return self.rate_book.rates(slot)
+    def rates(self, slot: int, supplier: str = "") -> Rates:
+        """The rates of a slot, micro-currency per kWh; those of a member whose own supplier has this name."""
+        return self.rate_book.rates(slot, supplier)
 
     @cached_property
     def choices(self) -> dict[str, Choice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from commonwatt.core.slots import SlotGrid
-from commonwatt.core.tariff import Rates
+from commonwatt.core.tariff import SUPPLY, Rates
 from commonwatt.core.time_of_use import is_open, minute_of, resolved
 from commonwatt.settings.sections import PRICE_KEYS, Prices, Tariff, Window
 
@@ -17,18 +17,31 @@ class RateBook:
         self._tariff, self._slots, self._zone = tariff, slots, zone
         self._spans = tuple((w, minute_of(w.from_), minute_of(w.to)) for w in tariff.windows)
         self._known: dict[tuple[int, int], Rates] = {}
+        self._suppliers = {own.name: {key: getattr(own, key) for key in SUPPLY} for own in tariff.suppliers}
+        self._own: dict[tuple[Rates, str], Rates] = {}
 
-    def rates(self, slot: int) -> Rates:
-        """The rates of a slot, micro-currency per kWh."""
+    def rates(self, slot: int, supplier: str = "") -> Rates:
+        """The rates of a slot, micro-currency per kWh; those of a member whose own supplier has this name."""
+        return self._supplied(self._of_slot(slot), supplier)
+
+    def _supplied(self, rates: Rates, supplier: str) -> Rates:
+        if supplier not in self._suppliers:
+            return rates
+        if (rates, supplier) not in self._own:
+            self._own[rates, supplier] = rates.of_supplier(self._suppliers[supplier])
+        return self._own[rates, supplier]
+
+    def _of_slot(self, slot: int) -> Rates:
         if not self._spans:
             return self._at(0, 0)
         start = self._slots.local_start(slot, self._zone)
         return self._at(start.weekday(), start.hour * 60 + start.minute)
 
     def every(self) -> tuple[Rates, ...]:
-        """All rates that occur in a week, each once."""
+        """All rates that occur in a week, of every supplier, each once."""
         minutes = {0, *(m % 1440 for _, begin, end in self._spans for m in (begin, end))}
-        return tuple(dict.fromkeys(self._at(day, minute) for day in range(7) for minute in sorted(minutes)))
+        base = dict.fromkeys(self._at(day, minute) for day in range(7) for minute in sorted(minutes))
+        return tuple(dict.fromkeys(self._supplied(rates, name) for name in ("", *self._suppliers) for rates in base))
 
     def _at(self, weekday: int, minute: int) -> Rates:
         if (weekday, minute) not in self._known:

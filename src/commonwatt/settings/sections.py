@@ -158,9 +158,32 @@ class Window(Prices):
     to: TimeOfDay = Field(description="Local time it ends, HH:MM, exclusive; not after `from`: on the next day.")
 
 
+class Supplier(Section):
+    """A supplier that some members have a contract of their own with; its prices hold at every hour."""
+
+    name: Text = Field(description="Name, as members.csv has it.")
+    retail_micro_per_kwh: Price = Field(description="What its customers pay for energy; required.")
+    feed_in_micro_per_kwh: Price = Field(description="What it pays its customers for energy; required.")
+    imbalance_buy_micro_per_kwh: Price | None = Field(
+        None, description="For energy sold and not delivered; left out: its retail price."
+    )
+    imbalance_sell_micro_per_kwh: Price | None = Field(
+        None, description="For energy bought and not used; left out: its feed-in price."
+    )
+
+
 def _windows(value: Any) -> Any:
     if not isinstance(value, list | tuple):
         raise ValueError("a list of windows")  # noqa: TRY004 - pydantic turns ValueError into a finding
+    return tuple(value)
+
+
+def _suppliers(value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        raise ValueError("a list of suppliers")  # noqa: TRY004 - pydantic turns ValueError into a finding
+    names = [table.get("name") for table in value if isinstance(table, dict)]
+    if len(set(map(str, names))) != len(names):
+        raise ValueError("each supplier once")
     return tuple(value)
 
 
@@ -176,6 +199,9 @@ class Tariff(Prices):
     allow_negative: bool = Field(False, description="Whether a price (never a fee or tax) or a limit may be below 0.")
     windows: Annotated[tuple[Window, ...], BeforeValidator(_windows)] = Field(
         (), description="Time-of-use windows; later ones override earlier ones."
+    )
+    suppliers: Annotated[tuple[Supplier, ...], BeforeValidator(_suppliers)] = Field(
+        (), description="Members' own suppliers: what a member that names one in members.csv pays and gets for energy."
     )
 
 

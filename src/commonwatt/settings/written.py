@@ -40,6 +40,14 @@ _WINDOW: Final = (
     '# to = "21:00"                    # exclusive; not after `from`: on the next day',
     "# retail_micro_per_kwh = 420_000  # and any other price, fee or tax of [tariff]",
 )
+_SUPPLIER: Final = (
+    "# [[tariff.suppliers]]            # a supplier that members name in the column `supplier`, as many as needed",
+    '# name = "Sun and Sons"',
+    "# retail_micro_per_kwh = 260_000  # at every hour; fees, taxes and levies stay those of [tariff]",
+    "# feed_in_micro_per_kwh = 120_000",
+    "# imbalance_buy_micro_per_kwh = 260_000   # left out: its retail price",
+    "# imbalance_sell_micro_per_kwh = 120_000  # left out: its feed-in price",
+)
 
 
 def community_toml(given: Mapping[str, Mapping[str, Any]], intro: str = "") -> str:
@@ -53,8 +61,11 @@ def community_toml(given: Mapping[str, Mapping[str, Any]], intro: str = "") -> s
             active = key in given.get(name, {})
             lines += ["", *_comment(doc), ("" if active else "# ") + f"{key} = {_toml_value(value)}"]
         if name == "tariff":
-            windows = given.get(name, {}).get("windows", [])
-            lines += [""] + [line for window in windows for line in _window(window)] if windows else ["", *_WINDOW]
+            for listed, example in (("windows", _WINDOW), ("suppliers", _SUPPLIER)):
+                tables = given.get(name, {}).get(listed, [])
+                lines += (
+                    [""] + [line for table in tables for line in _listed(listed, table)] if tables else ["", *example]
+                )
     return "\n".join(lines) + "\n"
 
 
@@ -116,7 +127,7 @@ def _entries(section: str, given: Mapping[str, Any], base: Mapping[str, Any]) ->
     entries = []
     for name, field in s.SECTIONS[section].model_fields.items():
         key = field.alias or name
-        if key == "windows":
+        if key in ("windows", "suppliers"):
             continue
         fallback = given.get(FALLBACKS.get(key, ""), 0) if field.default is None else field.default
         entries.append((key, field.description or "", given.get(key, base.get(key, fallback))))
@@ -130,8 +141,8 @@ def _entries(section: str, given: Mapping[str, Any], base: Mapping[str, Any]) ->
     return entries
 
 
-def _window(window: Mapping[str, Any]) -> list[str]:
-    return ["[[tariff.windows]]", *(f"{key} = {_toml_value(value)}" for key, value in window.items())]
+def _listed(name: str, window: Mapping[str, Any]) -> list[str]:
+    return [f"[[tariff.{name}]]", *(f"{key} = {_toml_value(value)}" for key, value in window.items())]
 
 
 def _comment(text: str) -> list[str]:

@@ -65,7 +65,7 @@ class Continuous:
         outcome = _outcomes(book, events, context.window_ms)
         is_cancel = events.are(EventKind.CANCEL)
         taken = outcome == EventOutcome.TAKEN
-        seen = clearing_book(book, context.market.rates)
+        seen = clearing_book(book, context.market.rates, context.market.own_prices)
         result = matched(seen, events.order[taken], is_cancel[taken])
         outcome[np.flatnonzero(taken & is_cancel)[result.was_filled]] = EventOutcome.FILLED
         sell, buy = result.sell, result.buy

@@ -88,7 +88,7 @@ class OnChain:
         kept = np.flatnonzero(revealed)
         facts = context.market.facts
         market = replace(context.market, facts=facts.take(kept)) if facts is not None else context.market
-        agreed = context.clearing.clear(clearing_book(book.take(kept), market.rates), market)
+        agreed = context.clearing.clear(clearing_book(book.take(kept), market.rates, market.own_prices), market)
         reason = np.where(committed, int(Reason.UNREVEALED), int(Reason.CLOSED))
         reason[kept] = agreed.reason
         # The pool stays the pool.

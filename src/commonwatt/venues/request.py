@@ -51,7 +51,7 @@ class Request:
 
     def simulate(self, book: OrderBook, context: VenueContext) -> Events:
         """A request of every buyer, and answers of sellers drawn for it."""
-        seen = clearing_book(book, context.market.rates)
+        seen = clearing_book(book, context.market.rates, context.market.own_prices)
         buys = np.flatnonzero(~seen.is_sell & (seen.energy_wh > 0))
         asked_ms = np.sort(context.rng.integers(0, max(context.window_ms - self._answer_ms, 1), len(buys)))
         buyer, sell = self._answering(seen, buys, context.rng)
@@ -75,7 +75,7 @@ class Request:
     def meet(self, book: OrderBook, events: Events, context: VenueContext) -> Meeting:
         """Decide request after request."""
         required_form(events, len(book), KINDS)
-        seen = clearing_book(book, context.market.rates)
+        seen = clearing_book(book, context.market.rates, context.market.own_prices)
         outcome, due_ms = self._outcomes(seen, events, context.window_ms)
         sell, buy, energy_wh, answer = self._won(seen, events, outcome, due_ms, _trust(context, len(book)))
         limit = seen.limit_micro_per_kwh

@@ -35,5 +35,7 @@ class SealedBatch:
         `on_chain` checks them one by one.
         """
         required_form(events, len(book), frozenset())
-        agreement = context.clearing.clear(clearing_book(book, context.market.rates), context.market)
+        agreement = context.clearing.clear(
+            clearing_book(book, context.market.rates, context.market.own_prices), context.market
+        )
         return Meeting(agreement, np.zeros(0, np.int64))

@@ -125,8 +125,8 @@ def _member(public: Path, entry: dict[str, Any], slots: range) -> tuple[AuditedM
         settings = load(public / "settings.toml", with_members=False)
         if settings.community.name != entry["name"]:
             found.append(Finding(f"{where} name", repr(settings.community.name), repr(entry["name"])))
-        rules = rules_of(settings, answers_of(settings, Stopwatch()))
         tables = PublicTables(read_public(public))
+        rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers)
         return AuditedMember.of(entry["name"], rules, tables, slots, _topped_up(public, rules)), found
     except InvalidInput as error:
         return None, [*found, *error.findings]

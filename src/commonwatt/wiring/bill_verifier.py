@@ -88,7 +88,7 @@ def verdict_on(text: str, csv: str, html: str, head: str = "", prove: Prove = pr
     bill = read_bill(text)
     parts = [_made("bill.json is written in the one form that a bill has", lambda: _form_findings(bill, text))]
     try:
-        terms = terms_of(bill.settings)
+        terms = terms_of(bill.settings, bill.member.supplier)
         shown = prove(bill.chain, terms.community)
         seen = evidence(bill, terms, shown)
     except UNFIT as error:
@@ -217,7 +217,9 @@ def _made_said(bill: Bill, terms: Terms) -> str:
 
 
 def _compare(shown: Proven, bill: Bill) -> tuple[str, ...]:
+    supplier = bill.member.supplier
     return (
+        *((f"your supplier      {supplier!r}, as your contract says",) if supplier else ()),
         f"head of the chain  block {shown.head_number}, 0x{shown.head_hash.hex()}",
         f"operator           0x{shown.operator.hex()}",
         f"pseudonym          {bill.member.pseudonym!r}"

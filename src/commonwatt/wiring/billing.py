@@ -227,10 +227,10 @@ def _bill(run: OpenRun, makers: dict[int, SlotEntries], name: str, pseudonym: st
     profile = _json(run.directory / "private" / ORIGINS).get(name, "")
     enrolled = [enrolment for enrolment in run.public.enrolments if enrolment.member == index]
     gateways = tuple(Gateway(*hexes) for hexes in sorted((e.gateway.hex(), e.signature.hex()) for e in enrolled))
-    member = Member(name, profile, pseudonym, index, gateways)
+    member = Member(name, profile, run.public.suppliers[index], pseudonym, index, gateways)
     chain = chain_part(run.blocks, run.fork, wanted)
     bill = Bill(FORMAT, member, slots.start, slots.stop, run.text, run.hashes, NO_TOTALS, entries, chain)
-    return with_totals(bill, run.terms)
+    return with_totals(bill, terms_of(run.text, member.supplier))
 
 
 def _entries(
@@ -288,7 +288,8 @@ def _made(run: OpenRun, bill: Bill, prove: Prove) -> Made:
     for posted in run.postings:
         if posted.place.kind == "settle" and posted.voided_at is None:
             blocks.setdefault((posted.place.slot, posted.place.revision), posted.block)
-    text, csv, html = bill_text(bill), bill_csv(bill, run.terms), bill_page(bill, run.terms, blocks)
+    terms = terms_of(run.text, bill.member.supplier)
+    text, csv, html = bill_text(bill), bill_csv(bill, terms), bill_page(bill, terms, blocks)
     return Made(bill, {"bill.json": text, "bill.csv": csv, "bill.html": html}, verdict_on(text, csv, html, prove=prove))
 
 

@@ -1,5 +1,6 @@
 """Building: looks names up in the registries and hands adapters to the services."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from commonwatt.adapters.keys import KeyFile
@@ -38,8 +39,10 @@ def answers_of(settings: Settings, watch: Stopwatch) -> dict[str, Any]:
     return answers
 
 
-def rules_of(settings: Settings, answers: dict[str, Any]) -> Rules:
-    """The published design as answers of the rooms."""
+def rules_of(settings: Settings, answers: dict[str, Any], suppliers: Sequence[str] = ()) -> Rules:
+    """The published design as answers of the rooms; `suppliers` names each member's own by index, unknown ones are left out."""
+    known = {own.name for own in settings.tariff.suppliers}
+    named = tuple(name if name in known else "" for name in suppliers)
     return Rules(
         community=settings.community.name,
         slots=settings.slots,
@@ -61,6 +64,8 @@ def rules_of(settings: Settings, answers: dict[str, Any]) -> Rules:
         settlement=answers["settlement"],
         venue=answers["venues"],
         path=SETTLE_TRADES if settings.ledger.path == "trades" else SETTLE_NET,
+        suppliers=named if any(named) else (),
+        supplied=settings.rates,
     )
 
 
@@ -102,7 +107,7 @@ def market_of(
     # In the order in which they see the energy: the battery acts on what load and PV leave.
     assets = (*(ASSETS.make(name) for name in ALWAYS), answers["assets"])
     return Market(
-        rules=rules_of(settings, answers),
+        rules=rules_of(settings, answers, [member.supplier for member in settings.members]),
         members=settings.members,
         authorities=settings.validators.authorities,
         terms=terms,

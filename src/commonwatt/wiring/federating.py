@@ -327,6 +327,7 @@ def run_member(task: Task, watcher: Watcher, beside: Beside) -> None:
         rules = rules_of(
             answered := load(result.folder.public / "settings.toml", with_members=False),
             answers_of(answered, Stopwatch()),
+            public.suppliers,
         )
         facts, figures = result.results.facts, result.results.members
         outcome = CommunityOutcome(

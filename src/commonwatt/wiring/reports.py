@@ -67,6 +67,10 @@ def facts_of(
         chain=settings.ledger.chain,
         executor=market.ledger.executor,
         rates={slot: settings.rates(slot) for slot in slots},
+        own_rates={
+            name: {slot: settings.rates(slot, name) for slot in slots}
+            for name in sorted({*market.rules.suppliers} - {""})
+        },
         member_ids={name: member.id for name, member in pseudonyms.items()},
         origins={name: member.origin for name, member in pseudonyms.items()},
         failed=dict(zip(failed["slot"].to_pylist(), failed["reason"].to_pylist(), strict=True)),

@@ -170,6 +170,9 @@ def open_run(begun: BegunRun, watch: Stopwatch, others: Others | None = None) ->
             market = market_of(settings, terms, community.feed, keys, ledger, watch, others)
             write_text(folder.settings, settings.effective_toml())
             write_json(folder.pseudonyms, names_of(market))
+            if any(market.rules.suppliers):
+                named = zip(market.members, market.rules.suppliers, strict=True)
+                write_json(folder.suppliers, {keys.pseudonym(m.id): supplier for m, supplier in named if supplier})
             yield OpenRun(community, slots, folder, market, journal)
 
 

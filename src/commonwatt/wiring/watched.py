@@ -68,7 +68,8 @@ def finished(directory: Path) -> Watched:
     """
     public = public_folder(directory)
     settings = load(public / SETTINGS, with_members=False)
-    rules, tables = rules_of(settings, answers_of(settings, Stopwatch())), PublicTables(read_public(public))
+    tables = PublicTables(read_public(public))
+    rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers)
     with closing(open_export(public / CHAIN)) as ledger:
         batches, took_back = tuple(ledger.batches()), ledger.revocations()
     cap = settings.price_cap_micro_per_kwh
@@ -94,7 +95,7 @@ def stopped(directory: Path, key: bytes = NOBODYS_KEY) -> Iterator[tuple[Watched
     """
     folder = RunFolder(directory)
     settings = load(folder.settings, with_members=False)
-    rules = rules_of(settings, answers_of(settings, Stopwatch()))
+    answers = answers_of(settings, Stopwatch())
     with RunLock(folder.lock):
         journal = ReadJournal(folder.journal)
         with closing(open_live(folder.live_chain, settings.community.name, key)) as ledger:
@@ -104,6 +105,8 @@ def stopped(directory: Path, key: bytes = NOBODYS_KEY) -> Iterator[tuple[Watched
                 was = "one that was stopped in the middle of a step (go on with commonwatt run --resume, then stop it again)"
                 require([Finding(str(directory), "a run that was stopped after a whole step", was)])
             pseudonyms = _pseudonyms(folder, ledger)
+            suppliers = suppliers_in(directory)
+            rules = rules_of(settings, answers, [suppliers.get(pseudonym, "") for pseudonym in pseudonyms])
             cap, took_back = settings.price_cap_micro_per_kwh, ledger.revocations()
             known = Journalled(halves(journal), rules, cap, len(pseudonyms), took_back)
             yield Watched(settings, rules, pseudonyms, tuple(ledger.batches()), known.evidence), ledger
@@ -113,6 +116,13 @@ def _pseudonyms(folder: RunFolder, ledger: LedgerReader) -> list[str]:
     """The members' pseudonyms in the order of the chain's registry, which knows them by their hashes."""
     by_root = {keccak256(pseudonym.encode()): pseudonym for pseudonym in names_in(folder.root).values()}
     return [by_root[member.pseudonym_root] for member in ledger.members()]
+
+
+def suppliers_in(directory: Path) -> dict[str, str]:
+    """Pseudonym -> name of the member's own supplier, in a stopped run's folder; who has none is not named."""
+    path = RunFolder(directory).suppliers
+    named: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return named
 
 
 def names_in(directory: Path) -> dict[str, str]:

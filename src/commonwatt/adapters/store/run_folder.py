@@ -81,6 +81,11 @@ class RunFolder:
         return self.private / "pseudonyms.json"
 
     @property
+    def suppliers(self) -> Path:
+        """The names of members' own suppliers by pseudonym; no file where nobody has one."""
+        return self.private / "suppliers.json"
+
+    @property
     def is_begun(self) -> bool:
         """Whether a run was begun here; its key file was made before its journal."""
         return self.journal.exists()

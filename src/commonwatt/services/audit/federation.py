@@ -11,7 +11,6 @@ import pyarrow as pa
 from commonwatt.clearing import Position
 from commonwatt.core.findings import Finding
 from commonwatt.core.records import NO_EXCHANGE, Exchange
-from commonwatt.core.tariff import clearing_book
 from commonwatt.services.audit.base import Check, recomputed
 from commonwatt.services.federation import Crossing, level_two
 from commonwatt.services.public import PublicTables
@@ -53,8 +52,7 @@ class AuditedMember:
 
 def _position(rules: Rules, public: PublicTables, slot: int) -> Position:
     book, accepted, _, _ = public.orders(slot)
-    rates = rules.rates(slot)
-    return Position.of(clearing_book(book.take(np.arange(accepted)), rates), rates)
+    return Position.of(rules.as_cleared(slot, book.take(np.arange(accepted))), rules.rates(slot))
 
 
 @dataclass(frozen=True)

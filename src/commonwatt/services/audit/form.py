@@ -1,6 +1,7 @@
 """The form of the public tables: no nulls, ids, names and numbers of the right kind. A tampered file may hold anything."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -78,7 +79,16 @@ _RANGES: Final = {
 
 def check_form(audited: Audited) -> Check:
     """Every value of every public table is of its kind: what follows can compute with them."""
-    return check_tables(audited.public.tables)
+    form = check_tables(audited.public.tables)
+    if not form.passed:
+        return form
+    known = audited.rules.suppliers or ("",) * len(audited.public.suppliers)
+    found = [
+        Finding(f"members row {row} supplier", repr(expected), repr(name))
+        for row, (name, expected) in enumerate(zip(audited.public.suppliers, known, strict=True))
+        if name != expected
+    ]
+    return replace(form, findings=tuple(found))
 
 
 def check_tables(tables: Mapping[str, pa.Table]) -> Check:

@@ -151,11 +151,13 @@ class Gateway:
 
 @dataclass(frozen=True)
 class Member:
-    """Whose bill it is. `name` and `profile` are the operator's word; the rest is on the chain."""
+    """Whose bill it is. `name`, `profile` and `supplier` are the operator's word; the rest is on the chain."""
 
     name: str
     profile: str
     """Where the load and sun of the run come from: measured, doubtful, resampled, simulated, or empty: not said."""
+    supplier: str
+    """Name of its own supplier in the tariff, empty where it has none: the operator's word too, but the member knows its contract."""
     pseudonym: str
     index: int
     gateways: tuple[Gateway, ...]

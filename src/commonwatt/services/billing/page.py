@@ -232,6 +232,7 @@ def _check(bill: Bill, terms: Terms) -> str:
     facts = [
         ["Head of the chain", f"block {len(bill.chain.headers) - 1}"],
         ["Its hash", f"0x{bill.chain.head_hash}"],
+        *([["Your supplier", bill.member.supplier]] if bill.member.supplier else []),
         ["Your pseudonym", bill.member.pseudonym],
         ["Your number", str(bill.member.index)],
         ["Slots", f"{bill.first_slot} to {bill.end_slot - 1}, {terms.slot_s // 60} minutes each, {terms.zone_name}"],

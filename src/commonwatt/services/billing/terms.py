@@ -45,11 +45,11 @@ class Terms:
         return dt.datetime.fromtimestamp(slot * self.slot_s, dt.UTC).astimezone(self.zone)
 
 
-def terms_of(settings: str) -> Terms:
-    """The terms that a run's `settings.toml` says.
+def terms_of(settings: str, supplier: str = "") -> Terms:
+    """The terms that a run's `settings.toml` says to a member, whose own supplier may have this name.
 
     Raises:
-        ValueError: no TOML, or a key that is missing or of another type.
+        ValueError: no TOML, a key that is missing or of another type, or no supplier of this name.
 
     """
     try:
@@ -78,14 +78,14 @@ def terms_of(settings: str) -> Terms:
         metering=_asked(table, "metering level", str),
         chain=_asked(table, "ledger chain", str),
         path=_asked(table, "ledger path", str),
-        rates=_Tariff(tariff, slot_s, zone).rates,
+        rates=_Tariff(tariff, slot_s, zone, supplier).rates,
     )
 
 
 class _Tariff:
     """The prices of a tariff table by slot: those of the instant at which it begins, on the wall clock."""
 
-    def __init__(self, tariff: dict[str, Any], slot_s: int, zone: ZoneInfo) -> None:
+    def __init__(self, tariff: dict[str, Any], slot_s: int, zone: ZoneInfo, supplier: str) -> None:
         self._base, self._slot_s, self._zone = _prices(tariff), slot_s, zone
         self._relief_share = _asked(tariff, "local_relief_share", float, 0.0)
         self._windows = [
@@ -97,6 +97,7 @@ class _Tariff:
             )
             for window in _asked(tariff, "windows", list, [])
         ]
+        self._own = _supplier(tariff, supplier) if supplier else None
         self._known: dict[tuple[int, int], Rates] = {}
 
     def rates(self, slot: int) -> Rates:
@@ -105,8 +106,16 @@ class _Tariff:
         at = start.weekday(), start.hour * 60 + start.minute
         if at not in self._known:
             layers = [prices for days, begin, end, prices in self._windows if is_open(days, begin, end, *at)]
-            self._known[at] = resolved([self._base, *layers], self._relief_share)
+            rates = resolved([self._base, *layers], self._relief_share)
+            self._known[at] = rates if self._own is None else rates.of_supplier(self._own)
         return self._known[at]
+
+
+def _supplier(tariff: dict[str, Any], name: str) -> dict[str, int | None]:
+    for own in _asked(tariff, "suppliers", list, []):
+        if _asked(own, "name", str) == name:
+            return _prices(own)
+    raise ValueError(f"settings tariff suppliers: expected one named {name!r:.80}, found none")
 
 
 def _prices(table: Any) -> dict[str, int | None]:

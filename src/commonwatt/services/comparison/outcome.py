@@ -123,10 +123,8 @@ def _days(books: Books) -> tuple[Ints, list[str]]:
 
 def _money(books: Books) -> tuple[Ints, Ints]:
     """Cost and baseline by cell."""
-    rates, slot = books.rates, np.repeat(np.arange(books.slots), books.members)
-    baseline = books.meters.import_wh * rates["all_in"][slot] - books.meters.export_wh * rates["feed_in"][slot]
     amounts = numbers(books.tables["statements"], "amount_nano")
-    return -books.per_cell(books.cell_rows("statements"), amounts), baseline
+    return -books.per_cell(books.cell_rows("statements"), amounts), books.baseline_nano
 
 
 def _by_slot(results: Results) -> dict[str, np.ndarray]:

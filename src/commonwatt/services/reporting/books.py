@@ -130,6 +130,26 @@ class Books:
         return columns
 
     @cached_property
+    def suppliers(self) -> list[str]:
+        """The name of each member's own supplier, empty where it has none."""
+        table = self.tables["members"]
+        return [name or "" for name in table.column("supplier").cast(pa.string()).to_pylist()]
+
+    def cell_rates(self, name: str) -> Ints:
+        """One of the `rates` by cell, with each member's own supplier's prices."""
+        grid = np.repeat(self.rates[name][:, None], self.members, axis=1)
+        for supplier, rates in self.facts.own_rates.items():
+            own = [getattr(rates[self.facts.first_slot + at], f"{name}_micro_per_kwh") for at in range(self.slots)]
+            grid[:, np.array(self.suppliers) == supplier] = np.array(own, np.int64)[:, None]
+        return grid.ravel()
+
+    @property
+    def baseline_nano(self) -> Ints:
+        """What each cell's meter would have cost without a market: import at all-in retail less export at feed-in."""
+        meters = self.meters
+        return meters.import_wh * self.cell_rates("all_in") - meters.export_wh * self.cell_rates("feed_in")
+
+    @cached_property
     def agreed_wh(self) -> Ints:
         """Energy of every row of trades; 0 in a failed slot, whose trades are void."""
         void = np.isin(numbers(self.tables["trades"], "slot"), list(self.facts.failed))

@@ -8,7 +8,7 @@ import numpy as np
 
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import WITH_OTHERS, Trades
-from commonwatt.core.tariff import Rates, clearing_book
+from commonwatt.core.tariff import Rates, SupplyPrices, clearing_book
 from commonwatt.core.units import Flags, Ints, exact_sum
 from commonwatt.core.welfare import optimum_welfare_nano
 from commonwatt.services.reporting.books import Books, codes, numbers, summed
@@ -63,6 +63,7 @@ def true_welfare_nano(books: Books) -> tuple[Ints, Ints]:
         sides.append(np.where(side >= 0, limit[np.maximum(side, 0)], 0) if books.cells else side)
     traded = OrderBook.of(
         2 * len(rows),
+        member=np.concatenate([np.maximum(side, 0) % max(books.members, 1) for side in (seller, buyer)]),
         is_sell=np.repeat([True, False], len(rows)),
         limit_micro_per_kwh=np.concatenate(sides),
     )
@@ -124,8 +125,16 @@ def _energy_only(books: Books, slot: Ints, book: OrderBook) -> OrderBook:
     limits = book.limit_micro_per_kwh.copy()
     for rates, slots in by_rates.items():
         rows = np.isin(slot, slots)
-        limits[rows] = clearing_book(book.take(rows), rates).limit_micro_per_kwh
+        limits[rows] = clearing_book(book.take(rows), rates, _own_prices(books, rates, slots[0])).limit_micro_per_kwh
     return book.replaced(limit_micro_per_kwh=limits)
+
+
+def _own_prices(books: Books, rates: Rates, at: int) -> SupplyPrices | None:
+    """What energy costs each member with its own supplier in the slot of a row; None where all pay the tariff's prices."""
+    own, slot = books.facts.own_rates, books.facts.first_slot + at
+    if not own:
+        return None
+    return SupplyPrices.each([own[name][slot] if name in own else rates for name in books.suppliers])
 
 
 def _trades(sell_order: Ints, buy_order: Ints, energy_wh: Ints) -> Trades:

@@ -83,6 +83,8 @@ class RunFacts:
     proofs_verified: int
     anchors: tuple[tuple[int, str], ...] = ()
     """(slot, transaction hash) of every anchor, the run's last included; they are in no public table."""
+    own_rates: Mapping[str, Mapping[int, Rates]] = field(default_factory=dict)
+    """By name of members' own suppliers the rates of every slot for who has it; members name theirs in their table."""
     top_ups: tuple[PaidIn, ...] = ()
     """What was paid into the supplier's deposit after the foundation, in order."""
     demands: DemandCounts = field(default_factory=DemandCounts)

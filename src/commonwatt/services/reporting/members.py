@@ -46,10 +46,8 @@ def shown_total_nano(figures: MemberFigures) -> int:
 
 def member_figures(books: Books) -> MemberFigures:
     """Figures of every member from readings, statements, flows and rates."""
-    meters, rates = books.meters, books.rates
+    meters = books.meters
     flows, cell = books.tables["flows"], books.cell_rows("flows")
-    slot = np.repeat(np.arange(books.slots), books.members)
-    baseline = meters.import_wh * rates["all_in"][slot] - meters.export_wh * rates["feed_in"][slot]
     amounts = books.per_cell(books.cell_rows("statements"), numbers(books.tables["statements"], "amount_nano"))
     return MemberFigures(
         load_wh=books.by_member(books.per_cell(cell, numbers(flows, "load_wh"))),
@@ -59,7 +57,7 @@ def member_figures(books: Books) -> MemberFigures:
         bought_wh=books.by_member(books.legs("energy_wh", "peer_buy")),
         sold_wh=books.by_member(books.legs("energy_wh", "peer_sell")),
         cost_nano=-books.by_member(amounts),
-        baseline_nano=books.by_member(baseline),
+        baseline_nano=books.by_member(books.baseline_nano),
     )
 
 

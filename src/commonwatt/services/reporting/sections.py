@@ -195,6 +195,10 @@ def _failed(results: Results) -> str:
     )
 
 
+_SELDOM = ("levy", "local_levy", "local_relief")
+"""Rates that most tariffs have not: told where they are charged."""
+
+
 def _settings(results: Results) -> str:
     f, currency = results.facts, results.facts.currency
     timing = {
@@ -208,7 +212,7 @@ def _settings(results: Results) -> str:
         ("Time zone", f.time_zone), ("Seed", str(f.seed)),
     ]  # fmt: skip
     for name, rates in results.books.rates.items():
-        if len(rates) and name != "all_in":
+        if len(rates) and name not in ("all_in", "local_charges") and (rates.any() or name not in _SELDOM):
             low, high = int(rates.min()), int(rates.max())
             said = price(low) if low == high else f"{price(low)} to {price(high)}"
             pairs.append((f"Tariff: {name.replace('_', ' ')}", f"{said} {currency}/kWh"))
