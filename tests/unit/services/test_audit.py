@@ -90,7 +90,7 @@ def another(timing: str, table: str, column: str, value: Any) -> Any:
         return value + 1
     if value is None:
         return f"{FIRST}-o0" if column.endswith("order") else "0x" + "11" * (65 if column == "signature" else 32)
-    return value[:-1] + ("1" if value[-1] != "1" else "2")
+    return value[:-1] + ("1" if value[-1:] != "1" else "2")
 
 
 @TIMINGS
