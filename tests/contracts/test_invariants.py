@@ -387,4 +387,4 @@ def test_whatever_happens_the_vault_stays_solvent_and_lets_everybody_out() -> No
 
 @pytest.mark.full
 def test_whatever_happens_for_longer() -> None:
-    live(examples=100, steps=50)
+    live(examples=60, steps=50)
