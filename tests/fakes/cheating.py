@@ -69,7 +69,9 @@ class Cheat:
         self.tables = read_public(public)
         self.texts = {name: (public / name).read_text(encoding="utf-8") for name in ("settings.toml", "inputs.json")}
         settings = load(public / "settings.toml", with_members=False)
-        self.rules = rules_of(settings, answers_of(settings, Stopwatch()))
+        self.rules = rules_of(
+            settings, answers_of(settings, Stopwatch()), self.public.suppliers, self.public.member_facts
+        )
         self.keys = KeyFile.opened(self.key_file, settings.community.name, create=False)
         self.ledger = EmbeddedLedger.open(None, chain_id_of(settings.community.name), self.keys.operator_key())
         export = open_export(public / CHAIN)

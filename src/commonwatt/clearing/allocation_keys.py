@@ -12,6 +12,7 @@ from commonwatt.clearing.base import ClearingContext
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement
 from commonwatt.core.registry import parameter
+from commonwatt.core.splits import largest_remainder
 from commonwatt.core.units import Ints
 
 
@@ -19,8 +20,8 @@ from commonwatt.core.units import Ints
 class AllocationKeys:
     """Production goes to consumers by a key: in proportion to their use (dynamic), in fixed parts (static) or by rank (ranked).
 
-    `dynamic`: everybody gets the same share of what they use. `static`: every member has the same part, whether it uses it or not; what
-    it cannot use is not passed on but sold to the supplier. `ranked`: members are served whole in the order of the community file (in
+    `dynamic`: everybody gets the same share of what they use. `static`: every member has its part, whether it uses it or not (the members'
+    `key_parts` over those of all members; where nobody has any, the same for each); what it cannot use is not passed on but sold to the supplier. `ranked`: members are served whole in the order of the community file (in
     `commonwatt clear`, of first appearance). Producers contribute in proportion to what they offer. One price for all, chosen by
     `pricing` between the feed-in price and what a neighbour's kWh may cost; with `midpoint` the dynamic key is the mid-market rate.
 
@@ -51,11 +52,11 @@ class AllocationKeys:
         takes_part = accepts(book, price)
         sells, buys = np.flatnonzero(takes_part & book.is_sell), np.flatnonzero(takes_part & ~book.is_sell)
         fills_wh = np.zeros(len(book), np.int64)
-        fills_wh[buys] = self._allocated_wh(book, buys, int(book.energy_wh[sells].sum()))
+        fills_wh[buys] = self._allocated_wh(book, buys, int(book.energy_wh[sells].sum()), context)
         fills_wh[sells] = pro_rata(book, sells, int(fills_wh[buys].sum()))
         return pool_agreement(book, fills_wh, price, takes_part)
 
-    def _allocated_wh(self, book: OrderBook, buys: Ints, supply_wh: int) -> Ints:
+    def _allocated_wh(self, book: OrderBook, buys: Ints, supply_wh: int, context: ClearingContext) -> Ints:
         if self.key == "dynamic":
             return pro_rata(book, buys, supply_wh)
         order = np.lexsort((buys, -book.energy_wh[buys], -book.limit_micro_per_kwh[buys], book.member[buys]))
@@ -64,11 +65,17 @@ class AllocationKeys:
         if self.key == "ranked":
             left_wh = supply_wh - before_wh
         else:
-            _, first, own = np.unique(book.member[buys[order]], return_index=True, return_inverse=True)
-            # Wh that do not divide go to the members that come first.
-            part_wh, odd_wh = divmod(supply_wh, max(self.static_members, len(first), 1))
-            parts_wh = part_wh + (np.arange(len(first)) < odd_wh)
+            member, first, own = np.unique(book.member[buys[order]], return_index=True, return_inverse=True)
+            parts_wh = self._parts_wh(member, supply_wh, context)
             left_wh = parts_wh[own] - (before_wh - before_wh[first[own]])
         allocated_wh = np.empty(len(buys), np.int64)
         allocated_wh[order] = np.clip(left_wh, 0, wanted_wh)
         return allocated_wh
+
+    def _parts_wh(self, member: Ints, supply_wh: int, context: ClearingContext) -> Ints:
+        """What the static key gives each of some members of the whole production, whoever buys in the slot."""
+        if context.members is not None and (context.members.parts > 0).any():
+            return largest_remainder(supply_wh, np.maximum(context.members.parts, 0))[member]
+        # Wh that do not divide go to the members that come first.
+        part_wh, odd_wh = divmod(supply_wh, max(self.static_members, len(member), 1))
+        return np.asarray(part_wh + (np.arange(len(member)) < odd_wh), np.int64)

@@ -7,6 +7,26 @@ from commonwatt.core.units import Ints
 
 
 @dataclass(frozen=True)
+class MemberFacts:
+    """What a market may know of a member beside its orders; public in every run, so that an auditor knows it too."""
+
+    microgrid: str = ""
+    trust: str = ""
+    """A decimal number from 0 to 5; empty: nobody rates it."""
+    budget_nano: int = 0
+    """The most that what it buys from neighbours in a slot may cost, without fees; 0: no budget."""
+    key_parts: int = 0
+    """Parts of local production that a static key gives it."""
+
+    @property
+    def line(self) -> str:
+        """All of it as one line, for a hash; empty where nothing is said."""
+        if self == MemberFacts():
+            return ""
+        return f"microgrid={self.microgrid}\ttrust={self.trust}\tbudget_nano={self.budget_nano}\tkey_parts={self.key_parts}"
+
+
+@dataclass(frozen=True)
 class Member:
     """One household, flat or firm as `members.csv` describes it."""
 
@@ -37,6 +57,15 @@ class Member:
     """Name of its own supplier in the tariff; empty: the tariff's prices."""
     origin: str = ""
     """Where its profile comes from: `measured`, `doubtful` (measured, but faulty on its face), `resampled`, `simulated`; shown in the report."""
+    trust: str = ""
+    """Trust in it, 0 to 5, as `MemberFacts` has it."""
+    budget_nano: int = 0
+    key_parts: int = 0
+
+    @property
+    def facts(self) -> MemberFacts:
+        """What the market may know of it."""
+        return MemberFacts(self.microgrid, self.trust, self.budget_nano, self.key_parts)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """Ports: what services ask of the outside world (ledger and feed; `journal`, `keyring` and `claims` go on). Adapters fulfil them; tests use fakes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from commonwatt.core.accounts import Postings
 from commonwatt.core.columns import Columns
 from commonwatt.core.findings import Finding
+from commonwatt.core.members import MemberFacts
 from commonwatt.core.orders import Instructions
 from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
@@ -25,6 +26,8 @@ class LedgerMember:
     connection_w: int
     deposit_nano: int
     role: str = "prosumer"
+    facts: MemberFacts = field(default_factory=MemberFacts)
+    """What the market may know of it; on the ledger only as part of the rules' hash."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class LedgerTerms:
     members: tuple[LedgerMember, ...]
     """In order of dense index; member i has account FIRST_MEMBER + i."""
     rules_hash: bytes = bytes(32)
-    """SHA-256 of the run's effective settings: the tariff and every rule, fixed at the foundation."""
+    """SHA-256 of the run's effective settings, and of what the market knows of its members: the tariff and every rule, fixed at the foundation."""
     operator_bond_nano: int = 10**12
     """What the operator pays into the bond's account; every batch locks some of it while it can be voided."""
     bond_nano: int = 10**8

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from commonwatt.core.accounts import Account, Kind, Postings, account_names, kind_names
 from commonwatt.core.columns import Columns
 from commonwatt.core.events import EventKind, EventOutcome, Events
+from commonwatt.core.members import MemberFacts
 from commonwatt.core.orders import Instructions, OrderBook, Preference, Source
 from commonwatt.core.records import NO_EXCHANGE, Agreement, Exchange, Leg, Legs, Quality, Readings, Reason, Trades
 from commonwatt.core.units import Bytes2D, Ints
@@ -39,6 +40,13 @@ class PublicTables:
     def meter_addresses(self) -> tuple[bytes, ...]:
         """The meter key of each member."""
         return tuple(bytes.fromhex(key[2:]) for key in self.tables["members"]["meter_key"].to_pylist())
+
+    @cached_property
+    def member_facts(self) -> tuple[MemberFacts, ...]:
+        """What the market knew of each member."""
+        names = ("microgrid", "trust", "budget_nano", "key_parts")
+        columns = (self.tables["members"][name].to_pylist() for name in names)
+        return tuple(MemberFacts(*row) for row in zip(*columns, strict=True))
 
     @cached_property
     def enrolments(self) -> tuple[Enrolment, ...]:

@@ -1,14 +1,25 @@
 """Rules: the published design of a market; with these and the public tables anyone can compute a slot again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from commonwatt.clearing import Clearing, ClearingContext, promise_findings, quoted, with_exchange
+from commonwatt.clearing import (
+    NO_BUDGET,
+    NO_PARTS,
+    NO_PLACE,
+    Clearing,
+    ClearingContext,
+    OrderFacts,
+    promise_findings,
+    quoted,
+    with_exchange,
+)
 from commonwatt.core.determinism import stream
 from commonwatt.core.errors import BrokenPromise
 from commonwatt.core.events import Events
+from commonwatt.core.members import MemberFacts
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import NO_EXCHANGE, Deviation, Exchange
 from commonwatt.core.slots import SlotGrid
@@ -55,6 +66,8 @@ class Rules:
     """By member index the name of its own supplier, empty where it has none; no names at all where nobody has one."""
     supplied: Callable[[int, str], Rates] | None = None
     """The rates of a slot for who has a supplier of this name."""
+    members: OrderFacts | None = None
+    """What the market knows of each member beside its orders; None: nothing."""
 
     @property
     def window_s(self) -> int:
@@ -136,6 +149,7 @@ class Rules:
             rng=stream(self.seed, "clearing", slot),
             own_prices=self.own_prices(slot, rates),
             deviation=deviation if self.follows_deviation else None,
+            members=self.members,
         )
 
     def met(
@@ -192,3 +206,16 @@ class Rules:
         cost = np.zeros(members, np.int64)
         np.add.at(cost, book.member, energy_wh * dearest)
         return cost
+
+
+def order_facts(members: Sequence[MemberFacts]) -> OrderFacts | None:
+    """What a mechanism may know of the members, one row a member in order of index; None where nothing is said of anybody."""
+    if all(facts == MemberFacts() for facts in members):
+        return None
+    places = {name: number for number, name in enumerate(sorted({facts.microgrid for facts in members} - {""}))}
+    return OrderFacts.unknown(len(members)).replaced(
+        microgrid=np.array([places.get(facts.microgrid, NO_PLACE) for facts in members], np.int64),
+        trust=np.array([float(facts.trust or "nan") for facts in members]),
+        budget_nano=np.array([facts.budget_nano or NO_BUDGET for facts in members], np.int64),
+        parts=np.array([facts.key_parts or NO_PARTS for facts in members], np.int64),
+    )

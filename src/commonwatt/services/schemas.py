@@ -26,6 +26,10 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "role": (_TEXT, "`prosumer` or `consumer`."),
         "connection_w": (_WHOLE, "What the connection carries."),
         "supplier": (_TEXT, "The member's own supplier in the tariff; empty: the tariff's prices."),
+        "microgrid": (_TEXT, "Part of the community it belongs to; empty: nobody said."),
+        "trust": (_TEXT, "Trust in it at the beginning, a number from 0 to 5; empty: nobody rates it."),
+        "budget_nano": (_WHOLE, "Most that its purchases from neighbours may cost in a slot; 0: no budget."),
+        "key_parts": (_WHOLE, "Parts of local production that a static allocation key gives it."),
     },
     "enrolments": {
         "member": _MEMBER,

@@ -292,6 +292,10 @@ class TableBuilder:
             role=[m.role for m in members],
             connection_w=[m.connection_w for m in members],
             supplier=[m.supplier for m in members],
+            microgrid=[m.microgrid for m in members],
+            trust=[m.trust for m in members],
+            budget_nano=[m.budget_nano for m in members],
+            key_parts=[m.key_parts for m in members],
         )
 
     def _add_enrolments(self) -> None:

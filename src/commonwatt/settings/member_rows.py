@@ -43,13 +43,20 @@ MEANINGS: Final[Mapping[str, str]] = {
     "preference": "`any` or `renewable`: what it buys first.",
     "supplier": "Its own supplier, by a name of `[[tariff.suppliers]]`; empty: the tariff's prices.",
     "origin": "Where its profile comes from: `measured`, `doubtful` (measured, but faulty on its face), `resampled`, `simulated` or nothing; shown in the report.",
+    "trust": "Trust in it, a number from 0 to 5, for mechanisms that look at trust; empty: nobody rates it. Public in a run.",
+    "budget_nano": "Most that its purchases from neighbours may cost in a slot, without fees, for mechanisms that look at budgets, nano-currency; 0: no budget. Public in a run.",
+    "key_parts": "Parts of local production that a static allocation key gives it; 0 for everybody: the same for each. Public in a run.",
 }
 """What each column means."""
 
-_NUMBERS: Final = tuple(f.name for f in dataclasses.fields(Member) if f.name.endswith(("_w", "_wh", "_kwh")))
+_NUMBERS: Final = tuple(
+    f.name for f in dataclasses.fields(Member) if f.name.endswith(("_w", "_wh", "_kwh", "_nano", "_parts"))
+)
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WHOLE: Final = re.compile(r"([+-]?[0-9]{1,18})(\.0*)?")
+_TRUST: Final = re.compile(r"[0-4](\.[0-9]{1,6})?|5(\.0{1,6})?")
 _TOP: Final = PRICE_LIMIT_MICRO_PER_KWH - 1
+_TOPS: Final[Mapping[str, int]] = {"budget_nano": 10**15, "key_parts": 10**9}
 
 
 @dataclass(frozen=True)
@@ -155,14 +162,19 @@ def _number(key: str, cell: Any) -> tuple[int, str]:
             return 0, whole_number(key, cell) + " (no comma in numbers; larger units such as kWh become Wh)"
         return 0, whole_number(key, cell)
     low = -_TOP if key in LIMITS else int(key == "connection_w")
-    if not low <= value <= _TOP:
-        return 0, f"{low}..{_TOP}"
+    top = _TOPS.get(key, _TOP)
+    if not low <= value <= top:
+        return 0, f"{low}..{top}"
     return value, ""
 
 
 def _word(key: str, cell: Any) -> tuple[str, str]:
+    if key == "trust" and type(cell) in (int, float):
+        cell = f"{cell:.6f}".rstrip("0").rstrip(".")
     if not isinstance(cell, str):
         return "", "text"
+    if key == "trust" and cell and not _TRUST.fullmatch(cell):
+        return "", "a number from 0 to 5, with a decimal point and at most 6 digits behind it"
     if key == "id" and not _ID.fullmatch(cell):
         return "", "1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"
     if key in CHOICES and cell not in CHOICES[key]:

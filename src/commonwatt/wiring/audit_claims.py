@@ -49,8 +49,9 @@ def claimed_of(audited: Audited, settings: Settings, public: Path) -> Claimed:
                 # Without a fixed prepayment it follows from private load curves: what the ledger took is taken as said.
                 deposit_nano=settings.ledger.member_deposit_nano or deposits[FIRST_MEMBER + index],
                 role=row["role"],
+                facts=facts,
             )
-            for index, row in enumerate(members)
+            for index, (row, facts) in enumerate(zip(members, audited.public.member_facts, strict=True))
         ),
     )
     terms = with_bonds(terms, settings)

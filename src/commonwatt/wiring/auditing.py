@@ -73,7 +73,7 @@ def audit_run(request: AuditRequest) -> AuditResult:
         checks.append(Check("public files can be read", 1, "run", tuple(found)))
         return AuditResult(tuple(checks), result_lines(checks))
     try:
-        rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers)
+        rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers, tables.member_facts)
         slots = _asked_slots(request, tables)
         last = range(tables.slots[0], tables.slots[-1] + 1) if tables.slots else range(0)
         audited = Audited(rules, tables, ledger, final_s(rules, last), slots)

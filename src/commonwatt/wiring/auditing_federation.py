@@ -126,7 +126,7 @@ def _member(public: Path, entry: dict[str, Any], slots: range) -> tuple[AuditedM
         if settings.community.name != entry["name"]:
             found.append(Finding(f"{where} name", repr(settings.community.name), repr(entry["name"])))
         tables = PublicTables(read_public(public))
-        rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers)
+        rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers, tables.member_facts)
         return AuditedMember.of(entry["name"], rules, tables, slots, _topped_up(public, rules)), found
     except InvalidInput as error:
         return None, [*found, *error.findings]

@@ -29,7 +29,7 @@ def with_bonds(terms: LedgerTerms, settings: Settings) -> LedgerTerms:
     settlement = SETTLEMENTS.make(chosen.name, **chosen.parameters)
     founded = replace(
         terms,
-        rules_hash=sha256(settings.effective_toml().encode()).digest(),
+        rules_hash=_rules_hash(terms, settings),
         bond_nano=ledger.bond_nano,
         bond_share=BOND_SHARE,
         demand_bond_nano=ledger.demand_bond_nano,
@@ -42,6 +42,12 @@ def with_bonds(terms: LedgerTerms, settings: Settings) -> LedgerTerms:
         penalty_most_micro_per_kwh=getattr(settlement, "penalty_gamma_micro_per_kwh", settings.price_cap_micro_per_kwh),
     )
     return replace(founded, operator_bond_nano=ledger.operator_bond_nano or most_locked_nano(founded))
+
+
+def _rules_hash(terms: LedgerTerms, settings: Settings) -> bytes:
+    """Of the settings, and of what is said of the members where anything is: nobody tells it otherwise after a gate."""
+    said = [member.facts.line for member in terms.members]
+    return sha256((settings.effective_toml() + ("\n".join(["", *said]) if any(said) else "")).encode()).digest()
 
 
 def most_locked_nano(terms: LedgerTerms) -> int:

@@ -6,13 +6,14 @@ from typing import Any
 from commonwatt.adapters.keys import KeyFile
 from commonwatt.assets import ALWAYS, ASSETS
 from commonwatt.bidding import BIDDINGS
+from commonwatt.core.members import MemberFacts
 from commonwatt.core.orders import SETTLE_NET, SETTLE_TRADES
 from commonwatt.pricing import with_terms
 from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.federation import Others
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Feed, LedgerMember, LedgerTerms
-from commonwatt.services.rules import Rules
+from commonwatt.services.rules import Rules, order_facts
 from commonwatt.settings import Settings
 from commonwatt.settings.rooms import ROOMS
 from commonwatt.wiring.bonds import with_bonds
@@ -39,8 +40,10 @@ def answers_of(settings: Settings, watch: Stopwatch) -> dict[str, Any]:
     return answers
 
 
-def rules_of(settings: Settings, answers: dict[str, Any], suppliers: Sequence[str] = ()) -> Rules:
-    """The published design as answers of the rooms; `suppliers` names each member's own by index, unknown ones are left out."""
+def rules_of(
+    settings: Settings, answers: dict[str, Any], suppliers: Sequence[str] = (), members: Sequence[MemberFacts] = ()
+) -> Rules:
+    """The published design as answers of the rooms; `suppliers` names each member's own by index, unknown ones are left out; `members` is what is known of each, by whoever has to clear."""
     known = {own.name for own in settings.tariff.suppliers}
     named = tuple(name if name in known else "" for name in suppliers)
     return Rules(
@@ -66,6 +69,7 @@ def rules_of(settings: Settings, answers: dict[str, Any], suppliers: Sequence[st
         path=SETTLE_TRADES if settings.ledger.path == "trades" else SETTLE_NET,
         suppliers=named if any(named) else (),
         supplied=settings.rates,
+        members=order_facts(members),
     )
 
 
@@ -79,6 +83,7 @@ def terms_of(settings: Settings, keys: KeyFile, deposits_nano: tuple[int, ...]) 
             connection_w=member.connection_w,
             deposit_nano=deposit,
             role=member.role,
+            facts=member.facts,
         )
         for index, (member, deposit) in enumerate(zip(settings.members, deposits_nano, strict=True))
     )
@@ -107,7 +112,7 @@ def market_of(
     # In the order in which they see the energy: the battery acts on what load and PV leave.
     assets = (*(ASSETS.make(name) for name in ALWAYS), answers["assets"])
     return Market(
-        rules=rules_of(settings, answers, [member.supplier for member in settings.members]),
+        rules=rules_of(settings, answers, [m.supplier for m in settings.members], [m.facts for m in settings.members]),
         members=settings.members,
         authorities=settings.validators.authorities,
         terms=terms,

@@ -328,6 +328,7 @@ def run_member(task: Task, watcher: Watcher, beside: Beside) -> None:
             answered := load(result.folder.public / "settings.toml", with_members=False),
             answers_of(answered, Stopwatch()),
             public.suppliers,
+            public.member_facts,
         )
         facts, figures = result.results.facts, result.results.members
         outcome = CommunityOutcome(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.books import NO_FEES, book_of, books, context
 
-from commonwatt.clearing import CLEARINGS
+from commonwatt.clearing import CLEARINGS, OrderFacts
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason
 from commonwatt.core.tariff import Rates
@@ -105,6 +105,15 @@ def test_a_key_divides_what_is_produced(key: str, expected: list[int]) -> None:
 def test_a_static_part_counts_members_that_do_not_buy() -> None:
     # Nine parts of 10: three are bought, six go to the supplier.
     assert fills(cleared("allocation_keys", BOOK, key="static", static_members=9)) == [20, 10, 10, 10, 10]
+
+
+def test_parts_of_members_divide_the_production_whoever_buys_in_the_slot() -> None:
+    # 12 parts, of which member 5 has four and buys nothing: its part is nobody's.
+    book = book_of(("sell", 120, 0), ("buy", 90, 30), ("buy", 90, 30), members=[0, 1, 2])
+    members = OrderFacts.unknown(6).replaced(parts=np.array([-1, 6, 2, -1, -1, 4]))
+    mechanism = CLEARINGS.make("allocation_keys", key="static")
+    known = replace(context(rates=replace(NO_FEES, retail_micro_per_kwh=40, feed_in_micro_per_kwh=0)), members=members)
+    assert fills(mechanism.clear(book, known)) == [80, 60, 20]
 
 
 def test_a_static_part_is_a_member_s_not_an_order_s() -> None:

@@ -124,3 +124,30 @@ def test_a_members_file_that_is_not_there_is_answered_with_the_nearest(tmp_path:
 
 def test_a_community_without_members_is_refused(tmp_path: Path) -> None:
     assert check(tmp_path, HEADER + "\n") == ["members.csv: expected at least one member, found none"]
+
+
+def test_what_the_market_may_know_of_a_member_is_read(tmp_path: Path) -> None:
+    rows = (f"{HEADER},microgrid,trust,budget_nano,key_parts", f"{ANNA},north,4.25,1000,3", f"{BEN},,,,")
+    anna, ben = load(write_community(tmp_path, members="\n".join(rows) + "\n")).members
+    assert (anna.facts.microgrid, anna.facts.trust, anna.facts.budget_nano, anna.facts.key_parts) == (
+        "north",
+        "4.25",
+        1000,
+        3,
+    )
+    assert (ben.facts.trust, ben.facts.budget_nano, ben.facts.key_parts, ben.facts.line) == ("", 0, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ("5.1,0,0", "members.csv:2 trust: expected a number from 0 to 5"),
+        ("nan,0,0", "members.csv:2 trust: expected a number from 0 to 5"),
+        ("3,-1,0", "members.csv:2 budget_nano: expected 0..1000000000000000"),
+        ("3,0,1.5", "members.csv:2 key_parts: expected a whole number"),
+    ],
+)
+def test_what_cannot_be_known_of_a_member_is_a_finding(tmp_path: Path, cells: str, expected: str) -> None:
+    rows = (f"{HEADER},trust,budget_nano,key_parts", f"{ANNA},{cells}", f"{BEN},,,")
+    found = check(tmp_path, "\n".join(rows) + "\n")
+    assert any(line.startswith(expected) for line in found), found

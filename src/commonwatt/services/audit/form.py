@@ -74,6 +74,8 @@ _RANGES: Final = {
     "parts": (1, 256),
     "block": (0, 2**40),
     "status": (0, 1),
+    "budget_nano": (0, 10**15),
+    "key_parts": (0, 10**9),
 }
 
 
@@ -149,6 +151,8 @@ def _right(table: str, column: str, values: pa.ChunkedArray, words: list[str] | 
         return pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high)), f"{low}..{high}"
     if table == "members" and column == "member":
         return _matches(values, "[0-9a-f]{16}"), "16 hex digits"
+    if column == "trust":
+        return _matches(values, r"([0-4](\.[0-9]{1,6})?|5(\.0{1,6})?)?"), "empty, or a number from 0 to 5"
     return pc.invert(pc.is_null(values)), "a value"
 
 

@@ -76,6 +76,7 @@ def _rise(public: PublicTables) -> bool:
 def check_clearing(audited: Audited) -> Check:
     """The published orders, cleared again, give the published trades and reasons; a failed slot delivered nothing."""
     found: list[Finding] = []
+    told: list[str] = []
     cleared = failed = sound = refused = 0
     for slot in audited.slots:
         book, accepted, _, reason = audited.public.orders(slot)
@@ -94,11 +95,14 @@ def check_clearing(audited: Audited) -> Check:
         found += faults
         if met is None:
             continue
+        if met.agreement.note:
+            told.append(f"slot {slot}: {met.agreement.note}")
         more, faults = recomputed(
             f"trades slot {slot}", _agreement_findings, slot, orders, met.agreement, agreement, reason
         )
         found += [*(more or ()), *faults, *_outcome_findings(slot, met.outcome, audited.public.events(slot)[1])]
-    notes = []
+    # How an answer was found is of interest for slots that somebody asks for; of all of them one shows it.
+    notes = told if audited.only is not None else [f"such as {text}" for text in told[-1:]]
     if failed:
         notes.append(
             f"{several(failed, 'slot')} failed, no trade was delivered in them; the orders of {sound} clear without fault when cleared again"
