@@ -74,7 +74,7 @@ def test_parts_of_the_static_key_divide_the_production(street: Path, tmp_path: P
     by_slot: dict[int, list[dict[str, Any]]] = {}
     for trade in trades:
         by_slot.setdefault(trade["slot"], []).append(trade)
-    offered = {}
+    offered: dict[int, int] = {}
     for order in rows_of(tmp_path / "run", "orders"):
         if order["side"] == "sell":
             offered[order["slot"]] = offered.get(order["slot"], 0) + order["energy_wh"]
