@@ -28,9 +28,10 @@ from commonwatt.metering import GATEWAY, METER, METERINGS
 from commonwatt.pricing import PRICINGS
 from commonwatt.services.audit import Audited
 from commonwatt.services.claims import ClaimsLedger
+from commonwatt.services.feed import LateReading, Metered
 from commonwatt.services.halves import Half
 from commonwatt.services.market import Market
-from commonwatt.services.ports import LateReading, LedgerMember, LedgerTerms, Metered
+from commonwatt.services.ports import LedgerMember, LedgerTerms
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import EX_POST, STANDING, Rules
 from commonwatt.services.run import final_s, halves, trade_days

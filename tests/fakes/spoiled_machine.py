@@ -19,7 +19,7 @@ from typing import Any
 from tests.fakes.small_runs import Said
 
 from commonwatt.adapters.feeds.profiles import ProfileFeed
-from commonwatt.services.ports import Metered
+from commonwatt.services.feed import Metered
 from commonwatt.settings import checking
 
 Spoil = Callable[[], object]

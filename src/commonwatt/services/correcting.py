@@ -8,9 +8,9 @@ from commonwatt.core.errors import ConservationBroken
 from commonwatt.core.records import Quality, Readings
 from commonwatt.core.units import Ints
 from commonwatt.services.delivering import delivered_s, verified
+from commonwatt.services.feed import LateReading
 from commonwatt.services.halves import Correction
 from commonwatt.services.market import Market
-from commonwatt.services.ports import LateReading
 from commonwatt.services.state import State
 from commonwatt.settlement import correction, correction_findings
 

@@ -7,10 +7,10 @@ from commonwatt.core.errors import ConservationBroken, VerificationFailed
 from commonwatt.core.records import Agreement, AssetState, Election, Quality, Readings, Reason, Scores, Statement
 from commonwatt.core.units import Ints
 from commonwatt.services.failing import attempted
+from commonwatt.services.feed import Metered
 from commonwatt.services.halves import Trading
 from commonwatt.services.market import Market
 from commonwatt.services.pairing import SignedTrades
-from commonwatt.services.ports import Metered
 from commonwatt.services.state import State
 from commonwatt.settlement import statement_findings
 from commonwatt.trust import TrustContext

@@ -16,8 +16,9 @@ from commonwatt.metering import GATEWAY, enrolment_digest
 from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.enrolment import Enrolment, packet_signers
 from commonwatt.services.federation import Others
+from commonwatt.services.feed import Feed
 from commonwatt.services.keyring import Keyring
-from commonwatt.services.ports import Feed, LedgerTerms
+from commonwatt.services.ports import LedgerTerms
 from commonwatt.services.rules import Rules
 from commonwatt.trust import Trust
 from commonwatt.validators import Validators

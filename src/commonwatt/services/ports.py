@@ -1,4 +1,4 @@
-"""Ports: what services ask of the outside world (ledger and feed; `journal`, `keyring` and `claims` go on). Adapters fulfil them; tests use fakes."""
+"""Ports: what services ask of the outside world (the ledger; `feed`, `journal`, `keyring` and `claims` go on). Adapters fulfil them; tests use fakes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -361,43 +361,4 @@ class Ledger(LedgerReader, Protocol):
 
     def export(self, path: Path) -> None:
         """Write the chain canonically, readable by the adapter's reader: the same chain gives the same bytes."""
-        ...
-
-
-# --- feed
-
-
-@dataclass(frozen=True)
-class Metered(Columns):
-    """What the meters and inverters of all members say for one slot, one row a member; Wh."""
-
-    load_wh: Ints
-    pv_wh: Ints
-    quality: Ints
-    """`core.records.Quality`: measured, or substituted where the meter was silent."""
-
-
-@dataclass(frozen=True)
-class LateReading:
-    """A reading that arrives after its slot was settled on a substitute, or corrects one."""
-
-    slot: int
-    member: int
-    load_wh: int
-    pv_wh: int
-
-
-class Feed(Protocol):
-    """Where metered data come from. Promises: every slot of `slots` has one row a member; never looks ahead of the slot asked for."""
-
-    def slots(self) -> range:
-        """The slots for which there are data."""
-        ...
-
-    def metered(self, slot: int) -> Metered:
-        """Load and PV of a slot."""
-        ...
-
-    def arrived(self, slot: int) -> tuple[LateReading, ...]:
-        """Late readings that become known in `slot`, for earlier slots, in order of slot and member."""
         ...

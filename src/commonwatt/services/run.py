@@ -9,6 +9,7 @@ from commonwatt.core.errors import DepositShort, JournalError
 from commonwatt.services.attending import attend, fold_again, fold_answers, fold_heard, give_back, listen
 from commonwatt.services.covering import top_up
 from commonwatt.services.delivering import delivered_s
+from commonwatt.services.feed import LateReading
 from commonwatt.services.halves import (
     AGAIN,
     ANSWERS,
@@ -29,7 +30,7 @@ from commonwatt.services.halves import (
 from commonwatt.services.journal import Journal, JournalReader
 from commonwatt.services.market import Market
 from commonwatt.services.planning import gate_s
-from commonwatt.services.ports import AnchorCall, LateReading, Signed
+from commonwatt.services.ports import AnchorCall, Signed
 from commonwatt.services.posting import send
 from commonwatt.services.rules import EX_ANTE, Rules
 from commonwatt.services.state import State

@@ -10,10 +10,11 @@ from commonwatt.core.records import FINAL_DAYS, AssetState, Deviation, History, 
 from commonwatt.core.units import SECONDS_PER_DAY, Ints, exact_sum
 from commonwatt.services.claims import Revocation
 from commonwatt.services.deviating import SETTLED, deviation_of
+from commonwatt.services.feed import LateReading
 from commonwatt.services.halves import Again, Correction, DeliveryHalf, GateHalf, Trading
 from commonwatt.services.instructing import standing_instructions
 from commonwatt.services.market import Market
-from commonwatt.services.ports import LateReading, Signed
+from commonwatt.services.ports import Signed
 
 HISTORY_DAYS = 28
 """How far before the first slot the metered past is known to the forecasters."""

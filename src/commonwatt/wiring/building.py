@@ -11,8 +11,9 @@ from commonwatt.core.orders import SETTLE_NET, SETTLE_TRADES
 from commonwatt.pricing import with_terms
 from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.federation import Others
+from commonwatt.services.feed import Feed
 from commonwatt.services.market import Market
-from commonwatt.services.ports import Feed, LedgerMember, LedgerTerms
+from commonwatt.services.ports import LedgerMember, LedgerTerms
 from commonwatt.services.rules import Rules, order_facts
 from commonwatt.settings import Settings
 from commonwatt.settings.rooms import ROOMS

@@ -11,8 +11,9 @@ from commonwatt.adapters.store.table_files import write_split
 from commonwatt.core.accounts import Account, Kind
 from commonwatt.services.claims import Demand
 from commonwatt.services.correcting import waiting_notices
+from commonwatt.services.feed import LateReading
 from commonwatt.services.market import Market
-from commonwatt.services.ports import Batch, LateReading
+from commonwatt.services.ports import Batch
 from commonwatt.services.reporting import RunFacts
 from commonwatt.services.reporting.bills import Bills
 from commonwatt.services.reporting.claims import claims_told, demand_counts

@@ -27,7 +27,7 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.records import FINAL_DAYS, Quality
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Flags, Ints
-from commonwatt.services.ports import LateReading, Metered
+from commonwatt.services.feed import LateReading, Metered
 from commonwatt.services.reporting.words import several
 
 _MICRO_PER_S: Final = 1_000_000
@@ -52,7 +52,7 @@ class ProfileFiles:
 
 @dataclass(frozen=True)
 class ProfileFeed:
-    """Measured profiles (fulfils `services.ports.Feed`): arrays of shape (slots, members), a slot is a view of a row."""
+    """Measured profiles (fulfils `services.feed.Feed`): arrays of shape (slots, members), a slot is a view of a row."""
 
     first_slot: int
     load_wh: Ints

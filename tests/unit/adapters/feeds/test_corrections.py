@@ -9,7 +9,7 @@ from tests.fakes.communities import HEADER, lines_of, profile_lines
 from commonwatt.adapters.feeds import ProfileFeed, ProfileFiles, read_profiles
 from commonwatt.core.errors import InvalidInput
 from commonwatt.core.records import Quality
-from commonwatt.services.ports import LateReading
+from commonwatt.services.feed import LateReading
 
 FIRST = 476_376
 """The slot of 2024-05-06T00:00Z."""
