@@ -138,6 +138,12 @@ def _open_run(directory: Path, public: Path, tables: PublicTables) -> OpenRun:
         found.append(
             Finding(f"{where} metering.level", "plain (a bill shows signed readings)", settings.metering.level)
         )
+    own = [supplier.name for supplier in settings.tariff.suppliers]
+    found += [
+        Finding(f"members row {row} supplier", one_of(name, own), name)
+        for row, name in enumerate(tables.suppliers)
+        if name not in ("", *own)
+    ]
     require(found)
     try:
         with closing(ChainFile.open_for_reading(public / CHAIN)) as file:
