@@ -24,9 +24,10 @@ class TableFiles:
 
     def __init__(self, folder: Path, csv: bool = False) -> None:
         self._held = HeldTables(PROOFS)
-        self._open = ExitStack()
         folder.mkdir(parents=True, exist_ok=True)
-        self._growing = {name: _Growing(folder, name, csv, self._open) for name in PUBLIC}
+        with ExitStack() as opened:
+            self._growing = {name: _Growing(folder, name, csv, opened) for name in PUBLIC}
+            self._open = opened.pop_all()
 
     def __enter__(self) -> Self:
         return self
