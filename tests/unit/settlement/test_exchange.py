@@ -15,6 +15,7 @@ from commonwatt.core.accounts import FIRST_MEMBER, Account, Kind, balances_nano
 from commonwatt.core.errors import ConservationBroken
 from commonwatt.core.records import WITH_OTHERS, Agreement, Exchange, Statement, Trades, with_filled
 from commonwatt.settlement import Settlement, statement_findings
+from commonwatt.settlement._rewards import REFUSED
 from commonwatt.settlement.delivered import Delivered
 from commonwatt.settlement.scheduled import Scheduled
 
@@ -92,11 +93,12 @@ def test_an_exchange_other_than_the_agreed_one_is_found(exchange: Exchange) -> N
 
 
 def crossed(world: World, exchange: Exchange) -> Agreement:
-    """The world's trades and, from what its orders have left, trades with other communities up to the exchange."""
+    """The world's trades and, from what its orders have left, trades of those that were not refused with other communities, up to the exchange."""
     orders, trades = world.book, world.agreement.trades
     left = orders.energy_wh - trades.filled_wh(len(orders))
     sells, want = exchange.energy_wh > 0, abs(exchange.energy_wh)
-    rows = np.flatnonzero((orders.is_sell == sells) & (left > 0))
+    stands = ~np.isin(world.agreement.reason, REFUSED)
+    rows = np.flatnonzero((orders.is_sell == sells) & (left > 0) & stands)
     take = np.diff(np.minimum(np.cumsum(left[rows]), want), prepend=0)
     rows, take = rows[take > 0], take[take > 0]
     none = np.full(len(rows), -1, np.int64)
