@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,6 +17,10 @@ import pytest
 from scripts.reference.results import FEDERATION_FILES, FEDERATION_SUMMARY
 from tests.fakes.federations import same_of_all, write_valley
 from tests.fakes.small_runs import command, commonwatt, copied, environment, read_json
+from tests.fakes.tampering import change_cell, sealed, text_replaced
+
+from commonwatt.core.errors import InvalidInput
+from commonwatt.wiring.auditing_federation import whole_checks
 
 TIMINGS = ("ex_post", "ex_ante")
 """Trading after delivery, and at a gate."""
@@ -132,6 +137,95 @@ def test_a_community_taken_from_another_run_is_found(after: Path, valley: Path, 
     assert said.code == 1
     assert "root" in said.out
     assert "Shady Side slot" in said.out
+
+
+def test_a_second_row_of_a_slot_and_community_is_found(after: Path, tmp_path: Path) -> None:
+    out = copied(after, tmp_path / "out")
+    path = out / "public" / "exchanges.parquet"
+    table = pq.read_table(path)
+    pq.write_table(
+        table.from_pylist([{**table.to_pylist()[0], "energy_wh": 5}, *table.to_pylist()], table.schema), path
+    )
+
+    found = [str(finding) for check in whole_checks(out) for finding in check.findings]
+
+    assert any("expected one row, found another" in finding for finding in found), found
+
+
+def test_alone_a_community_of_a_federation_says_what_cannot_be_checked(after: Path) -> None:
+    said = commonwatt("audit", after / "communities" / "shady-side")
+
+    assert "not checked  what crossed to other communities: this run belongs to the federation 'Valley'" in said.out
+
+
+def test_an_exchange_of_a_run_that_belongs_to_no_federation_is_found(after: Path, tmp_path: Path) -> None:
+    public = copied(after / "communities" / "shady-side" / "public", tmp_path / "public")
+    text_replaced(public / "inputs.json", '  "federation": "Valley",\n', "")
+    sealed(public)
+
+    said = commonwatt("audit", public)
+
+    assert said.code == 1
+    assert "nothing that crosses: by inputs.json the run is by itself, found exchange" in said.out
+
+
+def fuzzed() -> list[tuple[str, object]]:
+    odd: list[object] = [
+        None,
+        -1,
+        0,
+        1.5,
+        10**18,
+        10**30,
+        "",
+        "..",
+        "\ud800",
+        [],
+        {},
+        True,
+        [[0, 1, 1]],
+        [[0, 0]],
+        [[0, 2]],
+        [0],
+        {"a": 1},
+    ]
+    keys = ("format", "name", "currency", "slot_s", "first_slot", "end_slot", "communities")
+    return [(key, value) for key in keys for value in odd] + [
+        ("links", value) for value in odd if value not in (None, [])
+    ]
+
+
+def test_no_changed_value_of_the_federations_file_ends_in_a_traceback(after: Path, tmp_path: Path) -> None:
+    out = copied(after, tmp_path / "out")
+    path = out / "public" / "federation.json"
+    sound = read_json(path)
+    changes = [{**sound, key: value} for key, value in fuzzed()]
+    for key in ("name", "folder", "root"):
+        first, *rest = sound["communities"]
+        changes += [
+            {**sound, "communities": [{**first, key: odd}, *rest]} for odd in (None, 1, "", ".", "..", "a/b", "x")
+        ]
+    changes += [{key: value for key, value in sound.items() if key != left} for left in sound]
+    for change in changes:
+        path.write_text(json.dumps(change), encoding="utf-8")
+        try:
+            assert not all(check.passed for check in whole_checks(out)), change
+        except InvalidInput as error:
+            assert error.findings
+
+    said = commonwatt("audit", out)
+    assert said.code == 1
+    assert "Traceback" not in said.both
+
+
+def test_a_community_whose_tables_have_another_form_is_a_finding(after: Path, tmp_path: Path) -> None:
+    out = copied(after, tmp_path / "out")
+    change_cell(out / "communities" / "sunny-side" / "public", "members", "meter_key", lambda _: "0xnothing", 0)
+
+    checks = whole_checks(out)
+
+    assert checks[0].findings
+    assert checks[1].skipped == "not every community can be read"
 
 
 def test_a_trade_is_asked_of_its_own_community(after: Path) -> None:

@@ -12,7 +12,7 @@ from commonwatt.core.errors import BrokenPromise
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import LEFT_OUT, NO_EXCHANGE, WITH_OTHERS, Agreement, Exchange, Reason, Trades, with_filled
 from commonwatt.core.splits import largest_remainder
-from commonwatt.core.supply_demand import supply_demand_price_micro_per_kwh
+from commonwatt.core.supply_demand import bought_price_micro_per_kwh, supply_demand_price_micro_per_kwh
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Flags, Ints
 
@@ -115,7 +115,7 @@ def quoted(rates: Rates, seen: OrderBook, exchange: Exchange) -> Rates:
         short_wh = int(seen.energy_wh[wants].sum()) - int(seen.energy_wh[seen.is_sell].sum())
         comes_wh = -exchange.energy_wh
         short_wh = max(short_wh, comes_wh)
-        high = max(price, -(-(price * comes_wh + ceiling * (short_wh - comes_wh)) // short_wh))
+        high = bought_price_micro_per_kwh(price, ceiling, comes_wh, short_wh)
     return replace(
         rates,
         feed_in_micro_per_kwh=max(price, rates.feed_in_micro_per_kwh),

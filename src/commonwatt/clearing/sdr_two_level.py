@@ -13,7 +13,7 @@ from commonwatt.clearing.base import ClearingContext
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason, Trades, with_filled
 from commonwatt.core.splits import largest_remainder
-from commonwatt.core.supply_demand import supply_demand_price_micro_per_kwh
+from commonwatt.core.supply_demand import bought_price_micro_per_kwh, supply_demand_price_micro_per_kwh
 from commonwatt.core.units import Flags, Ints
 
 
@@ -89,8 +89,7 @@ class _Levels:
         low, high = floor, ceiling
         if long_wh and short_wh:
             low = supply_demand_price_micro_per_kwh(long_wh, short_wh, floor, ceiling)
-            crossing_wh = min(long_wh, short_wh)
-            high = max(low, -(-(low * crossing_wh + ceiling * (short_wh - crossing_wh)) // short_wh))
+            high = bought_price_micro_per_kwh(low, ceiling, min(long_wh, short_wh), short_wh)
         pairs = zip(supply_wh.tolist(), demand_wh.tolist(), strict=True)
         # Without supply of its own a microgrid only buys what crosses.
         own = [supply_demand_price_micro_per_kwh(s, d, low, high) if s else low for s, d in pairs]

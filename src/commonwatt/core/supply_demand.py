@@ -15,3 +15,8 @@ def supply_demand_price_micro_per_kwh(supply_wh: int, demand_wh: int, feed_in: i
     if feed_in <= 0:
         return retail - -(-(retail - feed_in) * supply_wh // demand_wh)
     return feed_in * retail * demand_wh // ((retail - feed_in) * supply_wh + feed_in * demand_wh)
+
+
+def bought_price_micro_per_kwh(low: int, high: int, cheap_wh: int, wanted_wh: int) -> int:
+    """What a buyer pays for a kWh on average, rounded up and never below `low`: `cheap_wh` of `wanted_wh` (> 0) at `low`, the rest at `high`."""
+    return max(low, -(-(low * cheap_wh + high * (wanted_wh - cheap_wh)) // wanted_wh))

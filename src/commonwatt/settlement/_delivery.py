@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Trades
+from commonwatt.core.records import WITH_OTHERS, Trades
 from commonwatt.core.splits import ration
 from commonwatt.core.units import Flags, Ints
 from commonwatt.settlement._trades import NOBODY, Peers, energy_by_member
@@ -17,13 +17,15 @@ ALLOCATIONS: Final = ("pro_rata", "first_in_first_out", "priority")
 """Who gets delivered energy that does not suffice: everybody a part, or one trade after the other."""
 
 _FIRST: Final = -(2**62)
+_BEHIND_ALL: Final = 2**15
 
 
 def queue(allocation: str, book: OrderBook, trades: Trades) -> Ints:
     """The rows of the trades in the one order in which they are served.
 
-    `first_in_first_out`: when the later of a trade's two orders came, then the earlier. `priority`: by round of the clearing, then the
-    buyer who bid most, then the seller who asked least. Ties by trade. A trade with the pool counts by the order it has.
+    `first_in_first_out`: when the later of a trade's two orders came, then the earlier. `priority`: by round of the clearing, what crosses to
+    other communities behind all of them, then the buyer who bid most, then the seller who asked least. Ties by trade. A trade with the
+    pool or with other communities counts by the order it has.
     """
     sequence, limit = np.append(book.sequence, _FIRST), np.append(book.limit_micro_per_kwh, _FIRST)
     sell, buy = trades.sell_order, trades.buy_order
@@ -31,7 +33,8 @@ def queue(allocation: str, book: OrderBook, trades: Trades) -> Ints:
         later, earlier = np.maximum(sequence[sell], sequence[buy]), np.minimum(sequence[sell], sequence[buy])
         return np.lexsort((earlier, later))
     bid = np.where(buy < 0, -_FIRST, limit[buy])
-    return np.lexsort((limit[sell], -bid, trades.round))
+    rounds = np.where(trades.round == WITH_OTHERS, _BEHIND_ALL, trades.round.astype(np.int64))
+    return np.lexsort((limit[sell], -bid, rounds))
 
 
 def served_wh(peers: Peers, export_wh: Ints, import_wh: Ints, order: Ints) -> Ints:

@@ -21,6 +21,8 @@ from commonwatt.settings import Settings
 from commonwatt.wiring.bonds import with_bonds
 
 _INPUT_KEYS = ["data_sha256", "end_slot", "first_slot", "seed", "versions"]
+_FEDERATION = "federation"
+"""What `inputs.json` has beside these where the run is one of a federation."""
 
 
 def claimed_of(audited: Audited, settings: Settings, public: Path) -> Claimed:
@@ -55,7 +57,8 @@ def claimed_of(audited: Audited, settings: Settings, public: Path) -> Claimed:
         ),
     )
     terms = with_bonds(terms, settings)
-    return Claimed(audited, terms, range(inputs["first_slot"], inputs["end_slot"]), _may_fail(settings))
+    slots = range(inputs["first_slot"], inputs["end_slot"])
+    return Claimed(audited, terms, slots, _may_fail(settings), inputs.get(_FEDERATION, ""))
 
 
 def _supplier_deposit_nano(settings: Settings, connections_w: list[int]) -> int:
@@ -93,6 +96,9 @@ def read_inputs(public: Path) -> dict[str, Any]:
         raise InvalidInput([Finding(str(path), "the inputs of a run", f"{type(error).__name__}: {error}")]) from error
     if not all(type(number) is int for number in numbers):
         raise InvalidInput([Finding(str(path), "whole numbers", str(numbers))])
+    name = inputs.get(_FEDERATION, "none")
+    if not (isinstance(name, str) and name.strip() and name.isprintable()):
+        raise InvalidInput([Finding(f"{path} {_FEDERATION}", "a federation's name, or nothing", repr(name))])
     return dict(inputs)
 
 
@@ -109,7 +115,7 @@ def check_plain_files(public: Path, manifest: dict[str, Any], settings: Settings
     found += _text_findings(public / SETTINGS, settings.effective_toml())
     inputs = read_inputs(public)
     found += _text_findings(public / INPUTS, json.dumps(inputs, indent=2, sort_keys=True) + "\n")
-    if sorted(inputs) != _INPUT_KEYS or inputs["seed"] != settings.community.seed:
+    if sorted(set(inputs) - {_FEDERATION}) != _INPUT_KEYS or inputs["seed"] != settings.community.seed:
         expected = f"{', '.join(_INPUT_KEYS)}, seed {settings.community.seed}"
         found.append(Finding(f"public/{INPUTS}", expected, f"{', '.join(sorted(inputs))}, seed {inputs['seed']}"))
     if (

@@ -77,11 +77,11 @@ def audit_run(request: AuditRequest) -> AuditResult:
         slots = _asked_slots(request, tables)
         last = range(tables.slots[0], tables.slots[-1] + 1) if tables.slots else range(0)
         audited = Audited(rules, tables, ledger, final_s(rules, last), slots)
-        checks += [_made(check) for check in _chain_checks(request, public, manifest, settings, audited)]
+        checks += [made(check) for check in _chain_checks(request, public, manifest, settings, audited)]
         form = check_form(audited)
         checks.append(form)
         if form.passed:
-            checks += [_made(check) for check in _table_checks(public, manifest, settings, audited)]
+            checks += [made(check) for check in _table_checks(public, manifest, settings, audited)]
         else:
             checks.append(Check("everything else", 0, "", skipped="the public tables are not well-formed"))
         if form.passed and slots is not None:
@@ -130,7 +130,7 @@ def _title(check: Callable[..., Check]) -> str:
     return check.__name__.removeprefix("check_").replace("_", " ")
 
 
-def _made(named: tuple[str, Callable[[], Check]]) -> Check:
+def made(named: tuple[str, Callable[[], Check]]) -> Check:
     """A check, or that the public files are such that it cannot be made: a run's own never are."""
     name, check = named
     try:

@@ -1,29 +1,31 @@
 """Auditing a federation: every community by itself, then what one posted against what the others did."""
 
-import json
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from commonwatt.adapters.ledger import open_export
-from commonwatt.adapters.store.run_folder import CHAIN, MANIFEST, read_manifest, read_public
-from commonwatt.core.accounts import Account
+from commonwatt.adapters.store.run_folder import CHAIN, read_manifest, read_public
 from commonwatt.core.errors import InvalidInput, LedgerError, require
 from commonwatt.core.findings import Finding
-from commonwatt.services.audit.base import Check
+from commonwatt.services.audit import Audited, Check, check_form
+from commonwatt.services.audit.excuses import shut_until_paid
 from commonwatt.services.audit.federation import FEDERATION_CHECKS, AuditedFederation, AuditedMember
+from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.federation import areas_of
 from commonwatt.services.public import PublicTables
 from commonwatt.services.reporting.federation import EXCHANGE_SCHEMA, EXCHANGES, FEDERATION
-from commonwatt.services.rules import Rules
+from commonwatt.services.run import final_s
 from commonwatt.settings import load
+from commonwatt.wiring.audit_claims import claimed_of, read_inputs
 from commonwatt.wiring.audit_lines import result_lines
-from commonwatt.wiring.auditing import AuditRequest, AuditResult, audit_run
+from commonwatt.wiring.auditing import AuditRequest, AuditResult, audit_run, made
 from commonwatt.wiring.building import answers_of, rules_of
+from commonwatt.wiring.federation_said import FederationSaid, Named, read_said
 from commonwatt.wiring.timing import Stopwatch
 
 
@@ -49,14 +51,14 @@ def audit_federation(request: AuditRequest) -> AuditResult:
     except InvalidInput as error:
         broken = Check("the federation's public files can be read", 1, "folder", error.findings)
         return AuditResult((broken,), result_lines([broken]))
-    for entry in said["communities"]:
+    for named in said.communities:
         result = audit_run(
-            AuditRequest(root / "communities" / entry["folder"], request.slot, None, None, request.reference)
+            AuditRequest(root / "communities" / named.folder, request.slot, None, None, request.reference)
         )
-        lines += [f"{entry['name']}:", *(f"  {line}" for line in result.lines)]
+        lines += [f"{named.name}:", *(f"  {line}" for line in result.lines)]
         checks += result.checks
     whole = whole_checks(root, request.slot)
-    return AuditResult((*checks, *whole), [*lines, f"{said['name']}, the whole:", *result_lines(whole)])
+    return AuditResult((*checks, *whole), [*lines, f"{said.name}, the whole:", *result_lines(whole)])
 
 
 def whole_checks(root: Path, slot: int | None = None) -> list[Check]:
@@ -67,43 +69,32 @@ def whole_checks(root: Path, slot: int | None = None) -> list[Check]:
 
     """
     said, exchanges = _read(root / "public")
-    slots = range(said["first_slot"], said["end_slot"]) if slot is None else range(slot, slot + 1)
+    slots = said.slots if slot is None else range(slot, slot + 1)
     if slot is not None:
         exchanges = exchanges.filter(pc.equal(exchanges["slot"], slot))
-    links = None if said["links"] is None else [(int(one), int(other)) for one, other in said["links"]]
     members, found = list[AuditedMember](), list[Finding]()
-    for entry in said["communities"]:
-        member, faults = _member(root / "communities" / entry["folder"] / "public", entry, slots)
+    for named in said.communities:
+        member, faults = _member(root / "communities" / named.folder / "public", said, named, slots)
         members += [member] if member is not None else []
         found += faults
-    count = len(said["communities"])
-    named = Check("the communities are those that the federation names", count, "communities", tuple(found))
+    count = len(said.communities)
+    check = Check("the communities are those that the federation names", count, "communities", tuple(found))
     if len(members) < count:
-        return [named, Check("level 2", 0, "slots", skipped="not every community can be read")]
-    audited = AuditedFederation.of(members, areas_of(count, links), slots, exchanges)
-    return [named, *(check(audited) for check in FEDERATION_CHECKS)]
+        return [check, Check("level 2", 0, "slots", skipped="not every community can be read")]
+    audited = AuditedFederation.of(members, areas_of(count, said.links), slots, exchanges)
+    titles = ("sums of exchanges", "postings of exchanges", "level 2")
+    steps = zip(titles, FEDERATION_CHECKS, strict=True)
+    return [check, *(made((title, partial(step, audited))) for title, step in steps)]
 
 
-def _read(public: Path) -> tuple[dict[str, Any], pa.Table]:
+def _read(public: Path) -> tuple[FederationSaid, pa.Table]:
     """What the federation publishes.
 
     Raises:
         InvalidInput: not what a run writes.
 
     """
-    path, table = public / FEDERATION, public / f"{EXCHANGES}.parquet"
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        names = [(entry["name"], entry["folder"], entry["root"]) for entry in said["communities"]]
-        numbers = [said["first_slot"], said["end_slot"], *(end for pair in said["links"] or () for end in pair)]
-        is_sound = all(isinstance(text, str) for entry in names for text in entry) and isinstance(said["name"], str)
-        is_sound &= all(type(number) is int for number in numbers) and all(Path(f).name == f for _, f, _ in names)
-        is_sound &= all(0 <= end < len(names) for pair in said["links"] or () for end in pair) and len(names) > 1
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInput([Finding(str(path), "what a federation publishes", f"{type(error).__name__}: {error}")]) from error  # fmt: skip
-    require(
-        [] if is_sound else [Finding(str(path), "names as text, slots and links as whole numbers", "something else")]
-    )
+    said, table = read_said(public / FEDERATION), public / f"{EXCHANGES}.parquet"
     try:
         rows = pq.read_table(table).select(EXCHANGE_SCHEMA.names).cast(EXCHANGE_SCHEMA)
     except (OSError, KeyError, pa.ArrowException) as error:
@@ -113,34 +104,48 @@ def _read(public: Path) -> tuple[dict[str, Any], pa.Table]:
     return said, rows
 
 
-def _member(public: Path, entry: dict[str, Any], slots: range) -> tuple[AuditedMember | None, list[Finding]]:
+def _member(
+    public: Path, said: FederationSaid, named: Named, slots: range
+) -> tuple[AuditedMember | None, list[Finding]]:
     """A community as the federation's checks need it, and why it is not the one that the federation names."""
-    where, found = f"public/{FEDERATION} {entry['name']}", list[Finding]()
+    where = f"public/{FEDERATION} {named.name}"
     try:
-        root = read_manifest(public)["root"]
-        if root != entry["root"]:
-            found.append(
-                Finding(f"{where} root", f"the root of its {MANIFEST}, {root[:16]}…", f"{entry['root'][:16]}…")
-            )
-        settings = load(public / "settings.toml", with_members=False)
-        if settings.community.name != entry["name"]:
-            found.append(Finding(f"{where} name", repr(settings.community.name), repr(entry["name"])))
-        tables = PublicTables(read_public(public))
-        rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers, tables.member_facts)
-        return AuditedMember.of(entry["name"], rules, tables, slots, _topped_up(public, rules)), found
+        return _opened(public, said, named, slots)
     except InvalidInput as error:
-        return None, [*found, *error.findings]
+        return None, list(error.findings)
     except LedgerError as error:
-        return None, [*found, Finding(f"{where} {CHAIN}", "a chain that can be read", str(error))]
+        return None, [Finding(f"{where} {CHAIN}", "a chain that can be read", str(error))]
+    except ROOM_FAILURES as error:
+        return None, [Finding(where, "files that can be checked", f"{type(error).__name__}: {error}")]
 
 
-def _topped_up(public: Path, rules: Rules) -> frozenset[int]:
-    """Slots that waited for a payment into the supplier's deposit, which is made at their end."""
+def _opened(
+    public: Path, said: FederationSaid, named: Named, slots: range
+) -> tuple[AuditedMember | None, list[Finding]]:
+    settings = load(public / "settings.toml", with_members=False)
+    tables, inputs = PublicTables(read_public(public)), read_inputs(public)
+    rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers, tables.member_facts)
+    own = settings.community
+    pairs = (
+        ("root", read_manifest(public)["root"], named.root),
+        ("name", own.name, named.name),
+        ("currency", own.currency, said.currency),
+        ("slot_s", own.slot_s, said.slot_s),
+        ("federation", inputs.get("federation", ""), said.name),
+        ("first_slot", inputs["first_slot"], said.slots.start),
+        ("end_slot", inputs["end_slot"], said.slots.stop),
+        ("slots", len(tables.slots), len(said.slots)),
+    )
+    found = [
+        Finding(f"public/{FEDERATION} {named.name} {key}", f"its own, {str(value)[:80]!r}", repr(str(is_said)[:80]))
+        for key, value, is_said in pairs
+        if value != is_said
+    ]
     with closing(open_export(public / CHAIN)) as ledger:
-        paid = [
-            e.time_s
-            for e in ledger.entries()
-            for account, _ in e.paid_nano
-            if account == Account.SUPPLIER and e.call == "deposit"
-        ]
-    return frozenset(rules.slots.slot_of(time_s) - 1 for time_s in paid)
+        audited = Audited(rules, tables, ledger, final_s(rules, said.slots))
+        form = check_form(audited)
+        # What cannot be slots of this run is not gone through.
+        if form.findings or len(tables.slots) != len(said.slots):
+            return None, [*found, *form.findings]
+        shut = shut_until_paid(claimed_of(audited, settings, public))
+    return AuditedMember.of(named.name, rules, tables, slots, shut), found

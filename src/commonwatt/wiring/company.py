@@ -219,7 +219,7 @@ def _live(job: Job, task: Any, community: int, room: _Room) -> None:
 
     ended = Told(community, "failed", why="a fault of the program, see above")
     try:
-        job(task, relay, Beside(_OthersByLine(community, room), turn, time.thread_time))
+        job(task, relay, Beside(_OthersByLine(community, room), turn=turn, cpu_clock=time.thread_time))
     except (CommonwattError, OSError) as error:
         why = "\n".join([str(error), *getattr(error, "__notes__", ())])
         ended = Told(community, "failed", why=why)

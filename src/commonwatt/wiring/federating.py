@@ -101,6 +101,7 @@ class Task:
     """One community's run, for a worker."""
 
     name: str
+    federation: str
     request: RunRequest
     kept: Path
     """The file of its outcome."""
@@ -275,7 +276,7 @@ def _tasks(
             request.top_up,
             request.program,
         )
-        tasks.append(Task(member.name, run, folder.private / "outcomes" / f"{member.folder}.json"))
+        tasks.append(Task(member.name, federation.name, run, folder.private / "outcomes" / f"{member.folder}.json"))
     return tasks
 
 
@@ -321,7 +322,7 @@ def run_member(task: Task, watcher: Watcher, beside: Beside) -> None:
         CommonwattError: as `run_community`.
 
     """
-    result = run_community(task.request, watcher, beside)
+    result = run_community(task.request, watcher, replace(beside, federation=task.federation))
     with beside.turn():
         public = PublicTables(read_public(result.folder.public))
         rules = rules_of(

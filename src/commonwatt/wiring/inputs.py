@@ -75,7 +75,9 @@ def input_hash(community: OpenCommunity, slots: range) -> bytes:
     return hashlib.sha3_256(b"".join(hashlib.sha3_256(part).digest() for part in parts)).digest()
 
 
-def run_identity(community: OpenCommunity, slots: range, terms: LedgerTerms, operator_key: bytes) -> dict[str, str]:
+def run_identity(
+    community: OpenCommunity, slots: range, terms: LedgerTerms, operator_key: bytes, federation: str = ""
+) -> dict[str, str]:
     """What a resumed run must share with the one it goes on with, part by part: so that a refusal can say which is another."""
     settings = community.settings
     parts = {
@@ -89,17 +91,19 @@ def run_identity(community: OpenCommunity, slots: range, terms: LedgerTerms, ope
         "version": commonwatt.__version__,
         "community": settings.community.name,
         "slots": f"{slots.start}..{slots.stop}",
+        **({"federation": federation} if federation else {}),
         **{name: hashlib.sha3_256(part).hexdigest() for name, part in parts.items()},
     }
 
 
-def inputs_json(community: OpenCommunity, slots: range) -> str:
-    """`inputs.json`: data hashes, seed, slots and versions, with which the run can be made again."""
+def inputs_json(community: OpenCommunity, slots: range, federation: str = "") -> str:
+    """`inputs.json`: data hashes, seed, slots and versions, with which the run can be made again, and the federation it belongs to."""
     inputs = {
         "data_sha256": community.feed.file_hashes(),
         "seed": community.settings.community.seed,
         "first_slot": slots.start,
         "end_slot": slots.stop,
+        **({"federation": federation} if federation else {}),
         "versions": {
             "commonwatt": commonwatt.__version__,
             "python": ".".join(platform.python_version_tuple()[:2]),

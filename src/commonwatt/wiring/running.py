@@ -76,6 +76,8 @@ class Beside:
     """What a run has beside it, where it is one of a federation."""
 
     others: Others | None = None
+    federation: str = ""
+    """Its name."""
     turn: Callable[[], AbstractContextManager[Any]] = nullcontext
     """Held from closing the books on, so that runs of one process come one after the other where they need most memory."""
     cpu_clock: Callable[[], float] | None = None
@@ -122,6 +124,8 @@ class OpenRun:
     folder: RunFolder
     market: Market
     journal: SqliteJournal
+    federation: str = ""
+    """Which one the run belongs to; empty when it is by itself."""
 
 
 @contextmanager
@@ -150,7 +154,7 @@ def begin_run(request: RunRequest) -> Iterator[BegunRun]:
 
 
 @contextmanager
-def open_run(begun: BegunRun, watch: Stopwatch, others: Others | None = None) -> Iterator[OpenRun]:
+def open_run(begun: BegunRun, watch: Stopwatch, beside: Beside = BY_ITSELF) -> Iterator[OpenRun]:
     """The journal and the ledger of a run, open until the end.
 
     Raises:
@@ -163,17 +167,17 @@ def open_run(begun: BegunRun, watch: Stopwatch, others: Others | None = None) ->
     load_wh = community.feed.load_wh[first : first + len(slots)]
     deposits = settings.member_deposits_nano(load_wh, len(slots) * settings.community.slot_s)
     terms = terms_of(settings, keys, deposits)
-    identity = run_identity(community, slots, terms, key)
+    identity = run_identity(community, slots, terms, key, beside.federation)
     with closing(SqliteJournal(folder.journal, identity, may_be_new=not folder.has_results)) as journal:
         chain, executor = settings.ledger.chain, settings.ledger.executor
         with closing(open_ledger(chain, folder.live_chain, terms.community, key, executor, mends=True)) as ledger:
-            market = market_of(settings, terms, community.feed, keys, ledger, watch, others)
+            market = market_of(settings, terms, community.feed, keys, ledger, watch, beside.others)
             write_text(folder.settings, settings.effective_toml())
             write_json(folder.pseudonyms, names_of(market))
             if any(market.rules.suppliers):
                 named = zip(market.members, market.rules.suppliers, strict=True)
                 write_json(folder.suppliers, {keys.pseudonym(m.id): supplier for m, supplier in named if supplier})
-            yield OpenRun(community, slots, folder, market, journal)
+            yield OpenRun(community, slots, folder, market, journal, beside.federation)
 
 
 def run_community(request: RunRequest, watcher: Watcher, beside: Beside = BY_ITSELF) -> RunResult:
@@ -210,7 +214,7 @@ def _run(
 ) -> RunResult:
     # Left last: one run of a process at a time closes its books, audits and reports.
     with ExitStack() as turn:
-        with open_run(begun, watch, beside.others) as run:
+        with open_run(begun, watch, beside) as run:
             notes += run.journal.notes
             progress = _traded(run, watcher, paid_in_nano)
             notes += [progress.mended] if progress.mended else []
@@ -286,7 +290,8 @@ def close_books(run: OpenRun, csv: bool = False) -> dict[str, pa.Table]:
         deposits = market.ledger.deposits()
         paid_in = deposits + moved_nano(market.ledger.entries(), len(deposits))
         tables = builder.finish(market.ledger.receipts(), balances, paid_in)
-    texts = {SETTINGS: run.community.settings.effective_toml(), INPUTS: inputs_json(run.community, run.slots)}
+    inputs = inputs_json(run.community, run.slots, run.federation)
+    texts = {SETTINGS: run.community.settings.effective_toml(), INPUTS: inputs}
     anchor_run(market, run.journal, run.slots, folder.write_texts(texts))
     market.ledger.export(folder.public / CHAIN)
     folder.write_manifest(market.ledger.head())

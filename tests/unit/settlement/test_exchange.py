@@ -136,3 +136,14 @@ def test_between_two_communities_no_money_and_no_energy_is_lost(
 def exchanged_nano(statement: Statement, members: int) -> int:
     of = statement.postings.take(statement.postings.kind == Kind.EXCHANGE)
     return int(balances_nano(of, FIRST_MEMBER + members)[Account.SUPPLIER])
+
+
+def test_by_priority_a_neighbour_is_served_before_other_communities() -> None:
+    """The seller has 300 Wh for 200 to a neighbour and 600 to others."""
+    metered, of = readings((300, 0), (0, 200)), replace(context(2, "ex_ante"), exchange=OUT)
+
+    statement = Delivered(allocation="priority").settle(ORDERS, AGREED, metered, of)
+
+    energy = {(leg, price): wh for leg, wh, price, _ in bill(statement, 0)}
+    assert energy["peer_sell", 150_000] == 200
+    assert energy["peer_sell", 120_000] == 100

@@ -6,6 +6,7 @@ from commonwatt.services.audit.base import SHOWN, Audited, Check
 from commonwatt.services.audit.chain import check_balances, check_members, check_receipts, check_roots
 from commonwatt.services.audit.enrolments import check_enrolments
 from commonwatt.services.audit.entries import Claimed, check_coverage, check_entries, check_foundation
+from commonwatt.services.audit.exchanges import check_exchanges
 from commonwatt.services.audit.excuses import check_failures, check_refusals
 from commonwatt.services.audit.form import check_form, check_tables
 from commonwatt.services.audit.instructions import check_instructions
@@ -35,6 +36,7 @@ CLAIM_CHECKS: tuple[Callable[[Claimed], Check], ...] = (
     check_coverage,
     check_failures,
     check_refusals,
+    check_exchanges,
     check_unanswered,
 )
 """Checks of what settings and inputs claim: the foundation, what else is on the chain, what is missing, what was excused."""

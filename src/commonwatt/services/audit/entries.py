@@ -38,6 +38,8 @@ class Claimed:
     """The run's slots by `inputs.json`."""
     may_fail: str = ""
     """Why an auditor cannot tell whether a slot failed with reason; empty when clearing and settlement are all that can fail."""
+    federation: str = ""
+    """Which one the run belongs to, by `inputs.json`; empty when it is by itself."""
 
 
 def check_foundation(claimed: Claimed) -> Check:

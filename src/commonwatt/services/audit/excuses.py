@@ -1,6 +1,6 @@
 """Audit of excuses: slots that failed, trades that the grid cut, orders that were refused; each has to have had its reason."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -168,6 +168,43 @@ def _nets(batch: Batch, accounts: int) -> Ints:
 def check_refusals(claimed: Claimed) -> Check:
     """Whoever was refused could not pay, by deposits and postings up to that gate; or the supplier could not front the slot."""
     public, found, refused = claimed.audited.public, [], 0
+    for entry, money, open_gates in _told_again(claimed):
+        slot = entry.receipt.slot
+        if entry.call == "open":
+            book, accepted, _, _ = public.orders(slot)
+            if accepted < len(book):
+                refused += len(book) - accepted
+                found += _refusal_findings(claimed, slot, money, open_gates)
+    return Check("refused orders could not be paid", refused, "orders", tuple(found))
+
+
+def shut_until_paid(claimed: Claimed) -> frozenset[int]:
+    """Slots whose gate was shut until somebody paid into the supplier's deposit at their end: traded after delivery, they met the others first."""
+    audited = claimed.audited
+    supplier = int(Account.SUPPLIER)
+    if audited.rules.timing == EX_ANTE or not any(
+        account == supplier for e in audited.ledger.entries() if e.call == "deposit" for account, _ in e.paid_nano
+    ):
+        return frozenset()
+    return frozenset(
+        audited.rules.slots.slot_of(entry.time_s) - 1
+        for entry, money, open_gates in _told_again(claimed)
+        if entry.call == "deposit"
+        and any(account == supplier for account, _ in entry.paid_nano)
+        and _is_shut(claimed, money, open_gates)
+    )
+
+
+def _is_shut(claimed: Claimed, money: Money, open_gates: Sequence[int]) -> bool:
+    """Whether the supplier could not front one more slot beside those whose gate is open."""
+    free, terms = money.free_nano, claimed.terms
+    connection_wh = sum(m.connection_w for m in terms.members) * terms.slot_s // 3600
+    exposure_nano = connection_wh * terms.price_cap_micro_per_kwh * (len(open_gates) + 1)
+    return int(free[Account.SUPPLIER]) + int(np.minimum(free[FIRST_MEMBER:], 0).sum()) < exposure_nano
+
+
+def _told_again(claimed: Claimed) -> Iterator[tuple[Entry, Money, list[int]]]:
+    """Every opened gate and every payment in, with the accounts just before it and the gates that were open then."""
     entries = list(claimed.audited.ledger.entries())
     money = Money(claimed.audited.founding_nano, claimed.audited.rules.window_s)
     open_gates: list[int] = []
@@ -181,16 +218,14 @@ def check_refusals(claimed: Claimed) -> Check:
             continue
         if entry.paid_nano:
             money.pass_to(entry.time_s)
+            yield entry, money, open_gates
             money.pay_in(entry.paid_nano)
             continue
         if receipt.status != 1 or slot not in claimed.slots:
             continue
         money.pass_to(entry.time_s)
         if entry.call == "open":
-            book, accepted, _, _ = public.orders(slot)
-            if accepted < len(book):
-                refused += len(book) - accepted
-                found += _refusal_findings(claimed, slot, money, open_gates)
+            yield entry, money, open_gates
             open_gates.append(slot)
         elif receipt.content_hash in void:
             money.post_nets(_nets(void[receipt.content_hash], len(money.free_nano)))
@@ -200,7 +235,6 @@ def check_refusals(claimed: Claimed) -> Check:
             money.post(_posted(calls[slot], entry))
             if slot in open_gates:
                 open_gates.remove(slot)
-    return Check("refused orders could not be paid", refused, "orders", tuple(found))
 
 
 def _posted(calls: Sequence[TradesCall | SettleCall], entry: Entry) -> Postings:
@@ -216,10 +250,7 @@ def _posted(calls: Sequence[TradesCall | SettleCall], entry: Entry) -> Postings:
 
 def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: list[int]) -> list[Finding]:
     book, accepted, _, reason = claimed.audited.public.orders(slot)
-    free, terms = money.free_nano, claimed.terms
-    connection_wh = sum(m.connection_w for m in terms.members) * terms.slot_s // 3600
-    exposure_nano = connection_wh * terms.price_cap_micro_per_kwh * (len(open_gates) + 1)
-    shut = int(free[Account.SUPPLIER]) + int(np.minimum(free[FIRST_MEMBER:], 0).sum()) < exposure_nano
+    free, shut = money.free_nano, _is_shut(claimed, money, open_gates)
     rules, members = claimed.audited.rules, len(claimed.audited.public.pseudonyms)
     wanted = rules.most_cost_nano(slot, book, book.energy_wh, members)
     for gate in open_gates:

@@ -29,7 +29,7 @@ class AuditedMember:
     posted: Mapping[int, Exchange]
     """What its postings say crossed."""
     topped_up: frozenset[int] = frozenset()
-    """Slots that waited for a payment into the supplier's deposit: its gate was shut when the others met."""
+    """Slots whose gate was shut when the others met, until a payment into the supplier's deposit (`excuses.shut_until_paid`)."""
     faults: tuple[Finding, ...] = ()
     """Rows from which neither could be made."""
 
@@ -64,17 +64,21 @@ class AuditedFederation:
     slots: range
     rows: dict[tuple[int, str], dict[str, int]]
     """By slot and community the other columns of `exchanges`."""
+    twice: tuple[tuple[int, str], ...] = ()
+    """Slots and communities with more rows than one; `rows` has the last of them."""
 
     @classmethod
     def of(
         cls, members: Sequence[AuditedMember], areas: Sequence[Sequence[int]], slots: range, exchanges: pa.Table
     ) -> AuditedFederation:
         """With the rows of a table."""
-        rows = {
-            (row.pop("slot"), row.pop("community")): {name: int(value) for name, value in row.items()}
-            for row in exchanges.to_pylist()
-        }
-        return cls(tuple(members), tuple(tuple(area) for area in areas), slots, rows)
+        rows: dict[tuple[int, str], dict[str, int]] = {}
+        twice = []
+        for row in exchanges.to_pylist():
+            place = row.pop("slot"), row.pop("community")
+            twice += [place] if place in rows else []
+            rows[place] = {name: int(value) for name, value in row.items()}
+        return cls(tuple(members), tuple(tuple(area) for area in areas), slots, rows, tuple(twice))
 
     def published(self, slot: int, name: str) -> Exchange:
         """What the table says of a community; nothing where it has no row."""
@@ -89,6 +93,7 @@ def check_sums(audited: AuditedFederation) -> Check:
     expected = {(slot, name) for slot in audited.slots for name in names}
     found += [Finding(f"exchanges slot {s} {n}", "a row", "none") for s, n in sorted(expected - set(audited.rows))]
     found += [Finding(f"exchanges slot {s} {n}", "no such row", "one") for s, n in sorted(set(audited.rows) - expected)]
+    found += [Finding(f"exchanges slot {s} {n}", "one row", "another") for s, n in audited.twice]
     for slot in audited.slots:
         rows = [(name, audited.rows.get((slot, name), {})) for name in names]
         for name, row in rows:
