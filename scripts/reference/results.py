@@ -22,7 +22,7 @@ FILES: Final = {
     "timing.json": "Time and memory, by the [names below](#timingjson). The only file, beside `private/`, that differs between equal runs.",
     "public/manifest.json": "SHA-256 of every public file, their root, the chain's head, the operator's address, hashes of the contracts' code.",
     "public/settings.toml": "The effective configuration, defaults and presets written out, without members and secrets.",
-    "public/inputs.json": "SHA-256 of the data, seed, first slot, slot behind the last, versions: what the run can be made again from.",
+    "public/inputs.json": "SHA-256 of the data, seed, first slot, slot behind the last, versions, and the federation if it belongs to one: what the run can be made again from.",
     "public/chain.sqlite": "The chain: every block with its transactions.",
     **{f"public/{name}.parquet": f"The table [{name}](#{name}); with `--csv` as `{name}.csv`, too." for name in PUBLIC},
     "members/ID/instructions.csv": "What the member signed for its orders: its own rows of [instructions](#instructions).",
