@@ -195,6 +195,7 @@ def fuzzed() -> list[tuple[str, object]]:
     ]
 
 
+@pytest.mark.full
 def test_no_changed_value_of_the_federations_file_ends_in_a_traceback(after: Path, tmp_path: Path) -> None:
     out = copied(after, tmp_path / "out")
     path = out / "public" / "federation.json"
