@@ -25,6 +25,7 @@ from commonwatt.crypto.signatures import Signer
 from commonwatt.metering import enrolment_digest, packet_hash, packet_leaves, packets_digest
 from commonwatt.services.audit import Audited
 from commonwatt.services.audit.chain import _calls
+from commonwatt.services.drawing import in_drawn_sequence
 from commonwatt.services.instructing import order_digests
 from commonwatt.services.ports import Call, OpenCall, SettleCall
 from commonwatt.settlement import correction
@@ -105,7 +106,15 @@ def _manifest(run: Path) -> dict[str, Any]:
 
 def _forget_order(cheat: Cheat, slot: int, sequence: int) -> None:
     """Strike an order out and make everything that follows fit."""
-    kept = [r for r in cheat.rows("orders", slot=slot) if r["sequence"] != sequence]
+    book, accepted, _, _ = cheat.public.orders(slot)
+    left = book.take(np.array([row for row in range(accepted) if row != sequence]))
+    drawn = in_drawn_sequence(cheat.rules.seed, slot, left).member.tolist()
+    # One order a member: whoever is refused stands behind those that are accepted.
+    place = {cheat.public.pseudonyms[member]: row for row, member in enumerate(drawn)}
+    kept = sorted(
+        (r for r in cheat.rows("orders", slot=slot) if r["sequence"] != sequence),
+        key=lambda r: place.get(r["member"], len(place)),
+    )
     cheat.rewrite("orders", lambda r: None if r["slot"] == slot else r)
     cheat.add("orders", *({**r, "sequence": k, "order_id": f"{slot}-o{k}"} for k, r in enumerate(kept)))
     _reclear(cheat, slot)

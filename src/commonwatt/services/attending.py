@@ -1,7 +1,7 @@
 """Attending to others: what they sent is heard, demands are answered, what was voided is settled again; journalled before it is sent."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.encoding import encode
 from commonwatt.core.records import Statement
 from commonwatt.services.answering import answer, due
-from commonwatt.services.claims import ClaimCall, DemandState, ReclaimCall
+from commonwatt.services.claims import ClaimCall, DemandState, ReclaimCall, Revocation
 from commonwatt.services.covering import require_covered
 from commonwatt.services.delivering import settle
 from commonwatt.services.halves import (
@@ -31,7 +31,7 @@ from commonwatt.services.ports import Balances, Batch
 from commonwatt.services.posting import send
 from commonwatt.services.public import PublicTables
 from commonwatt.services.repeating import VOIDED, repeat, to_repeat
-from commonwatt.services.state import State, rewards_change_nano
+from commonwatt.services.state import State
 from commonwatt.services.tables import TableBuilder
 from commonwatt.services.watching import Evidence
 
@@ -121,14 +121,10 @@ class _Books:
         tables = builder.finish((), Balances(nothing, nothing, nothing), nothing)
         return cls(market, PublicTables(tables), trading, delivered, statements)
 
-    def known(self, slot: int) -> dict[int, Evidence]:
-        """What each member knows of a slot."""
-        return evidence_of(self.tables, self.market.rules, self.market.terms.price_cap_micro_per_kwh, slot)
-
-    def rewards_nano(self, slot: int) -> int:
-        """What the pool of rewards held before a slot, by the order of slots, as an audit adds it up."""
-        first = (s for (of, revision), s in self.statements.items() if of < slot and not revision)
-        return sum(rewards_change_nano(statement) for statement in first)
+    def known(self, slot: int, revocations: Sequence[Revocation]) -> dict[int, Evidence]:
+        """What each member knows of a slot; `revocations` is what members took back of what they signed."""
+        cap = self.market.terms.price_cap_micro_per_kwh
+        return evidence_of(self.tables, self.market.rules, cap, slot, revocations)
 
 
 def _answer_demands(market: Market, journal: Journal, state: State, books: _Books) -> None:
@@ -137,7 +133,7 @@ def _answer_demands(market: Market, journal: Journal, state: State, books: _Book
     calls: list[ClaimCall] = []
     answered = []
     for demand, batch in asked:
-        known = books.known(demand.slot)[demand.member - FIRST_MEMBER]
+        known = books.known(demand.slot, state.revocations)[demand.member - FIRST_MEMBER]
         given = answer(demand, batch, batches, books.tables, known)
         calls += given
         answered += [demand.id] if given else []
@@ -155,12 +151,11 @@ def _settle_again(market: Market, journal: Journal, state: State, books: _Books,
     slot, revision = batch.slot, batch.revision
 
     def without_trades() -> Statement:
-        before = replace(state, rewards_nano=books.rewards_nano(slot))
         readings = books.delivered[slot].readings
-        return settle(market, before, books.trading[slot], readings, slot, void=VOIDED)[0]
+        return settle(market, state, books.trading[slot], readings, slot, void=VOIDED)[0]
 
     batches, statement = list(market.ledger.batches()), books.statements[slot, revision]
-    done = repeat(batch, batches, statement, without_trades, books.known(slot), market.rules.path)
+    done = repeat(batch, batches, statement, without_trades, books.known(slot, state.revocations), market.rules.path)
     require_covered(slot, done.calls, market.ledger.balances(state.heard_s))
     again = Again(slot, revision, state.heard_s, done.statement, done.void, market.ledger.sign(done.calls))
     journal.append(slot, AGAIN, encode(again))

@@ -28,6 +28,7 @@ from commonwatt.core.records import (
 from commonwatt.core.units import Bytes2D, Flags, Ints
 from commonwatt.grid import GridContext
 from commonwatt.services.claims import Revocation
+from commonwatt.services.drawing import drawn_events, in_drawn_sequence
 from commonwatt.services.failing import attempted
 from commonwatt.services.halves import Trading
 from commonwatt.services.instructing import instructed, revoked, standing_rows
@@ -62,17 +63,14 @@ def trade(
         wished, failed = attempted(lambda: _bid(market, slot, net_wh, prices), wished)
     refusal = _refusals(market, slot, wished, balances, open_gates, standing)
     refusal[_revoked(market, slot, wished, standing, revocations)] = int(Reason.INSTRUCTION)
-    accepted = _in_drawn_sequence(market, slot, wished.take(refusal == Reason.FILLED))
+    accepted = in_drawn_sequence(market.rules.seed, slot, wished.take(refusal == Reason.FILLED))
     refused = wished.take(refusal != Reason.FILLED)
     nonces = _nonces(market, slot, accepted)
     exchange = _exchanged(market, slot, accepted)
     events, met = Events.empty(), None
     if not failed:
         events, failed = attempted(
-            lambda: market.rules.venue.simulate(
-                accepted, market.rules.venue_context(slot, accepted, nonces, exchange, deviation)
-            ),
-            events,
+            lambda: drawn_events(market.rules, slot, accepted, nonces, exchange, deviation), events
         )
     if not failed:
         met, failed = attempted(
@@ -180,11 +178,6 @@ def _revoked(
     signed = standing.take(standing_rows(book)) if len(standing) else instructed(market, slot, book, standing)[0]
     wallets = [member.wallet for member in market.terms.members]
     return revoked(signed, wallets, revocations, market.rules.opened_s(slot))
-
-
-def _in_drawn_sequence(market: Market, slot: int, book: OrderBook) -> OrderBook:
-    order = stream(market.rules.seed, "sequence", slot).permutation(len(book))
-    return book.take(order).replaced(sequence=np.arange(len(book)))
 
 
 def _nonces(market: Market, slot: int, book: OrderBook) -> Bytes2D:

@@ -14,7 +14,7 @@ from commonwatt.core.events import EventKind, Events, event_findings
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Trades
 from commonwatt.core.registry import Answer, Registry
-from commonwatt.core.units import Bytes2D, Ints
+from commonwatt.core.units import Bytes2D, Flags, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +115,9 @@ class Venue(Answer, Protocol):
     asks: ClassVar[frozenset[str]]
     """Who decides in it beside itself: `clearing` (who trades with whom, at what price), or only `pricing` (at what price)."""
 
+    kinds: ClassVar[frozenset[EventKind]]
+    """The kinds of event that it takes."""
+
     def simulate(self, book: OrderBook, context: VenueContext) -> Events:
         """The events of a run on past data, which has none of its own: by a rule, with what is drawn drawn from `context.rng`."""
         ...
@@ -173,6 +176,13 @@ def required_form(events: Events, orders: int, kinds: frozenset[EventKind]) -> N
     """
     if findings := event_findings(events, orders, kinds):
         raise ValueError("; ".join(str(finding) for finding in findings))
+
+
+def named(book: OrderBook, events: Events, are: Flags) -> Flags:
+    """Which orders some of the events are about, shape (orders,)."""
+    flags = np.zeros(len(book), np.bool_)
+    flags[events.order[are]] = True
+    return flags
 
 
 def book_root(sealed: Sequence[bytes]) -> bytes:

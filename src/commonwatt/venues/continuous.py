@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -13,14 +13,12 @@ from commonwatt.core.records import Agreement, Reason, Trades, with_filled
 from commonwatt.core.registry import parameter
 from commonwatt.core.tariff import clearing_book
 from commonwatt.venues._price_time import Matched, matched
-from commonwatt.venues.base import Meeting, required_form
+from commonwatt.venues.base import Meeting, named, required_form
 
 if TYPE_CHECKING:
     from commonwatt.core.orders import OrderBook
-    from commonwatt.core.units import Flags, Ints
+    from commonwatt.core.units import Ints
     from commonwatt.venues.base import VenueContext
-
-KINDS: Final = frozenset({EventKind.PLACE, EventKind.CANCEL})
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Continuous:
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
     breaks: ClassVar[frozenset[str]] = frozenset({"efficiency", "order_independence"})
     asks: ClassVar[frozenset[str]] = frozenset({"pricing"})
+    kinds: ClassVar[frozenset[EventKind]] = frozenset({EventKind.PLACE, EventKind.CANCEL})
 
     trade_price: str = parameter(
         "standing",
@@ -61,7 +60,7 @@ class Continuous:
 
     def meet(self, book: OrderBook, events: Events, context: VenueContext) -> Meeting:
         """Match by price and time."""
-        required_form(events, len(book), KINDS)
+        required_form(events, len(book), self.kinds)
         outcome = _outcomes(book, events, context.window_ms)
         is_cancel = events.are(EventKind.CANCEL)
         taken = outcome == EventOutcome.TAKEN
@@ -100,16 +99,9 @@ def _outcomes(book: OrderBook, events: Events, window_ms: int) -> Ints:
 
 def _agreement(seen: OrderBook, events: Events, outcome: Ints, trades: Trades) -> Agreement:
     taken = outcome == EventOutcome.TAKEN
-    came = _of(seen, events, taken & events.are(EventKind.PLACE))
-    withdrawn = _of(seen, events, taken & events.are(EventKind.CANCEL))
+    came = named(seen, events, taken & events.are(EventKind.PLACE))
+    withdrawn = named(seen, events, taken & events.are(EventKind.CANCEL))
     rest = unserved(seen.replaced(energy_wh=seen.energy_wh * came))
     rest[withdrawn] = Reason.CANCELLED
     rest[~came] = Reason.CLOSED
     return with_filled(seen, trades, rest)
-
-
-def _of(seen: OrderBook, events: Events, are: Flags) -> Flags:
-    """Which orders some of the events are about."""
-    flags = np.zeros(len(seen), np.bool_)
-    flags[events.order[are]] = True
-    return flags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -11,14 +11,12 @@ from commonwatt.core.events import NOBODY, EventKind, EventOutcome, Events, even
 from commonwatt.core.records import Agreement, Reason
 from commonwatt.core.registry import parameter
 from commonwatt.core.tariff import clearing_book
-from commonwatt.venues.base import Meeting, commitments, required_form
+from commonwatt.venues.base import Meeting, commitments, named, required_form
 
 if TYPE_CHECKING:
     from commonwatt.core.orders import OrderBook
     from commonwatt.core.units import Bytes2D, Flags, Ints
     from commonwatt.venues.base import VenueContext
-
-KINDS: Final = frozenset({EventKind.COMMIT, EventKind.REVEAL, EventKind.FINALISE})
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class OnChain:
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
     breaks: ClassVar[frozenset[str]] = frozenset()
     asks: ClassVar[frozenset[str]] = frozenset({"clearing"})
+    kinds: ClassVar[frozenset[EventKind]] = frozenset({EventKind.COMMIT, EventKind.REVEAL, EventKind.FINALISE})
 
     commit_share: float = parameter(
         0.5, doc="share of the market's time in which orders are committed", low=0.01, high=0.99
@@ -77,13 +76,13 @@ class OnChain:
             ValueError: there are orders, and nobody finalised the auction between the last reveal and the close.
 
         """
-        required_form(events, len(book), KINDS)
+        required_form(events, len(book), self.kinds)
         outcome = self._outcomes(book, events, context)
         taken = outcome == EventOutcome.TAKEN
         if len(book) and not (taken & events.are(EventKind.FINALISE)).any():
             raise ValueError("expected an auction that is finalised after its reveals, was none")
         committed, revealed = (
-            _of(book, events, taken & events.are(kind)) for kind in (EventKind.COMMIT, EventKind.REVEAL)
+            named(book, events, taken & events.are(kind)) for kind in (EventKind.COMMIT, EventKind.REVEAL)
         )
         kept = np.flatnonzero(revealed)
         facts = context.market.facts
@@ -94,8 +93,8 @@ class OnChain:
         # The pool stays the pool.
         rows = np.append(kept, NOBODY)
         trades = agreed.trades
-        named = trades.replaced(sell_order=rows[trades.sell_order], buy_order=rows[trades.buy_order])
-        return Meeting(Agreement(named, reason), outcome)
+        renamed = trades.replaced(sell_order=rows[trades.sell_order], buy_order=rows[trades.buy_order])
+        return Meeting(Agreement(renamed, reason), outcome)
 
     def _phases_ms(self, window_ms: int) -> tuple[int, int]:
         """When committing ends and revealing begins; when revealing ends."""
@@ -143,10 +142,3 @@ def _seals(book: OrderBook, context: VenueContext) -> Bytes2D:
 def _only_first(events: Events, outcome: Ints, are: Flags) -> None:
     rows = np.flatnonzero(are & (outcome == EventOutcome.TAKEN))
     outcome[rows[~is_first(events.order[rows])]] = EventOutcome.REPEATED
-
-
-def _of(book: OrderBook, events: Events, are: Flags) -> Flags:
-    """Which orders some of the events are about."""
-    flags = np.zeros(len(book), np.bool_)
-    flags[events.order[are]] = True
-    return flags

@@ -12,14 +12,13 @@ from commonwatt.core.events import EventKind, EventOutcome, Events, events_of, i
 from commonwatt.core.records import Agreement, Reason, Trades, with_filled
 from commonwatt.core.registry import parameter
 from commonwatt.core.tariff import clearing_book
-from commonwatt.venues.base import Meeting, required_form
+from commonwatt.venues.base import Meeting, named, required_form
 
 if TYPE_CHECKING:
     from commonwatt.core.orders import OrderBook
     from commonwatt.core.units import Floats, Ints
     from commonwatt.venues.base import VenueContext
 
-KINDS: Final = frozenset({EventKind.REQUEST, EventKind.ANSWER})
 _PAIRS_AT_ONCE: Final = 4_000_000
 """Buyers times sellers that are drawn over at a time."""
 
@@ -39,6 +38,7 @@ class Request:
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
     breaks: ClassVar[frozenset[str]] = frozenset({"efficiency", "order_independence"})
     asks: ClassVar[frozenset[str]] = frozenset({"pricing"})
+    kinds: ClassVar[frozenset[EventKind]] = frozenset({EventKind.REQUEST, EventKind.ANSWER})
 
     answer_s: int = parameter(60, doc="how long sellers may answer a request", unit="s", low=1, high=3600)
     winners: int = parameter(0, doc="sellers that may share one request; 0: as many as it takes", low=0, high=10_000)
@@ -74,7 +74,7 @@ class Request:
 
     def meet(self, book: OrderBook, events: Events, context: VenueContext) -> Meeting:
         """Decide request after request."""
-        required_form(events, len(book), KINDS)
+        required_form(events, len(book), self.kinds)
         seen = clearing_book(book, context.market.rates, context.market.own_prices)
         outcome, due_ms = self._outcomes(seen, events, context.window_ms)
         sell, buy, energy_wh, answer = self._won(seen, events, outcome, due_ms, _trust(context, len(book)))
@@ -170,18 +170,16 @@ def _trust(context: VenueContext, orders: int) -> Floats:
 
 def _agreement(seen: OrderBook, events: Events, outcome: Ints, trades: Trades) -> Agreement:
     taken = outcome == EventOutcome.TAKEN
-    asked, answered = (np.zeros(len(seen), np.bool_) for _ in range(2))
-    asked[events.order[taken & events.are(EventKind.REQUEST)]] = True
+    asked = named(seen, events, taken & events.are(EventKind.REQUEST))
     answers = taken & events.are(EventKind.ANSWER)
+    answered = named(seen, events, answers)
     answered[events.request[answers]] = True
-    answered[events.order[answers]] = True
     # Who met nobody although somebody's limit would have accepted it.
     rest = unserved(seen.replaced(energy_wh=seen.energy_wh * (seen.is_sell | asked)))
     rest[~answered & (rest == Reason.NO_COUNTERPART) & asked.any()] = Reason.UNANSWERED
     within = answers & (events.price_micro_per_kwh <= seen.limit_micro_per_kwh[events.request])
-    met = np.zeros(len(seen), np.bool_)
+    met = named(seen, events, within)
     met[events.request[within]] = True
-    met[events.order[within]] = True
     rest[answered & ~met] = Reason.PRICE
     rest[~asked & ~seen.is_sell] = Reason.CLOSED
     return with_filled(seen, trades, rest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from commonwatt.core.events import Events
+from commonwatt.core.events import EventKind, Events
 from commonwatt.core.tariff import clearing_book
 from commonwatt.venues.base import Meeting, required_form
 
@@ -23,6 +23,7 @@ class SealedBatch:
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
     breaks: ClassVar[frozenset[str]] = frozenset()
     asks: ClassVar[frozenset[str]] = frozenset({"clearing"})
+    kinds: ClassVar[frozenset[EventKind]] = frozenset()
 
     def simulate(self, book: OrderBook, context: VenueContext) -> Events:  # noqa: ARG002
         """None: members are taken to reveal what they sealed, at the same instant."""
@@ -34,7 +35,7 @@ class SealedBatch:
         The reveal is not checked here, because both ends of it would be the same bytes; where seals come in earlier than the orders,
         `on_chain` checks them one by one.
         """
-        required_form(events, len(book), frozenset())
+        required_form(events, len(book), self.kinds)
         agreement = context.clearing.clear(
             clearing_book(book, context.market.rates, context.market.own_prices), context.market
         )

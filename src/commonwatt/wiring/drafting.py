@@ -64,7 +64,8 @@ def template(registry: Registry[Any], name: str) -> str:
     base = importlib.import_module(f"{registry.package}.base")
     protocol, start = _protocol(base), STARTING_POINTS[registry.room]
     methods = [_method(node, start.bodies.get(node.name)) for node in _method_nodes(protocol)]
-    values = [f"    {key}: ClassVar[frozenset[str]] = {expression}\n" for key, expression in start.class_values.items()]
+    kinds = _declared(protocol)
+    values = [f"    {key}: {kinds[key]} = {expression}\n" for key, expression in start.class_values.items()]
     needs = f"frozenset({{{', '.join(repr(need).replace(chr(39), chr(34)) for need in start.needs)}}})"
     body = "".join(
         [
@@ -128,10 +129,22 @@ def _protocol(base: ModuleType) -> type[Any]:
     return found[0]
 
 
-def _method_nodes(protocol: type[Any]) -> list[ast.FunctionDef]:
+def _body(protocol: type[Any]) -> list[ast.stmt]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(protocol)))
-    kind = next(node for node in tree.body if isinstance(node, ast.ClassDef))
-    return [node for node in kind.body if isinstance(node, ast.FunctionDef)]
+    return next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
+
+
+def _method_nodes(protocol: type[Any]) -> list[ast.FunctionDef]:
+    return [node for node in _body(protocol) if isinstance(node, ast.FunctionDef)]
+
+
+def _declared(protocol: type[Any]) -> dict[str, str]:
+    """What the Protocol says each class value is."""
+    return {
+        ast.unparse(node.target): ast.unparse(node.annotation)
+        for node in _body(protocol)
+        if isinstance(node, ast.AnnAssign)
+    }
 
 
 def _method(node: ast.FunctionDef, body: str | None) -> str:

@@ -70,7 +70,7 @@ STARTING_POINTS: Final[dict[str, StartingPoint]] = {
             "meet": 'return VENUES.make("sealed_batch").meet(book, events, context)',
         },
         needs=("orders",),
-        class_values={"asks": 'frozenset({"clearing"})'},
+        class_values={"asks": 'frozenset({"clearing"})', "kinds": "frozenset()"},
     ),
     "clearing": StartingPoint(
         "The cheapest offer meets the highest bid, at a price between their limits, while the offer is not above the bid.",

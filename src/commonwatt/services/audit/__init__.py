@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from commonwatt.services.audit.base import SHOWN, Audited, Check
 from commonwatt.services.audit.chain import check_balances, check_members, check_receipts, check_roots
+from commonwatt.services.audit.drawn import check_drawn
 from commonwatt.services.audit.enrolments import check_enrolments
 from commonwatt.services.audit.entries import Claimed, check_coverage, check_entries, check_foundation
 from commonwatt.services.audit.exchanges import check_exchanges
@@ -22,6 +23,7 @@ CHECKS: tuple[Callable[[Audited], Check], ...] = (
     check_enrolments,
     check_readings,
     check_instructions,
+    check_drawn,
     check_clearing,
     check_roots,
     check_statements,

@@ -9,6 +9,7 @@ import numpy as np
 
 from commonwatt.contracts.encoding import TRADES
 from commonwatt.core.columns import Columns
+from commonwatt.core.events import Events
 from commonwatt.core.findings import Finding
 from commonwatt.core.records import Exchange
 from commonwatt.core.units import Ints
@@ -118,8 +119,10 @@ class Audited:
         return [s for s in self.public.slots if self.only is None or s in self.only]
 
 
-def met_again(public: PublicTables, rules: Rules, slot: int, exchange: Exchange | None = None) -> Meeting:
-    """How the published orders of a slot meet by its published events; `exchange` None: with what crossed as published.
+def met_again(
+    public: PublicTables, rules: Rules, slot: int, exchange: Exchange | None = None, events: Events | None = None
+) -> Meeting:
+    """How the published orders of a slot meet; `exchange` and `events` None: with what crossed, and by the events, as published.
 
     Raises:
         ValueError: events of another form.
@@ -129,7 +132,8 @@ def met_again(public: PublicTables, rules: Rules, slot: int, exchange: Exchange 
     book, accepted, nonces, _ = public.orders(slot)
     crossed = public.exchange(slot) if exchange is None else exchange
     lately = published_deviation(public, rules, slot)
-    return rules.met(slot, book.take(np.arange(accepted)), public.events(slot)[0], nonces, crossed, lately)
+    told = public.events(slot)[0] if events is None else events
+    return rules.met(slot, book.take(np.arange(accepted)), told, nonces, crossed, lately)
 
 
 def recomputed(where: str, step: Callable[..., T], *arguments: object) -> tuple[T | None, list[Finding]]:

@@ -7,10 +7,11 @@ import numpy as np
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings, balances_nano
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import SETTLE_TRADES
-from commonwatt.core.records import Agreement, Reason, Trades
+from commonwatt.core.records import NO_EXCHANGE, WITH_OTHERS, Agreement, Exchange, Reason, Trades
 from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import EXPIRE_CALL, VOID_CALL, Check, met_again
 from commonwatt.services.audit.chain import settlement_calls
+from commonwatt.services.audit.drawn import drawn_again
 from commonwatt.services.audit.entries import Claimed
 from commonwatt.services.audit.instructions import signed_orders, taken_back
 from commonwatt.services.audit.pools import rewards_before
@@ -39,17 +40,28 @@ def check_failures(claimed: Claimed) -> Check:
     return Check("failed slots and cut trades had a reason", judged, "slots", tuple(found), note=why)
 
 
-def _cleared(claimed: Claimed, slot: int) -> Agreement:
-    audited, rules = claimed.audited, claimed.audited.rules
-    again = met_again(audited.public, rules, slot).agreement
-    book, accepted, nonces, _ = audited.public.orders(slot)
-    if not len(audited.public.events(slot)[0]):
-        # Where events could not even be made, there are none; they are made by a published seed.
-        orders = book.take(np.arange(accepted))
-        rules.venue.simulate(orders, rules.venue_context(slot, orders, nonces, audited.public.exchange(slot)))
-    if rules.path == SETTLE_TRADES and one_price_findings(again.trades):
+def _cleared(claimed: Claimed, slot: int, exchange: Exchange | None = None) -> Agreement:
+    """How a slot's orders meet by the events that its seed draws; what is published of events is nobody's excuse.
+
+    `exchange` None: with what crossed as published. Raises whatever clearing does.
+    """
+    public, rules = claimed.audited.public, claimed.audited.rules
+    again = met_again(public, rules, slot, exchange, drawn_again(public, rules, slot, exchange)).agreement
+    own = again.trades.take(again.trades.round != WITH_OTHERS)
+    if rules.path == SETTLE_TRADES and one_price_findings(own):
         raise ValueError("two prices in trades that are settled one by one")
     return again
+
+
+def _clears_alone(claimed: Claimed, slot: int) -> bool:
+    """Whether what fails is what crosses to other communities, in a run that has none."""
+    if claimed.federation or not claimed.audited.public.exchange(slot).energy_wh:
+        return False
+    try:
+        _cleared(claimed, slot, NO_EXCHANGE)
+    except ROOM_FAILURES:
+        return False
+    return True
 
 
 def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Finding]:
@@ -61,6 +73,10 @@ def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Fi
     try:
         again = _cleared(claimed, slot)
     except ROOM_FAILURES:
+        if _clears_alone(claimed, slot):
+            return [
+                Finding(where, "a clearing: it fails by an exchange, and the run is in no federation", "slot_failed")
+            ]
         return [Finding(where, "no trades of a clearing that fails", f"{len(published)}")] if len(published) else []
     if len(published) and not _within(published, again.trades):
         return [Finding(f"trades slot {slot}", "the trades that were void", "others")]

@@ -21,11 +21,14 @@ def check_links(audited: Audited) -> Check:
     public, found = audited.public, []
     slots = audited.slots
     for slot in slots:
-        for part in (_order_findings, _event_findings, _trade_findings):
-            more, faults = recomputed(f"slot {slot}", part, public, slot)
+        for part, *given in (
+            (_order_findings,),
+            (_event_findings, audited.rules.venue.kinds),
+            (_trade_findings,),
+            (_reading_findings, audited.rules.metering.reveals),
+        ):
+            more, faults = recomputed(f"slot {slot}", part, public, slot, *given)
             found += [*(more or ()), *faults]
-        more, faults = recomputed(f"slot {slot}", _reading_findings, public, slot, audited.rules.metering.reveals)
-        found += [*(more or ()), *faults]
     if audited.only is None and slots and len(slots) != slots[-1] - slots[0] + 1:
         found.append(Finding("slots", f"every slot from {slots[0]} to {slots[-1]}", f"{len(slots)} of them"))
     return Check("ids, names and sums of the public tables hang together", len(slots), "slots", tuple(found))
@@ -49,13 +52,13 @@ def _order_findings(public: PublicTables, slot: int) -> list[Finding]:
     return found
 
 
-def _event_findings(public: PublicTables, slot: int) -> list[Finding]:
-    """The events of a slot are numbered as they stand, in a form that some venue takes, and name orders that were accepted."""
+def _event_findings(public: PublicTables, slot: int, kinds: frozenset[EventKind]) -> list[Finding]:
+    """The events of a slot are numbered as they stand, in a form that the venue takes, and name orders that were accepted."""
     rows = public.rows("events", slot).sort_by("sequence")
     events, _ = public.events(slot)
     where, count = f"events slot {slot}", len(events)
     found = _unequal(f"{where} sequence", list(range(count)), rows["sequence"])
-    found += event_findings(events, public.orders(slot)[1], frozenset(EventKind), where)
+    found += event_findings(events, public.orders(slot)[1], kinds, where)
     for column, are in (("commitment", EventKind.COMMIT), ("request", EventKind.ANSWER)):
         has = pc.is_valid(rows[column]).to_numpy()
         if (has != events.are(are)).any():
