@@ -63,7 +63,7 @@ def _event_findings(audited: Audited, slot: int) -> list[Finding]:
     for name, again in drawn.arrays().items():
         says = getattr(published, name)
         for row in np.unique(np.nonzero(again != says)[0]).tolist():
-            found.append(Finding(f"{where} sequence {row} {name}", *(_said(name, of[row]) for of in (again, says))))
+            found.append(Finding(f"{where} sequence {row} {name}", _said(name, again[row]), _said(name, says[row])))
     return found
 
 
