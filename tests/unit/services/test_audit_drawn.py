@@ -44,7 +44,8 @@ class Forging:
 def ran(venue: str, forge: Forgery, **parameters: Any) -> tuple[Ran, Audited]:
     """A run with forged events, and what an auditor has of it, who knows the published rules only."""
     honest = markets.rules(EX_ANTE, venue=VENUES.make(venue, **parameters))
-    design = replace(honest, venue=Forging(honest.venue, forge))
+    forging: Any = Forging(honest.venue, forge)
+    design = replace(honest, venue=forging)
     done = markets.run(markets.market(EX_ANTE, hours=HOURS, design=design), HOURS)
     return done, replace(done.audited(), rules=honest)
 
