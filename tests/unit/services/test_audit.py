@@ -197,6 +197,7 @@ ALONE = {
     "check_enrolments": ("enrolments", "gateway", "0x" + "44" * 20),
     "check_readings": ("readings", "signature", "0x" + "22" * 65),
     "check_instructions": ("instructions", "salt", "0x" + "55" * 32),
+    "check_drawn": ("orders", "sequence", 77),
     "check_clearing": ("trades", "round", 77),
     "check_roots": ("orders", "nonce", "0x" + "33" * 32),
     "check_statements": ("statements", "price_micro_per_kwh", 1),
