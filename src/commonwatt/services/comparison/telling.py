@@ -46,10 +46,10 @@ def how_sure(comparison: Comparison) -> str:
     gaps = {other: comparison.difference(other, best, "cost_nano") for other in others}
     same = [other for other, gap in gaps.items() if round(gap.value) == 0]
     if len(same) == len(others):
-        return f"{listed([best, *same])} leave the same bills."
+        return f"{listed([best, *same])} leave the same bills in all."
     second, currency = others[len(same)], comparison.any.currency
     gap = gaps[second]
-    behind = f"{listed([best, *same])} leave the same bills; " if same else ""
+    behind = f"{listed([best, *same])} leave the same bills in all; " if same else ""
     behind += f"{second} is {money(round(gap.value), currency)} behind {'them' if same else best}"
     if not gap.has_interval:
         return f"{behind}; with fewer than {FEWEST_DAYS} days nothing can be said of how sure that is."
