@@ -6,17 +6,15 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from scripts.reference.results import FEDERATION_FILES, FEDERATION_SUMMARY
 from tests.fakes.federations import same_of_all, write_valley
-from tests.fakes.small_runs import command, commonwatt, copied, environment, read_json
+from tests.fakes.small_runs import command, commonwatt, copied, environment, journalled, read_json
 from tests.fakes.tampering import change_cell, sealed, text_replaced
 
 from commonwatt.core.errors import InvalidInput
@@ -254,7 +252,7 @@ def test_a_stopped_federation_goes_on_to_the_same_bytes(
     process = subprocess.Popen(
         command(*asked), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    while agreed(out) < 2 and process.poll() is None:
+    while journalled(out) < 2 and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(with_)
     _, err = process.communicate(timeout=60)
@@ -279,18 +277,6 @@ def test_resuming_a_finished_federation_trades_nothing_again(after: Path, valley
     assert said.code == 0, said.both
     assert same_of_all(out) == same_of_all(after)
     assert read_json(out / "communities" / "sunny-side" / "timing.json")["executed_steps"] == 0
-
-
-def agreed(out: Path) -> int:
-    """Slots of level 2 that are journalled; 0 while there is no journal."""
-    path = out / "private" / "journal.sqlite"
-    if not path.exists():
-        return 0
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as journal:
-            return int(journal.execute("SELECT count(*) FROM halves").fetchone()[0])
-    except sqlite3.OperationalError:  # not created yet
-        return 0
 
 
 def wait_for_the_last(out: Path) -> None:

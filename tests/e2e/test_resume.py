@@ -14,23 +14,21 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.fakes.small_runs import Said, command, commonwatt, copied, environment, files_of, promised, read_json
+from tests.fakes.small_runs import (
+    Said,
+    command,
+    commonwatt,
+    copied,
+    environment,
+    files_of,
+    journalled,
+    promised,
+    read_json,
+)
 
 DAYS = ("--from", "2024-05-07", "--to", "2024-05-08")
 STEPS = {"community": 24, "p2pet": 48}
 """Half slots of the day by preset."""
-
-
-def journalled(run: Path) -> int:
-    """Rows of the journal of a run, read beside the process that writes them; 0 while there is none."""
-    path = run / "private" / "journal.sqlite"
-    if not path.exists():
-        return 0
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as journal:
-            return int(journal.execute("SELECT count(*) FROM halves").fetchone()[0])
-    except sqlite3.OperationalError:  # not created yet
-        return 0
 
 
 def started(street: Path, out: Path, *more: str) -> subprocess.Popen[str]:

@@ -6,9 +6,11 @@ import datetime as dt
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,6 +157,18 @@ def promised(run: Path) -> dict[str, bytes]:
     return {
         name: data for name, data in files_of(run).items() if name != TIMING and not name.startswith(f"private{os.sep}")
     }
+
+
+def journalled(run: Path) -> int:
+    """Rows of the journal of a run, read beside the process that writes them; 0 while there is none."""
+    path = run / "private" / "journal.sqlite"
+    if not path.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as journal:
+            return int(journal.execute("SELECT count(*) FROM halves").fetchone()[0])
+    except sqlite3.OperationalError:  # not created yet
+        return 0
 
 
 def read_json(path: Path) -> dict[str, Any]:

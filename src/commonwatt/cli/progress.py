@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class StepBar:
-    """Shows stages of long work; fulfils `wiring.running.Watcher`."""
+    """Shows stages of long work; fulfils `wiring.workers.Watcher`."""
 
     def __init__(self, console: Console) -> None:
         columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -47,19 +47,21 @@ def run(
 
     from commonwatt.cli.progress import StepBar
     from commonwatt.settings.federation import federation_path
-    from commonwatt.wiring.federating import FederationRequest, FederationResult, run_federation
+    from commonwatt.wiring.federating import FederationResult, run_federation
     from commonwatt.wiring.running import RunRequest, RunResult, run_community
 
-    asked = (out, preset, tuple(set_ or ()), first, end, resume, csv, top_up)
     federation = federation_path(file)
+    asked = RunRequest(
+        federation or file, out, preset, tuple(set_ or ()), first, end, resume, csv, top_up, program_name()
+    )
     console = Console(stderr=True)
     try:
         with StepBar(console) as bar:
             result: RunResult | FederationResult
             if federation is not None:
-                result = run_federation(FederationRequest(federation, *asked, processes(jobs), program_name()), bar)
+                result = run_federation(asked, processes(jobs), bar)
             else:
-                result = run_community(RunRequest(file, *asked, program_name()), bar)
+                result = run_community(asked, bar)
     except KeyboardInterrupt:
         console.print("Stopped. The same command with --resume goes on after the last whole step.")
         raise typer.Exit(INTERRUPTED) from None

@@ -1,5 +1,6 @@
 """Rules: the published design of a market; with these and the public tables anyone can compute a slot again."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -215,7 +216,15 @@ def order_facts(members: Sequence[MemberFacts]) -> OrderFacts | None:
     places = {name: number for number, name in enumerate(sorted({facts.microgrid for facts in members} - {""}))}
     return OrderFacts.unknown(len(members)).replaced(
         microgrid=np.array([places.get(facts.microgrid, NO_PLACE) for facts in members], np.int64),
-        trust=np.array([float(facts.trust or "nan") for facts in members]),
+        trust=np.array([_rating(facts.trust) for facts in members]),
         budget_nano=np.array([facts.budget_nano or NO_BUDGET for facts in members], np.int64),
         parts=np.array([facts.key_parts or NO_PARTS for facts in members], np.int64),
     )
+
+
+def _rating(trust: str) -> float:
+    """NaN where nobody rates it, and where a public file has nonsense: the audit makes the rules first and names the row after."""
+    try:
+        return float(trust or "nan")
+    except ValueError:
+        return math.nan

@@ -41,7 +41,7 @@ from commonwatt.wiring.audit_claims import read_inputs
 from commonwatt.wiring.auditing import check_files, public_folder
 from commonwatt.wiring.bill_verifier import MOST_FINDINGS, Prove, Verdict, verdict_lines, verdict_on, with_totals
 from commonwatt.wiring.reports import ORIGINS, PSEUDONYMS
-from commonwatt.wiring.running import Watcher
+from commonwatt.wiring.workers import Watcher
 
 VERIFIER = "verify_bill.py"
 PYTHON = "python3"

@@ -16,8 +16,8 @@ from commonwatt.clearing import Position
 from commonwatt.core.errors import CommonwattError
 from commonwatt.core.records import Exchange
 from commonwatt.services.federation import Barrier
-from commonwatt.wiring.running import Beside, Watcher
-from commonwatt.wiring.workers import Relay, Told, signals_ignored
+from commonwatt.wiring.running import Beside
+from commonwatt.wiring.workers import Relay, Told, Watcher, signals_ignored
 
 _WAIT_S: Final = 0.1
 """How long either side listens before it looks whether the other lives."""

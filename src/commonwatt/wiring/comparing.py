@@ -23,8 +23,8 @@ from commonwatt.settings.designs import Design, designs
 from commonwatt.settings.loading import draft
 from commonwatt.wiring.doubting import unit_lines
 from commonwatt.wiring.inputs import folder_name, inputs_json, slots_of
-from commonwatt.wiring.running import RunRequest, Watcher, run_community
-from commonwatt.wiring.workers import Told, work_off
+from commonwatt.wiring.running import RunRequest, run_community
+from commonwatt.wiring.workers import Told, Watcher, work_off
 
 MARK: Final = "comparison.json"
 """What says that a folder is a comparison's, and of which days and designs."""

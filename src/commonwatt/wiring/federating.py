@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import commonwatt
 from commonwatt.adapters.store.files import write_csv, write_json, write_table, write_text
@@ -42,32 +42,6 @@ from commonwatt.wiring.workers import Told, Watcher
 _EXCHANGES_FILE: Final = f"{EXCHANGES}.parquet"
 _TRADING_SHARE: Final = 0.7
 """How much of a community's time is over when trading is; closing, audit and report take the rest."""
-
-
-class Listener(Watcher, Protocol):
-    """Who is told how far a federation is."""
-
-    def say(self, text: str) -> None:
-        """Something that is worth a line."""
-        ...
-
-
-@dataclass(frozen=True)
-class FederationRequest:
-    """What `commonwatt run` was asked of a federation."""
-
-    file: Path
-    """The federation file."""
-    out: Path | None = None
-    preset: str | None = None
-    overrides: tuple[str, ...] = ()
-    first: str | None = None
-    end: str | None = None
-    resume: bool = False
-    csv: bool = False
-    top_up: str | None = None
-    jobs: int = 1
-    program: str = "commonwatt"
 
 
 @dataclass(frozen=True)
@@ -107,8 +81,8 @@ class Task:
     """The file of its outcome."""
 
 
-def run_federation(request: FederationRequest, listener: Listener) -> FederationResult:
-    """Run every community to its end and write the folder of the whole.
+def run_federation(request: RunRequest, jobs: int, watcher: Watcher) -> FederationResult:
+    """Run every community of the federation file to its end, in so many processes, and write the folder of the whole.
 
     Raises:
         InvalidInput: the federation file, any community, dates or the folder; nothing was written.
@@ -118,7 +92,7 @@ def run_federation(request: FederationRequest, listener: Listener) -> Federation
 
     """
     begun = time.perf_counter(), time.process_time(), _children_cpu_s()
-    require([] if request.jobs >= 1 else [Finding("--jobs", "1 or more", str(request.jobs))])
+    require([] if jobs >= 1 else [Finding("--jobs", "1 or more", str(jobs))])
     federation = read_federation(request.file)
     members = opened_members(federation, request)
     folder = RunFolder(request.out or Path("out") / folder_name(federation.name))
@@ -126,8 +100,8 @@ def run_federation(request: FederationRequest, listener: Listener) -> Federation
     with RunLock(folder.lock):
         identity = _identity(federation, members)
         with closing(SqliteJournal(folder.journal, identity, may_be_new=not folder.public.exists())) as journal:
-            crossings = _run(request, federation, members, folder, journal, listener)
-        listener.stage("writing the report")
+            crossings = _run(request, jobs, federation, members, folder, journal, watcher)
+        watcher.stage("writing the report")
         outcomes = [_outcome(task.kept) for task in _tasks(request, federation, members, folder)]
         facts = FederationFacts(
             name=federation.name,
@@ -140,19 +114,19 @@ def run_federation(request: FederationRequest, listener: Listener) -> Federation
             crossings=crossings,
         )
         _publish(folder, federation, members, facts, request.csv)
-        listener.stage("auditing the whole")
+        watcher.stage("auditing the whole")
         checks = whole_checks(folder.root)
         facts = replace(facts, is_met_again=all(check.passed for check in checks))
         summary = federation_summary(facts)
         write_text(folder.root / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
         links = {member.name: f"communities/{member.folder}/report.html" for member in members}
         write_text(folder.root / "report.html", federation_page(facts, links))
-        write_json(folder.root / "timing.json", _timing(begun, request.jobs))
+        write_json(folder.root / "timing.json", _timing(begun, jobs))
     ending = federation_ending(facts, str(folder.root), request.program)
     return FederationResult(folder.root, summary, ending, facts.is_sound)
 
 
-def opened_members(federation: FederationFile, request: FederationRequest) -> list[Member]:
+def opened_members(federation: FederationFile, request: RunRequest) -> list[Member]:
     """Every community, opened once to see that all may run and belong together.
 
     Raises:
@@ -211,7 +185,7 @@ def check_federation_lines(file: Path, preset: str | None, overrides: tuple[str,
 
     """
     federation = read_federation(file)
-    members = opened_members(federation, FederationRequest(file, preset=preset, overrides=overrides))
+    members = opened_members(federation, RunRequest(file, preset=preset, overrides=overrides))
     first = members[0]
     linked = "all of them linked" if federation.links is None else f"{len(federation.links)} links"
     return [
@@ -259,44 +233,33 @@ def _identity(federation: FederationFile, members: Sequence[Member]) -> dict[str
     }
 
 
-def _tasks(
-    request: FederationRequest, federation: FederationFile, members: Sequence[Member], folder: RunFolder
-) -> list[Task]:
+def _tasks(request: RunRequest, federation: FederationFile, members: Sequence[Member], folder: RunFolder) -> list[Task]:
     tasks = []
     for at, member in enumerate(members):
-        run = RunRequest(
-            federation.path(at),
-            folder.root / "communities" / member.folder,
-            request.preset,
-            request.overrides,
-            request.first,
-            request.end,
-            True,
-            request.csv,
-            request.top_up,
-            request.program,
-        )
+        own = folder.root / "communities" / member.folder
+        run = replace(request, file=federation.path(at), out=own, resume=True)
         tasks.append(Task(member.name, federation.name, run, folder.private / "outcomes" / f"{member.folder}.json"))
     return tasks
 
 
 def _run(
-    request: FederationRequest,
+    request: RunRequest,
+    jobs: int,
     federation: FederationFile,
     members: Sequence[Member],
     folder: RunFolder,
     journal: SqliteJournal,
-    listener: Listener,
+    watcher: Watcher,
 ) -> Any:
     tasks = _tasks(request, federation, members, folder)
     tasks[0].kept.parent.mkdir(parents=True, exist_ok=True)
     shares, failed = dict.fromkeys(range(len(tasks)), 0.0), list[str]()
     steps = len(members[0].slots)
-    listener.stage(f"running {len(tasks)} communities", len(tasks) * steps)
+    watcher.stage(f"running {len(tasks)} communities", len(tasks) * steps)
 
     def told(one: Told) -> None:
         shares[one.task] = _TRADING_SHARE * one.share if one.kind == "at" else 1.0
-        listener.at(int(sum(shares.values()) * steps))
+        watcher.at(int(sum(shares.values()) * steps))
         if one.kind == "failed":
             failed.append(f"{members[one.task].name}: {one.why}")
 
@@ -305,7 +268,7 @@ def _run(
         areas_of(len(tasks), federation.links),
         members[0].slots,
         journal,
-        lambda barrier: keep_company(run_member, tasks, request.jobs, barrier, told),
+        lambda barrier: keep_company(run_member, tasks, jobs, barrier, told),
     )
     if crossings is None:
         rest = (

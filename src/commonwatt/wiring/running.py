@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
@@ -31,24 +31,9 @@ from commonwatt.wiring.inputs import folder_name, input_hash, inputs_json, run_i
 from commonwatt.wiring.reports import facts_of, names_of, write_member_folders, write_reports
 from commonwatt.wiring.timing import Stopwatch
 from commonwatt.wiring.top_up import top_up_nano, waiting
+from commonwatt.wiring.workers import Watcher
 
 UNUSED = "--top-up: the supplier's deposit covered every slot, nothing was paid in"
-
-
-class Watcher(Protocol):
-    """Who is told how far long work has come; may raise KeyboardInterrupt to stop it."""
-
-    def stage(self, name: str, total: int | None = None) -> None:
-        """A new stage begins."""
-        ...
-
-    def at(self, done: int) -> None:
-        """So many steps of it are finished."""
-        ...
-
-    def say(self, text: str) -> None:
-        """Something that is worth a line."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ _TELLINGS: Final = 100
 
 
 class Watcher(Protocol):
-    """Who is told how far a job is (`wiring.running.Watcher`)."""
+    """Who is told how far long work has come; may raise KeyboardInterrupt to stop it."""
 
     def stage(self, name: str, total: int | None = None) -> None:
         """A new stage begins."""

@@ -132,9 +132,9 @@ def test_what_is_answered_costs_the_member_its_bond() -> None:
     assert (rows(ran, HEARD), rows(ran, ANSWERS), rows(ran, AGAIN)) == (1, 1, 0)
 
 
-def cheated(cheat: str, attempts: tuple[int, ...] = (1,)) -> Market:
+def cheated(cheat: str) -> Market:
     market = markets.market(chain="embedded", hours=HOURS)
-    return replace(market, ledger=Cheating(market.ledger, CHEATED, CHEATS[cheat], attempts))
+    return replace(market, ledger=Cheating(market.ledger, CHEATED, CHEATS[cheat], (1,)))
 
 
 def harmed(market: Market, journal_of: Ran, attempt: int = 1) -> Claimant:
@@ -174,9 +174,9 @@ def test_a_line_that_nothing_stands_behind_costs_the_operator_the_batch(cheat: s
     assert audit_findings(ran) == []
 
 
-def void_twice() -> Ran:
+def void_twice(market: Market) -> Ran:
     """A run in which both attempts at a slot fell to demands."""
-    market = cheated("wrong_net", attempts=(1, 2))
+    market = replace(market, ledger=Cheating(market.ledger, CHEATED, CHEATS["wrong_net"], (1, 2)))
     ran = Ran(market, FakeJournal(), range(FIRST, FIRST + HOURS))
     members: list[Claimant] = []
 
@@ -192,7 +192,7 @@ def void_twice() -> Ran:
 
 
 def test_a_slot_that_is_void_twice_goes_to_the_supplier() -> None:
-    ran = void_twice()
+    ran = void_twice(markets.market(chain="embedded", hours=HOURS))
     of_slot = [b for b in ran.market.ledger.batches() if b.slot == CHEATED]
     assert [(b.kind, b.attempt, b.is_void) for b in of_slot] == [(0, 1, True), (0, 2, True), (SUPPLIED, 1, False)]
     assert all(min(pair) < FIRST_MEMBER for pair in zip(of_slot[2].lines.who, of_slot[2].lines.other, strict=True))
@@ -204,27 +204,16 @@ def test_a_slot_that_is_void_twice_goes_to_the_supplier() -> None:
 
 def test_what_stands_beside_signed_trades_falls_alone_and_goes_to_the_supplier_after_a_second_void() -> None:
     market = markets.market(chain="embedded", hours=HOURS, design=markets.rules(EX_POST, path=SETTLE_TRADES))
-    market = replace(market, ledger=Cheating(market.ledger, CHEATED, CHEATS["wrong_net"], (1, 2)))
-    ran = Ran(market, FakeJournal(), range(FIRST, FIRST + HOURS))
-    members: list[Claimant] = []
-
-    def tick(progress: Progress) -> None:
-        if progress.done in (2, 4):
-            members.append(harmed(market, ran, attempt=1 + len(members)))
-        if progress.done in (3, 5):
-            assert set(members[-1].expire()) == {""}
-
-    trade_days(market, ran.journal, ran.slots, tick)
-    anchor_run(market, ran.journal, ran.slots, bytes(31) + b"\1")
-    of_slot = [(b.kind, b.attempt, b.is_void) for b in market.ledger.batches() if b.slot == CHEATED]
+    ran = void_twice(market)
+    of_slot = [(b.kind, b.attempt, b.is_void) for b in ran.market.ledger.batches() if b.slot == CHEATED]
     assert of_slot == [(TRADES, 1, False), (IMBALANCE, 1, True), (IMBALANCE, 2, True), (SUPPLIED, 1, False)]
     assert not any(row["failed"] for row in ran.tables["slots"].to_pylist())
-    assert doubted(market, CHEATED, ran) == []
+    assert doubted(ran.market, CHEATED, ran) == []
     assert audit_findings(ran) == []
 
 
 def test_a_slot_that_the_operator_voided_of_its_own_accord_has_no_excuse_for_its_trades() -> None:
-    ran = void_twice()
+    ran = void_twice(markets.market(chain="embedded", hours=HOURS))
     audited = ran.audited()
     audited.__dict__["demands"] = ()  # as if its signers had voided both attempts, and nobody had asked
     check = check_failures(Claimed(audited, ran.market.terms, ran.slots))

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
+from tests.fakes.markets import FakeJournal
 
 from commonwatt.clearing import Position
 from commonwatt.core.errors import JournalError
 from commonwatt.core.records import NO_EXCHANGE, Exchange
 from commonwatt.services.federation import LEVEL_TWO, Barrier, areas_of, federate, level_two
-
-
-@dataclass
-class KeptJournal:
-    """A journal in memory."""
-
-    kept: list[tuple[int, str, bytes]] = field(default_factory=list)
-
-    def append(self, slot: int, half: str, payload: bytes) -> None:
-        self.kept.append((slot, half, payload))
-
-    def rows(self) -> Iterator[tuple[int, str, bytes]]:
-        return iter(self.kept)
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def one_order(is_sell: bool, energy_wh: int) -> Position:
@@ -41,29 +23,29 @@ AGREED = [(0, Exchange(400, 150_000)), (1, Exchange(-400, 150_000))]
 
 
 def test_nobody_hears_what_crosses_before_everybody_has_said_its_position() -> None:
-    journal = KeptJournal()
+    journal = FakeJournal()
     barrier = Barrier(2, ALL, 7, journal)
 
     assert barrier.heard(1, 7, BUYS) == []
-    assert journal.kept == []
+    assert journal.written == []
     assert barrier.heard(0, 7, SELLS) == AGREED
-    assert [(slot, kind) for slot, kind, _ in journal.kept] == [(7, LEVEL_TWO)]
+    assert [(slot, kind) for slot, kind, _ in journal.written] == [(7, LEVEL_TWO)]
 
 
 def test_who_was_faster_changes_no_byte() -> None:
     journals = []
     for order in ((0, 1), (1, 0)):
-        journals.append(KeptJournal())
+        journals.append(FakeJournal())
         barrier = Barrier(2, ALL, 7, journals[-1])
         for slot in (7, 8):
             for community in order:
                 barrier.heard(community, slot, (SELLS, BUYS)[community])
 
-    assert journals[0].kept == journals[1].kept
+    assert journals[0].written == journals[1].written
 
 
 def test_who_comes_back_hears_what_was_agreed() -> None:
-    journal = KeptJournal()
+    journal = FakeJournal()
     before = Barrier(2, ALL, 7, journal)
     before.heard(0, 7, SELLS)
     before.heard(1, 7, BUYS)
@@ -72,11 +54,11 @@ def test_who_comes_back_hears_what_was_agreed() -> None:
 
     assert again.heard(1, 7, BUYS) == [AGREED[1]]
     assert again.heard(0, 8, SELLS) == []
-    assert len(journal.kept) == 1
+    assert len(journal.written) == 1
 
 
 def test_who_comes_back_with_another_position_is_refused() -> None:
-    journal = KeptJournal()
+    journal = FakeJournal()
     barrier = Barrier(2, ALL, 7, journal)
     barrier.heard(0, 7, SELLS)
     barrier.heard(1, 7, BUYS)
@@ -86,14 +68,14 @@ def test_who_comes_back_with_another_position_is_refused() -> None:
 
 
 def test_a_slot_out_of_turn_is_refused() -> None:
-    barrier = Barrier(2, ALL, 7, KeptJournal())
+    barrier = Barrier(2, ALL, 7, FakeJournal())
 
     with pytest.raises(JournalError, match="positions of slot 7, was slot 8"):
         barrier.heard(0, 8, SELLS)
 
 
 def test_a_journal_of_another_federation_is_refused() -> None:
-    journal = KeptJournal()
+    journal = FakeJournal()
     barrier = Barrier(2, ALL, 7, journal)
     barrier.heard(0, 7, SELLS)
     barrier.heard(1, 7, BUYS)
@@ -101,7 +83,7 @@ def test_a_journal_of_another_federation_is_refused() -> None:
     for communities, first in ((3, 7), (2, 6)):
         with pytest.raises(JournalError, match="expected level 2 of slot"):
             Barrier(communities, ALL, first, journal)
-    journal.kept[0] = (7, LEVEL_TWO, b"something else")
+    journal.written[0] = (7, LEVEL_TWO, b"something else")
     with pytest.raises(JournalError, match="another version"):
         Barrier(2, ALL, 7, journal)
 
@@ -125,7 +107,7 @@ def test_a_federation_in_which_one_stopped_has_no_result() -> None:
         barrier.heard(0, 7, SELLS)
         return False
 
-    assert federate(2, ALL, range(7, 9), KeptJournal(), run) is None
+    assert federate(2, ALL, range(7, 9), FakeJournal(), run) is None
 
 
 def test_a_federation_that_came_to_its_end_tells_every_slot() -> None:
@@ -135,7 +117,7 @@ def test_a_federation_that_came_to_its_end_tells_every_slot() -> None:
             barrier.heard(1, slot, BUYS)
         return True
 
-    crossings = federate(2, ALL, range(7, 9), KeptJournal(), run)
+    crossings = federate(2, ALL, range(7, 9), FakeJournal(), run)
 
     assert crossings is not None
     assert [c.slot for c in crossings] == [7, 8]

@@ -11,11 +11,14 @@ from tests.fakes.markets import FIRST, FakeJournal, Ran
 
 from commonwatt.core.accounts import Account
 from commonwatt.core.errors import DepositShort
-from commonwatt.services.audit import CHECKS
+from commonwatt.services.audit import CHECKS, Claimed
+from commonwatt.services.audit.excuses import shut_until_paid
+from commonwatt.services.covering import top_up
 from commonwatt.services.halves import TOP_UP
 from commonwatt.services.market import Market
+from commonwatt.services.posting import send
 from commonwatt.services.rules import EX_ANTE, EX_POST
-from commonwatt.services.run import trade_days
+from commonwatt.services.run import Progress, trade_days
 
 HOURS = 6
 SLOTS = range(FIRST, FIRST + HOURS)
@@ -108,3 +111,28 @@ def test_a_deposit_that_covers_everything_takes_nothing_in() -> None:
     progress = trade_days(market, journal, SLOTS, top_up_nano=ENOUGH)
     assert progress.paid_in_nano == 0
     assert TOP_UP not in {half for _, half, _ in journal.written}
+
+
+def excused(ran: Ran) -> frozenset[int]:
+    return shut_until_paid(Claimed(ran.audited(), ran.market.terms, SLOTS))
+
+
+def test_only_a_slot_whose_gate_was_shut_until_money_came_is_excused_from_meeting_other_communities() -> None:
+    market, journal = poor_street(EX_POST, "embedded"), FakeJournal()
+    waited = stopped(market, journal).slot
+    trade_days(market, journal, SLOTS, top_up_nano=ENOUGH)
+    assert excused(Ran(market, journal, SLOTS)) == {waited}
+
+
+def test_dust_paid_into_an_open_gate_excuses_no_slot() -> None:
+    market, journal = markets.market(EX_POST, hours=HOURS, chain="embedded"), FakeJournal()
+
+    def tick(progress: Progress) -> None:
+        if progress.done == 3:
+            dust = top_up(market, SLOTS[3], 1, market.rules.slots.start_s(SLOTS[3] + 1))
+            send(market.ledger, dust.calls, dust.time_s)
+
+    trade_days(market, journal, SLOTS, tick)
+    ran = Ran(market, journal, SLOTS)
+    assert any(entry.call == "deposit" for entry in market.ledger.entries())
+    assert excused(ran) == frozenset()

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.fakes.markets import FakeJournal
 
 from commonwatt.clearing import Position
 from commonwatt.core.errors import InvalidInput
 from commonwatt.core.findings import Finding
 from commonwatt.services.federation import Barrier
 from commonwatt.wiring.company import keep_company
-from commonwatt.wiring.running import Beside, Watcher
-from commonwatt.wiring.workers import Told
+from commonwatt.wiring.running import Beside
+from commonwatt.wiring.workers import Told, Watcher
 
 SLOTS = range(7, 12)
 Task = tuple[str, Path]
-
-
-@dataclass
-class KeptJournal:
-    """A journal in memory."""
-
-    kept: list[tuple[int, str, bytes]] = field(default_factory=list)
-
-    def append(self, slot: int, half: str, payload: bytes) -> None:
-        self.kept.append((slot, half, payload))
-
-    def rows(self) -> Iterator[tuple[int, str, bytes]]:
-        return iter(self.kept)
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def trade(task: Task, watcher: Watcher, beside: Beside) -> None:
@@ -68,8 +51,8 @@ def disturb(name: str) -> None:
         os._exit(7)
 
 
-def kept_company(folder: Path, names: list[str], jobs: int) -> tuple[bool, list[Told], KeptJournal]:
-    journal, told = KeptJournal(), list[Told]()
+def kept_company(folder: Path, names: list[str], jobs: int) -> tuple[bool, list[Told], FakeJournal]:
+    journal, told = FakeJournal(), list[Told]()
     barrier = Barrier(len(names), (tuple(range(len(names))),), SLOTS.start, journal)
     ended = keep_company(trade, [(name, folder) for name in names], jobs, barrier, told.append)
     return ended, told, journal
@@ -83,7 +66,7 @@ def test_all_hear_the_same_however_many_processes_and_whoever_is_slow(tmp_path: 
         ended, told, journal = kept_company(folder, names, jobs)
         assert ended
         assert sorted(one.task for one in told if one.kind == "done") == [0, 1, 2]
-        outcomes.append((journal.kept, [(folder / name).read_text() for name in names]))
+        outcomes.append((journal.written, [(folder / name).read_text() for name in names]))
 
     assert outcomes[0] == outcomes[1]
     assert "7 -54" in outcomes[0][1][1] + outcomes[0][1][2]
@@ -99,7 +82,7 @@ def test_one_that_cannot_go_on_stops_all(tmp_path: Path, name: str, why: str) ->
     assert not ended
     assert [one.why for one in told if one.kind == "failed"] == [why]
     assert list(tmp_path.iterdir()) == []
-    assert [slot for slot, _, _ in journal.kept] == [7, 8]
+    assert [slot for slot, _, _ in journal.written] == [7, 8]
 
 
 def test_a_stop_reaches_all(tmp_path: Path) -> None:
@@ -107,7 +90,7 @@ def test_a_stop_reaches_all(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     names = ["sell-0", "buy-1-slow"]
-    barrier = Barrier(2, ((0, 1),), SLOTS.start, KeptJournal())
+    barrier = Barrier(2, ((0, 1),), SLOTS.start, FakeJournal())
     with pytest.raises(KeyboardInterrupt):
         keep_company(trade, [(name, tmp_path) for name in names], 2, barrier, told)
     assert len(list(tmp_path.iterdir())) < 2

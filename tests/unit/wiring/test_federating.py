@@ -12,7 +12,8 @@ from tests.fakes.small_runs import TOML
 from commonwatt.core.errors import InvalidInput, VerificationFailed
 from commonwatt.wiring.auditing import AuditRequest
 from commonwatt.wiring.auditing_federation import audit_federation
-from commonwatt.wiring.federating import FederationRequest, run_federation
+from commonwatt.wiring.federating import run_federation
+from commonwatt.wiring.running import RunRequest
 
 
 class Silent:
@@ -96,7 +97,7 @@ def test_a_federation_that_cannot_run_is_refused_before_anything_is_written(
     spoil(folder)
 
     with pytest.raises(InvalidInput) as raised:
-        run_federation(FederationRequest(folder / "federation.toml", tmp_path / "out"), Silent())
+        run_federation(RunRequest(folder / "federation.toml", tmp_path / "out"), 1, Silent())
 
     assert expected in str(raised.value)
     assert not (tmp_path / "out").exists()
@@ -108,7 +109,7 @@ def test_faults_of_several_communities_are_told_together(tmp_path: Path) -> None
         changed(folder / side / "community.toml", "feed_in_micro_per_kwh = 80_000", "feed_in_micro_per_kwh = -1")
 
     with pytest.raises(InvalidInput) as raised:
-        run_federation(FederationRequest(folder / "federation.toml", tmp_path / "out"), Silent())
+        run_federation(RunRequest(folder / "federation.toml", tmp_path / "out"), 1, Silent())
 
     assert [str(finding).partition(":")[0] for finding in raised.value.findings] == ["sunny", "shady"]
 
@@ -119,16 +120,16 @@ def test_a_community_that_cannot_go_on_stops_all_and_they_go_on_together(tmp_pat
     folder = write_valley(tmp_path / "valley", hours=3)
     text = TOML.replace("Little Street", "Sunny Side")
     (folder / "sunny" / "community.toml").write_text(text + "\n[ledger]\nsupplier_deposit_nano = 1\n", encoding="utf-8")
-    request = FederationRequest(folder / "federation.toml", tmp_path / "out", jobs=2)
+    request = RunRequest(folder / "federation.toml", tmp_path / "out")
 
     with pytest.raises(
         VerificationFailed, match=r"Sunny Side: slot .* expected a supplier's deposit that covers it"
     ) as short:
-        run_federation(request, Silent())
+        run_federation(request, 2, Silent())
     assert "A community that cannot go on stops all" in str(short.value)
 
-    again = FederationRequest(request.file, request.out, resume=True, top_up="500", jobs=2)
-    result = run_federation(again, Silent())
+    again = RunRequest(request.file, request.out, resume=True, top_up="500")
+    result = run_federation(again, 2, Silent())
 
     assert result.verified
     assert audit_federation(AuditRequest(result.out)).passed
