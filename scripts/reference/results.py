@@ -102,6 +102,7 @@ TIMING: Final = {
     "wall_s": "Time on the clock.",
     "cpu_s": "Processor time.",
     "step_cpu_s": "Processor time by step: what a step asks of another counts for the inner one.",
+    "latency": "Time on the clock by stage (a step as above, or `gate` and `delivery`, the half slots as a whole) over the half slots that had it: how many (`halves`), and by nearest rank `p50_s`, `p95_s`, `p99_s`, `max_s`. What a step asks of another counts for the inner one.",
     "resumed_steps": "Half slots taken from the journal.",
     "executed_steps": "Half slots made in this run.",
     "peak_mb": "Most memory held.",

@@ -47,6 +47,21 @@ def test_the_tables_have_the_promised_columns(compared: Path) -> None:
     assert {row["design"] for row in rows(compared / "members.csv")} == {"p2pet", "uniform_price", "mine"}
 
 
+def test_how_long_each_stage_took_is_told_apart_from_the_figures(compared: Path) -> None:
+    """Six hours: six half slots after delivery in `mine`, six before and six after in `p2pet`."""
+    timed = {(row["design"], row["stage"]): row for row in rows(compared / "timing.csv")}
+    assert {key: timed[key]["halves"] for key in (("mine", "delivery"), ("p2pet", "gate"), ("p2pet", "delivery"))} == {
+        ("mine", "delivery"): "6",
+        ("p2pet", "gate"): "6",
+        ("p2pet", "delivery"): "6",
+    }
+    assert ("mine", "gate") not in timed
+    for row in timed.values():
+        told = [float(row[name]) for name in ("p50_s", "p95_s", "p99_s", "max_s")]
+        assert told == sorted(told)
+        assert row["seed"] == "1"
+
+
 def test_every_design_is_a_whole_run_that_an_auditor_accepts(compared: Path) -> None:
     for design in ("p2pet", "uniform_price", "mine"):
         said = commonwatt("audit", compared / "runs" / design)

@@ -81,7 +81,7 @@ SUMMARY = [
     "ledger_verified",
     "not_built",
 ]
-TIMING = {"wall_s", "cpu_s", "step_cpu_s", "resumed_steps", "executed_steps", "peak_mb"}
+TIMING = {"wall_s", "cpu_s", "step_cpu_s", "latency", "resumed_steps", "executed_steps", "peak_mb"}
 ONE_DAY = ("--from", "2024-05-07", "--to", "2024-05-08")
 IN_MEMORY = ("--set", "ledger.chain=memory")
 

@@ -53,6 +53,8 @@ class Progress:
     """What this process paid into the supplier's deposit."""
     mended: str = ""
     """What of the ledger had to be made again, in words."""
+    half: str = ""
+    """Which half slot was just executed; empty before the first."""
 
     @property
     def done(self) -> int:
@@ -110,6 +112,7 @@ def trade_days(
         journal.append(slot, half, encode(record))
         fold(market, state, record)
         progress.executed += 1
+        progress.half = half
         tick(progress)
         listen(market, journal, state, slot)
         attend(market, journal, state, lambda: halves(journal))

@@ -16,7 +16,7 @@ from commonwatt.core.findings import Finding
 from commonwatt.services.comparison import Comparison, Outcome, compare, outcome_of
 from commonwatt.services.comparison.ending import ending
 from commonwatt.services.comparison.page import page
-from commonwatt.services.comparison.sheets import differences_csv, members_csv, metrics_csv
+from commonwatt.services.comparison.sheets import differences_csv, members_csv, metrics_csv, timing_csv
 from commonwatt.services.reporting.words import several
 from commonwatt.settings.checking import OpenCommunity, open_community
 from commonwatt.settings.designs import Design, designs
@@ -66,6 +66,7 @@ class Task:
     """One run of a comparison, for a worker."""
 
     design: str
+    seed: int
     request: RunRequest
     kept: Path
     """The file of its outcome."""
@@ -97,6 +98,8 @@ def compare_designs(request: CompareRequest, listener: Watcher) -> CompareResult
     failed = _run(tasks, request, base, listener)
     comparison = compare(_outcomes(asked, tasks, failed), failed)
     write(out, comparison)
+    finished = [task for task in tasks if task.design not in failed]
+    write_text(out / "timing.csv", timing_csv((task.design, task.seed, _latency_of(task)) for task in finished))
     return CompareResult(out, comparison, ending(comparison, str(out)))
 
 
@@ -136,7 +139,7 @@ def _tasks(request: CompareRequest, design: Design, community: OpenCommunity, sl
             design=design,
         )
         identity = hashlib.sha256(f"{inputs}\n{settings}\n{seed + number}".encode()).hexdigest()
-        tasks.append(Task(design.name, run, folder.with_name(f"{folder.name}.json"), identity))
+        tasks.append(Task(design.name, seed + number, run, folder.with_name(f"{folder.name}.json"), identity))
     return tasks
 
 
@@ -235,6 +238,17 @@ def kept_outcome(task: Task) -> Outcome | None:
         return Outcome.from_json(kept["outcome"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _latency_of(task: Task) -> dict[str, dict[str, float]]:
+    """By stage what the run's `timing.json` says; nothing where somebody took it away."""
+    assert task.request.out is not None
+    try:
+        timing = json.loads((task.request.out / "timing.json").read_text(encoding="utf-8"))
+        latency: dict[str, dict[str, float]] = timing["latency"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return latency
 
 
 def _manifest_hash(folder: RunFolder) -> str:

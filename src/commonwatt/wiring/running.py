@@ -201,7 +201,7 @@ def _run(
     with ExitStack() as turn:
         with open_run(begun, watch, beside) as run:
             notes += run.journal.notes
-            progress = _traded(run, watcher, paid_in_nano)
+            progress = _traded(run, watcher, watch, paid_in_nano)
             notes += [progress.mended] if progress.mended else []
             turn.enter_context(beside.turn())
             watcher.stage("closing the books")
@@ -241,18 +241,19 @@ def _reported(
     return RunResult(folder, results, ending, audit.passed and balanced, notes)
 
 
-def _traded(run: OpenRun, watcher: Watcher, paid_in_nano: int) -> Progress:
+def _traded(run: OpenRun, watcher: Watcher, watch: Stopwatch, paid_in_nano: int) -> Progress:
     try:
-        return trade_days(run.market, run.journal, run.slots, _telling(watcher), paid_in_nano)
+        return trade_days(run.market, run.journal, run.slots, _telling(watcher, watch), paid_in_nano)
     except DepositShort as short:
         raise waiting(short, run.market, run.community.settings) from short
 
 
-def _telling(watcher: Watcher) -> Callable[[Progress], None]:
+def _telling(watcher: Watcher, watch: Stopwatch) -> Callable[[Progress], None]:
     begun = False
 
     def tick(progress: Progress) -> None:
         nonlocal begun
+        watch.lap(progress.half)
         if not begun:
             watcher.stage("trading", progress.total)
             begun = True

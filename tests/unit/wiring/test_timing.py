@@ -1,4 +1,4 @@
-"""The stopwatch: processor time by step, inner steps not counted twice, answers none the wiser."""
+"""The stopwatch: processor time by step and time on the clock by half slot, inner steps not counted twice, answers none the wiser."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from commonwatt.wiring.timing import Stopwatch
+from commonwatt.wiring.timing import Stopwatch, latency
 
 
 @dataclass
@@ -28,7 +28,8 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     work = Work()
-    monkeypatch.setattr("commonwatt.wiring.timing.time.process_time", lambda: work.now_s)
+    for clock in ("process_time", "perf_counter"):
+        monkeypatch.setattr(f"commonwatt.wiring.timing.time.{clock}", lambda: work.now_s)
     return work
 
 
@@ -57,14 +58,38 @@ def test_an_answer_stays_what_it_was(work: Work) -> None:
         timed.nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
+def test_a_half_slot_is_timed_as_a_whole_and_by_step(work: Work) -> None:
+    watch = Stopwatch()
+    outer, inner = watch.timed(work, "outer"), watch.timed(work, "inner")
+    work.spend(100)
+    watch.lap("")
+    outer.spend(1, lambda: inner.spend(4))
+    outer.spend(2)
+    work.spend(10)
+    watch.lap("gate")
+    inner.spend(5)
+    watch.lap("delivery")
+    watch.measured("close", work.spend, 50)
+    assert watch.laps_s == {"gate": [17], "outer": [3], "inner": [4, 5], "delivery": [5]}
+
+
+def test_percentiles_are_times_that_were_measured() -> None:
+    hundred = [float(value) for value in range(100, 0, -1)]
+    assert latency(hundred) == {"halves": 100, "p50_s": 50, "p95_s": 95, "p99_s": 99, "max_s": 100}
+    assert latency([3.0]) == {"halves": 1, "p50_s": 3, "p95_s": 3, "p99_s": 3, "max_s": 3}
+    assert latency([1.0, 3.0, 2.0])["p50_s"] == 2
+
+
 def test_timing_json_says_what_was_resumed(work: Work) -> None:
     watch = Stopwatch()
     watch.measured("b", work.spend, 1.23456)
     watch.measured("a", work.spend, 1)
+    watch.lap("delivery")
     written = watch.to_json(resumed=3, executed=4)
     assert written["step_cpu_s"] == {"a": 1, "b": 1.235}
     assert list(written["step_cpu_s"]) == ["a", "b"]
+    assert written["latency"]["b"] == dict.fromkeys(("p50_s", "p95_s", "p99_s", "max_s"), 1.23456) | {"halves": 1}
     assert (written["resumed_steps"], written["executed_steps"]) == (3, 4)
     assert written["cpu_s"] == 2.235
     assert written["peak_mb"] > 1
-    assert written["wall_s"] >= 0
+    assert written["wall_s"] == 2.235

@@ -1,14 +1,18 @@
-"""metrics.csv, members.csv and differences.csv: the comparison for other programs; an empty cell is a figure that is not there."""
+"""metrics.csv, members.csv, differences.csv and timing.csv: the comparison for other programs; an empty cell is a figure that is not there."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from commonwatt.services.comparison.comparing import Comparison, Estimate
 from commonwatt.services.comparison.metrics import METRICS, Metric
+
+LATENCY: Final = ("halves", "p50_s", "p95_s", "p99_s", "max_s")
+"""What a run's `timing.json` tells of each stage."""
 
 
 def metrics_csv(comparison: Comparison) -> str:
@@ -39,6 +43,19 @@ def members_csv(comparison: Comparison) -> str:
         for member, cost, saving in zip(comparison.any.members, costs, savings, strict=True)
     ]
     return _csv(["design", "member", "cost_nano", "saving_nano"], rows)
+
+
+def timing_csv(latencies: Iterable[tuple[str, int, Mapping[str, Mapping[str, float]]]]) -> str:
+    """`design, seed, stage` and time on the clock by half slot: the only table that differs between equal comparisons.
+
+    `latencies` holds design, seed, and by stage the figures of `timing.json`.
+    """
+    rows = [
+        [design, str(seed), stage, *(f"{of[name]:.6f}".rstrip("0").rstrip(".") for name in LATENCY)]
+        for design, seed, stages in latencies
+        for stage, of in sorted(stages.items())
+    ]
+    return _csv(["design", "seed", "stage", *LATENCY], rows)
 
 
 def _cells(metric: Metric, estimate: Estimate) -> list[str]:
