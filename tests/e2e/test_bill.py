@@ -102,9 +102,28 @@ def test_bills_of_days_add_up_to_the_bill_of_the_run(p2pet_run: Path, p2pet_bill
         for name, value in read_json(out / "roof-1" / "bill.json")["totals"].items():
             sums[name] += value
     assert sums == read_json(p2pet_bills / "roof-1" / "bill.json")["totals"]
-    # The second day carries corrections of the first: they stand on it, the slots they correct do not.
+    # The second day carries the slots of the first, for its penalties hang on their errors; they stand on it, unbilled.
     entries = read_json(tmp_path / "2024-05-08" / "roof-1" / "bill.json")["entries"]
-    assert any(entry["revision"] and entry["is_billed"] for entry in entries) or all(e["is_billed"] for e in entries)
+    assert [e["is_billed"] for e in entries if not e["revision"]] == [False] * 24 + [True] * 24
+
+
+def test_a_bill_without_the_slots_before_it_that_its_penalties_hang_on_is_found(
+    p2pet_run: Path, tmp_path: Path
+) -> None:
+    request = BillRequest(p2pet_run, ("roof-1",), first="2024-05-08", end="2024-05-09", out=tmp_path)
+    assert make_bills(request).passed
+    texts = BillTexts.of(tmp_path / "roof-1")
+    assert "how far off this member&#x27;s forecasts have been" in texts.html
+    bill = json.loads(texts.json)
+    billed = [entry for entry in bill["entries"] if entry["is_billed"] or entry["revision"]]
+    for kept in (billed, bill["entries"][1:], bill["entries"][:3] + bill["entries"][4:]):
+        said = failures(consistent(with_value(bill, ("entries",), kept), texts))
+        assert "the first of the run, until before" in said
+    # Nor can an earlier error be made smaller: it is signed by the meter.
+    at = next(at for at, e in enumerate(bill["entries"]) if e["orders"] and e["reading"]["counter"] >= 0)
+    place = ("entries", at, "reading", "import_wh")
+    changed = with_value(bill, place, value_at(bill, place) + 1)
+    assert "FAIL  readings are signed" in failures(consistent(changed, texts))
 
 
 def test_by_default_a_bill_lies_in_its_members_folder(p2pet_run: Path, tmp_path: Path) -> None:

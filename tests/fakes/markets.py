@@ -255,6 +255,8 @@ def eventful(timing: str, chain: str = "memory") -> Ran:
     feed.tell(1, 0, 4, 900)
     given = terms({"dan": 1}, window_slots=1)
     venue = VENUES.make("request" if timing == EX_POST else "on_chain")
-    design = rules(timing, window_slots=1, packet_signing=GATEWAY, venue=venue)
+    # In an earlier slot's error every later penalty has its part, so that none can be changed without the others.
+    smoothing = SETTLEMENTS.make("scheduled", rewards_fee_share=0.2, smoothing_share=0.4)
+    design = rules(timing, window_slots=1, packet_signing=GATEWAY, venue=venue, settlement=smoothing)
     traded = market(timing, feed=feed, chain=chain, founded_on=given, design=design)
     return run(traded, 4)

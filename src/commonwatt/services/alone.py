@@ -6,6 +6,7 @@ from commonwatt.core.records import NO_EXCHANGE, Agreement, Reason, Statement
 from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import met_again
 from commonwatt.services.audit.slots import newest_before
+from commonwatt.services.deviating import PublishedErrors
 from commonwatt.services.failing import attempted
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import Rules
@@ -21,8 +22,9 @@ def alone_cost_nano(public: PublicTables, rules: Rules) -> Ints:
     """
     members = len(public.pseudonyms)
     cost, rewards = np.zeros(members, np.int64), 0
+    errors = PublishedErrors(public, rules)
     for slot in public.slots:
-        first = _settled(public, rules, slot, rewards)
+        first = _settled(public, rules, slot, rewards, errors.before(slot))
         statements = [first, *_corrections(public, rules, first)]
         for statement in statements:
             rewards += rewards_change_nano(statement)
@@ -38,12 +40,12 @@ def billed_cost_nano(public: PublicTables) -> Ints:
     return cost
 
 
-def _settled(public: PublicTables, rules: Rules, slot: int, rewards_nano: int) -> Statement:
+def _settled(public: PublicTables, rules: Rules, slot: int, rewards_nano: int, errors_mwh: Ints | None) -> Statement:
     book, accepted, _, reason = public.orders(slot)
     agreement = Agreement.nothing(len(book), Reason.SLOT_FAILED)
     if not (reason[:accepted] == Reason.SLOT_FAILED).any():
         agreement = _agreed(public, rules, slot)
-    context = rules.settlement_context(slot, len(public.pseudonyms), rewards_nano)
+    context = rules.settlement_context(slot, len(public.pseudonyms), rewards_nano, errors_mwh=errors_mwh)
     return rules.settlement.settle(book, agreement, public.readings(slot, 0), context)
 
 

@@ -79,7 +79,8 @@ def settle(
             nothing goes on from there.
 
     """
-    context = market.rules.settlement_context(slot, len(market.members), state.rewards_nano, trading.exchange)
+    members = len(market.members)
+    context = market.rules.settlement_context(slot, members, state.rewards_nano, trading.exchange, state.errors_mwh)
     rule, book = market.rules.settlement, trading.book
     nothing = Agreement.nothing(len(book), Reason.SLOT_FAILED)
 

@@ -1,10 +1,13 @@
 """Deviating: how far a settled slot was from its orders, which prices of a later slot may follow; a run and its audit ask the same."""
 
+from collections import deque
+
 import numpy as np
 
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Deviation, Quality, Readings
-from commonwatt.core.units import Ints, exact_sum
+from commonwatt.core.smoothing import NOT_SMOOTHED, smoothed_mwh
+from commonwatt.core.units import Flags, Ints, exact_sum
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import EX_POST, Rules
 
@@ -17,14 +20,31 @@ def deviation_of(book: OrderBook, accepted: int, readings: Readings) -> Deviatio
 
     What was ordered counts whether it traded or not, and whether the trades stood or not: it was a forecast.
     """
+    short_wh, _ = _short(book, accepted, readings)
+    return Deviation(short_wh, silent_share(readings))
+
+
+def _short(book: OrderBook, accepted: int, readings: Readings) -> tuple[Ints, Flags]:
+    """Ordered less metered per member, 0 where nothing was ordered, and where something was."""
     members, taken = len(readings), np.arange(accepted)
     ordered_wh = np.zeros(members, np.int64)
     own = book.member[taken]
     np.add.at(ordered_wh, own, np.where(book.is_sell[taken], 1, -1) * book.energy_wh[taken])
     has_ordered = np.zeros(members, np.bool_)
     has_ordered[own] = True
-    short_wh = np.where(has_ordered, ordered_wh - (readings.export_wh - readings.import_wh), 0)
-    return Deviation(short_wh, silent_share(readings))
+    return np.where(has_ordered, ordered_wh - (readings.export_wh - readings.import_wh), 0), has_ordered
+
+
+def errors_after(errors_mwh: Ints, book: OrderBook, accepted: int, readings: Readings, weight_ppm: int) -> Ints:
+    """Members' smoothed forecast errors after a slot; `readings` are revision 0. Who ordered nothing keeps the error that it had.
+
+    A slot that failed counts like any other: an order is a forecast whether its trades stand or not, and whether they stand can still
+    change when a settlement is voided, long after later slots were settled on this error.
+    """
+    if weight_ppm == NOT_SMOOTHED:
+        return errors_mwh
+    short_wh, has_ordered = _short(book, accepted, readings)
+    return np.where(has_ordered, smoothed_mwh(errors_mwh, np.abs(short_wh), weight_ppm), errors_mwh)
 
 
 def silent_share(readings: Readings) -> float:
@@ -49,3 +69,29 @@ def published_deviation(public: PublicTables, rules: Rules, slot: int) -> Deviat
         return None
     book, accepted, _, _ = public.orders(slot - SETTLED)
     return deviation_of(book, accepted, public.readings(slot - SETTLED, 0))
+
+
+class PublishedErrors:
+    """Members' smoothed forecast errors before each slot, from the public tables; best asked slot by slot in order."""
+
+    def __init__(self, public: PublicTables, rules: Rules) -> None:
+        self._public, self._weight_ppm = public, rules.error_weight_ppm
+        self._begin()
+
+    def _begin(self) -> None:
+        self._errors_mwh: Ints = np.zeros(len(self._public.pseudonyms), np.int64)
+        self._slots = deque(self._public.slots)
+        self._last: int | None = None
+
+    def before(self, slot: int) -> Ints | None:
+        """Thousandths of a Wh, shape (members,); None where settlement hangs on no error before."""
+        if self._weight_ppm == NOT_SMOOTHED:
+            return None
+        if self._last is not None and slot <= self._last:
+            self._begin()
+        while self._slots and self._slots[0] < slot:
+            self._last = self._slots.popleft()
+            book, accepted, _, _ = self._public.orders(self._last)
+            readings = self._public.readings(self._last, 0)
+            self._errors_mwh = errors_after(self._errors_mwh, book, accepted, readings, self._weight_ppm)
+        return self._errors_mwh

@@ -24,6 +24,7 @@ from commonwatt.core.members import MemberFacts
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import NO_EXCHANGE, Deviation, Exchange
 from commonwatt.core.slots import SlotGrid
+from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.core.tariff import Rates, SupplyPrices, clearing_book
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.metering import Metering
@@ -109,6 +110,13 @@ class Rules:
         return isinstance(self.pricing, PriceTerms)
 
     @property
+    def error_weight_ppm(self) -> int:
+        """Weight of the newest slot in members' forecast errors, where settlement hangs on them; `NOT_SMOOTHED`: on none before."""
+        if self.timing == EX_POST:
+            return NOT_SMOOTHED
+        return int(getattr(self.settlement, "error_weight_ppm", NOT_SMOOTHED))
+
+    @property
     def window_ms(self) -> int:
         """How long orders of a slot may meet, milliseconds: half a slot, at a gate from when the slot two before is settled."""
         return self.slots.slot_s * 1000 // 2
@@ -182,9 +190,14 @@ class Rules:
         return Meeting(with_exchange(seen, meeting.agreement, exchange), meeting.outcome)
 
     def settlement_context(
-        self, slot: int, members: int, rewards_nano: int, exchange: Exchange = NO_EXCHANGE
+        self,
+        slot: int,
+        members: int,
+        rewards_nano: int,
+        exchange: Exchange = NO_EXCHANGE,
+        errors_mwh: Ints | None = None,
     ) -> SettlementContext:
-        """What the settlement rule may look at in a slot; `rewards_nano` is what the pool holds before it."""
+        """What the settlement rule may look at in a slot; `rewards_nano` is what the pool holds before it, `errors_mwh` are members' then."""
         return SettlementContext(
             slot=slot,
             members=members,
@@ -193,6 +206,7 @@ class Rules:
             rewards_balance_nano=rewards_nano,
             exchange=exchange,
             own_prices=self.own_prices(slot),
+            errors_mwh=errors_mwh,
         )
 
     def most_cost_nano(self, slot: int, book: OrderBook, energy_wh: Ints, members: int) -> Ints:

@@ -9,7 +9,7 @@ from commonwatt.core.orders import Instructions
 from commonwatt.core.records import FINAL_DAYS, AssetState, Deviation, History, PriceHistory, Scores, Statement
 from commonwatt.core.units import SECONDS_PER_DAY, Ints, exact_sum
 from commonwatt.services.claims import Revocation
-from commonwatt.services.deviating import SETTLED, deviation_of
+from commonwatt.services.deviating import SETTLED, deviation_of, errors_after
 from commonwatt.services.feed import LateReading
 from commonwatt.services.halves import Again, Correction, DeliveryHalf, GateHalf, Trading
 from commonwatt.services.instructing import standing_instructions
@@ -56,6 +56,10 @@ class State:
     scores: Scores
     counters: Ints
     """The last packet counter of each meter; -1 before the first."""
+    error_weight_ppm: int
+    """Of the newest slot in members' forecast errors."""
+    errors_mwh: Ints
+    """How far off each member's orders were, smoothed; 0 before the first."""
     rewards_nano: int = 0
     gates: dict[int, GateHalf] = field(default_factory=dict)
     settled: dict[int, Settled] = field(default_factory=dict)
@@ -99,6 +103,8 @@ class State:
             ),
             scores=market.trust.first(members),
             counters=np.full(members, -1, np.int64),
+            error_weight_ppm=market.rules.error_weight_ppm,
+            errors_mwh=np.zeros(members, np.int64),
         )
         for slot in range(first_slot, slots.start):
             metered = market.feed.metered(slot)
@@ -135,6 +141,9 @@ class State:
         trading = half.trading or self.gates[half.slot].trading
         self.deviations[half.slot] = deviation_of(trading.book, trading.accepted, half.readings)
         self.deviations.pop(half.slot - SETTLED, None)
+        self.errors_mwh = errors_after(
+            self.errors_mwh, trading.book, trading.accepted, half.readings, self.error_weight_ppm
+        )
         if not half.failed:
             self._fold_prices(row, trading)
         self.gates.pop(half.slot, None)

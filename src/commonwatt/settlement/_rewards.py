@@ -9,6 +9,7 @@ import numpy as np
 
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Leg, Reason
+from commonwatt.core.smoothing import NOT_SMOOTHED, smoothed_mwh, tolerated_mwh, whole_wh
 from commonwatt.core.splits import ration
 from commonwatt.core.units import Flags, Ints, parts_per_million
 from commonwatt.settlement._legs import Line, Rewarded
@@ -55,21 +56,28 @@ class Scheme:
     gamma_micro_per_kwh: int
     tolerance_share: float
     fee_share: float
+    weight_ppm: int = NOT_SMOOTHED
+    """Of the newest slot in a member's error."""
 
-    def energies(self, schedule: Schedule, net_wh: Ints) -> tuple[Ints, Ints]:
-        """Energy that earns a reward and energy that costs a penalty, per member, with d = ordered - metered (net).
+    def energies(self, schedule: Schedule, net_wh: Ints, errors_mwh: Ints | None = None) -> tuple[Ints, Ints]:
+        """Energy that earns a reward and energy that costs a penalty, per member.
 
-        `proportional`: max(0, |ordered| - |d|) and |d|. `band`: within |d| <= tolerance x |ordered| the ordered energy that was metered and
-        none; outside none and |d|. Members without a schedule have neither.
+        With e = |ordered - metered| (net), smoothed with the errors before: `proportional`: max(0, |ordered| - e) and e. `band`: within
+        e <= tolerance x |ordered| the ordered energy that was metered and none; outside none and e. A penalty is on no more than was
+        ordered and metered in the slot, which is as far as a member can tell by itself what it may be charged. Members without a schedule
+        have neither.
         """
-        ordered = np.abs(schedule.net_wh)
-        missed = np.abs(schedule.net_wh - net_wh)
+        ordered, moved = np.abs(schedule.net_wh), np.abs(net_wh)
+        before = np.zeros_like(ordered) if errors_mwh is None else errors_mwh
+        error_mwh = smoothed_mwh(before, np.abs(schedule.net_wh - net_wh), self.weight_ppm)
+        error_wh = whole_wh(error_mwh)
+        costing = np.minimum(error_wh, ordered + moved)
         if self.form == "band":
-            honest = missed * 1_000_000 <= parts_per_million(self.tolerance_share) * ordered
-            earning = np.where(honest, np.minimum(ordered, np.abs(net_wh)), 0)
-            costing = np.where(honest, 0, missed)
+            honest = error_mwh <= tolerated_mwh(ordered, parts_per_million(self.tolerance_share))
+            earning = np.where(honest, np.minimum(ordered, moved), 0)
+            costing = np.where(honest, 0, costing)
         else:
-            earning, costing = np.maximum(ordered - missed, 0), missed
+            earning = np.maximum(ordered - error_wh, 0)
         return np.where(schedule.stands, earning, 0), np.where(schedule.stands, costing, 0)
 
     def penalty(self, costing_wh: Ints) -> Line:

@@ -8,6 +8,7 @@ from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import NO_EXCHANGE, Agreement, Exchange, Readings, Statement
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates, SupplyPrices
+from commonwatt.core.units import Ints
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class SettlementContext:
     """Where members have suppliers of their own; None: `rates` are everybody's."""
     exchange: Exchange = NO_EXCHANGE
     """What crosses to other communities; in a correction nothing more does."""
+    errors_mwh: Ints | None = None
+    """How far off each member's orders were before this slot, smoothed (`core.smoothing`), shape (members,); None: nothing to remember."""
 
     @cached_property
     def prices(self) -> SupplyPrices:

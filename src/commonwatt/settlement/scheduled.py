@@ -11,7 +11,8 @@ from commonwatt.core.imbalance import BY_DIRECTION, IMBALANCES
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Readings, Statement
 from commonwatt.core.registry import parameter
-from commonwatt.core.units import Ints
+from commonwatt.core.smoothing import NOT_SMOOTHED
+from commonwatt.core.units import Ints, parts_per_million
 from commonwatt.settlement._legs import Line, Rewarded, Supply, slot_statement, supply_lines
 from commonwatt.settlement._registers import Registers
 from commonwatt.settlement._rewards import Schedule, Scheme
@@ -57,9 +58,21 @@ class Scheduled:
         high=1.0,
         source=_PAPER,
     )
+    smoothing_share: float = parameter(
+        1.0,
+        doc="weight of the newest slot in a member's forecast error, the rest being the error before it; 1: each slot is judged by itself",
+        low=0.001,
+        high=1.0,
+        source="He 2025, Algorithm 3",
+    )
     rewards_fee_share: float = parameter(
         0.05, doc="part of the slot's grid and local fees that goes to the pool of rewards", low=0.0, high=1.0
     )
+
+    @property
+    def error_weight_ppm(self) -> int:
+        """Weight of the newest slot in members' forecast errors; `NOT_SMOOTHED`: nothing is remembered of slots before."""
+        return NOT_SMOOTHED if self.reward_form == "none" else parts_per_million(self.smoothing_share)
 
     def settle(
         self, book: OrderBook, agreement: Agreement, readings: Readings, context: SettlementContext
@@ -96,8 +109,9 @@ class Scheduled:
             self.penalty_gamma_micro_per_kwh,
             self.tolerance_share,
             self.rewards_fee_share,
+            self.error_weight_ppm,
         )
-        earning, costing = scheme.energies(schedule, net_wh)
+        earning, costing = scheme.energies(schedule, net_wh, context.errors_mwh)
         lines.append(scheme.penalty(costing))
         return scheme.rewarded(earning, lines, context.rewards_balance_nano)
 

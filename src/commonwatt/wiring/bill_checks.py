@@ -13,7 +13,7 @@ from commonwatt.crypto.signatures import signer_address
 from commonwatt.metering import enrolment_digest, packet_hash, packets_digest
 from commonwatt.services.billing.bill import LEGS, Bill, Entry, Line, OrderProof, TradeProof, TreePath, in_order
 from commonwatt.services.billing.leaves import climbed, holds, order_leaf, packet_leaf, sealed_leaf, trade_leaf, unhex
-from commonwatt.services.billing.legs import EX_POST, correction_lines, slot_lines
+from commonwatt.services.billing.legs import EX_POST, correction_lines, error_after, slot_lines
 from commonwatt.services.billing.table import line_name, place, row_numbers
 from commonwatt.services.billing.terms import Terms
 
@@ -207,6 +207,7 @@ def _own_order(trade: TradeProof, orders: dict[int, OrderProof]) -> OrderProof |
 def line_findings(seen: Evidence) -> list[Finding]:
     """Every line follows from reading, orders, trades and tariff; of a reward only the most it can be."""
     found = []
+    error_mwh = 0
     settled: dict[int, list[Entry]] = {}
     for entry in seen.bill.entries:
         rates, before = seen.terms.rates(entry.slot), settled.setdefault(entry.slot, [])
@@ -217,19 +218,25 @@ def line_findings(seen: Evidence) -> list[Finding]:
             lines = correction_lines(rates, before[0].lines, before[-1].reading, entry.reading)
             found += _differences(seen, entry, lines, None)
         else:
-            found += _differences(seen, entry, *_expected(seen, entry, rates))
+            found += _differences(seen, entry, *_expected(seen, entry, rates, error_mwh))
+            error_mwh = error_after(seen.terms, entry.reading, _sealed(seen, entry), error_mwh)
         before.append(entry)
     return found
 
 
-def _expected(seen: Evidence, entry: Entry, rates: Rates) -> tuple[tuple[Line, ...], Line | None]:
+def _sealed(seen: Evidence, entry: Entry) -> list[OrderProof]:
+    """The orders of an entry that the market took."""
     opened = seen.posted("open", entry.slot)
-    accepted = _accepted(opened[0]) if opened and not entry.failed else 0
-    taken = [order for order in entry.orders if order.sequence < accepted]
+    accepted = _accepted(opened[0]) if opened else 0
+    return [order for order in entry.orders if order.sequence < accepted]
+
+
+def _expected(seen: Evidence, entry: Entry, rates: Rates, error_mwh: int) -> tuple[tuple[Line, ...], Line | None]:
+    taken = [] if entry.failed else _sealed(seen, entry)
     trades = () if entry.failed else entry.trades
     # Which way the whole community was off, no single bill can tell: of its imbalance, that one of the three ways gives these lines.
     ways = (0,) if seen.terms.imbalance == BY_DIRECTION else (-1, 0, 1)
-    told = [slot_lines(seen.terms, rates, entry.reading, taken, trades, way) for way in ways]
+    told = [slot_lines(seen.terms, rates, entry.reading, taken, trades, way, error_mwh) for way in ways]
     expected = next((one for one in told if all(line in entry.lines for line in one.lines)), told[0])
     return expected.lines, expected.reward
 

@@ -7,6 +7,7 @@ from commonwatt.adapters.ledger.evidence import Booked
 from commonwatt.contracts.encoding import IMBALANCE, SETTLEMENT, SUPPLIED
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.findings import Finding
+from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.services.billing.bill import Entry, Line
 from commonwatt.services.billing.table import line_name
 from commonwatt.wiring.bill_checks import Evidence
@@ -126,6 +127,7 @@ def period_findings(seen: Evidence) -> list[Finding]:
     if not slots or (slots[0], slots[-1] + 1, len(slots)) != (bill.first_slot, bill.end_slot, slots[-1] + 1 - slots[0]):
         said = f"every slot from {bill.first_slot} until before {bill.end_slot}"
         found.append(Finding("period", said, f"{len(slots)} slots, {slots[:1]} to {slots[-1:]}"))
+    found += _past_findings(seen)
     begin_s, end_s = bill.first_slot * slot_s, bill.end_slot * slot_s
     for number, time_s in enumerate(seen.proven.times_s):
         if begin_s < time_s <= end_s and number not in seen.proven.whole:
@@ -143,3 +145,16 @@ def period_findings(seen: Evidence) -> list[Finding]:
         elif not key[1] or any(seen.account in (line.who, line.other) for line in read_lines(posted.data)):
             found.append(Finding(where, "on the bill: settled in this period", "not there"))
     return found
+
+
+def _past_findings(seen: Evidence) -> list[Finding]:
+    """Where rewards and penalties hang on errors of slots before, all of them are here, from the first that the chain was founded for."""
+    if seen.terms.error_weight_ppm == NOT_SMOOTHED:
+        return []
+    slots = [entry.slot for entry in seen.bill.entries if not entry.revision]
+    # The genesis is made a slot before the run begins, which the audit holds it to.
+    first, end = seen.proven.times_s[0] // seen.terms.slot_s + 1, seen.bill.end_slot
+    if (slots[:1], slots[-1:], len(slots)) == ([first], [end - 1], end - first):
+        return []
+    said = f"every slot from {first}, the first of the run, until before {end}"
+    return [Finding("entries", said, f"{len(slots)} slots, {slots[:1]} to {slots[-1:]}")]

@@ -26,6 +26,7 @@ from commonwatt.adapters.store.run_folder import (
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import InvalidInput, VerificationFailed, require
 from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.services.audit import check_tables
 from commonwatt.services.billing.bill import FORMAT, Bill, Entry, FileHash, Gateway, Member, Totals
 from commonwatt.services.billing.making import SlotEntries
@@ -254,7 +255,11 @@ def _entries(
         and begin_s < p.time_s <= end_s
         and _concerns(p, member)
     }
-    keys = {(slot, 0): True for slot in slots} | dict.fromkeys(sorted(revised), True)
+    # Rewards and penalties may hang on errors of every slot before.
+    past = range(run.slots.start, slots.start) if run.terms.error_weight_ppm != NOT_SMOOTHED else range(0)
+    keys = {(slot, 0): slot in slots for slot in (*past, *slots)} | dict.fromkeys(sorted(revised), True)
+    for slot in past:
+        makers.setdefault(slot, SlotEntries(run.public, slot))
     for slot, revision in revised:
         maker = makers.setdefault(slot, SlotEntries(run.public, slot))
         for earlier in maker.revisions(member):

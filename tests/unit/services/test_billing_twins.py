@@ -52,6 +52,7 @@ def terms_with(rates: Rates, timing: str, rule: Scheduled | Delivered) -> Terms:
         reward_beta_micro_per_kwh=scheduled.reward_beta_micro_per_kwh,
         penalty_gamma_micro_per_kwh=rule.penalty_gamma_micro_per_kwh,
         tolerance_ppm=round(scheduled.tolerance_share * 1_000_000),
+        error_weight_ppm=scheduled.error_weight_ppm,
         metering="plain",
         chain="embedded",
         path="net",
@@ -109,6 +110,8 @@ RULES: list[tuple[str, Scheduled | Delivered]] = [
     ("ex_ante", Scheduled(residual="gate")),
     ("ex_ante", Scheduled(reward_form="band", tolerance_share=0.3)),
     ("ex_ante", Scheduled(reward_form="none", residual="gate")),
+    ("ex_ante", Scheduled(smoothing_share=0.3)),
+    ("ex_ante", Scheduled(smoothing_share=0.7, reward_form="band", tolerance_share=0.5)),
     ("ex_ante", Scheduled(imbalance="two_price")),
     ("ex_ante", Scheduled(imbalance="single_price", residual="gate")),
     ("ex_ante", Delivered()),
@@ -125,7 +128,9 @@ def test_lines_of_every_member_are_those_of_the_settlement(timing: str, rule: Sc
         owner = np.append(world.book.member, -1)
         trades = world.agreement.trades
         assert not ((owner[trades.sell_order] == owner[trades.buy_order]) & (trades.sell_order >= 0)).any()
-        statement = rule.settle(world.book, world.agreement, world.readings, world.context)
+        errors_mwh = stream(world.context.rewards_balance_nano, "errors").integers(0, 3_000_000, world.context.members)
+        context = replace(world.context, errors_mwh=errors_mwh)
+        statement = rule.settle(world.book, world.agreement, world.readings, context)
         rates = world.context.rates
         terms = terms_with(rates, timing, rule)
         for member in range(world.context.members):
@@ -137,7 +142,8 @@ def test_lines_of_every_member_are_those_of_the_settlement(timing: str, rule: Sc
                 legs.energy_wh[legs.leg == Leg.IMBALANCE_LONG].sum()
                 - legs.energy_wh[legs.leg == Leg.IMBALANCE_SHORT].sum()
             )
-            expected = slot_lines(terms, rates, reading_of(world.readings, member), taken, own, surplus_wh)
+            reading, error_mwh = reading_of(world.readings, member), int(errors_mwh[member])
+            expected = slot_lines(terms, rates, reading, taken, own, surplus_wh, error_mwh)
             billed = lines_of(statement.legs, member)
             rewards = [line for line in billed if line.leg == "reward"]
             assert [line for line in billed if line.leg != "reward"] == list(expected.lines)

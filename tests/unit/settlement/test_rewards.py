@@ -1,10 +1,14 @@
 """Rewards and penalties for forecasts: paid out of a pool that never goes below zero."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from tests.fakes.settlement_slots import agreement, bill, book, context, lines, readings, system_balances
 
 from commonwatt.core.accounts import Account, Kind
 from commonwatt.core.records import Reason
+from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.settlement.scheduled import Scheduled
 
 ORDERS = book((0, "sell", 1000), (1, "buy", 1000))
@@ -104,3 +108,46 @@ def test_who_ordered_nothing_or_was_refused_is_outside_the_scheme() -> None:
 
     assert lines(statement.postings, Kind.PENALTY) == []
     assert lines(statement.postings, Kind.REWARD) == []
+
+
+def test_a_smoothed_error_counts_a_slot_by_its_weight_and_those_before_by_the_rest() -> None:
+    rule = replace(RULE, smoothing_share=0.25)
+    slot = replace(context(2, rewards_balance_nano=RICH_NANO), errors_mwh=np.array([100_000, 0]))
+    statement = rule.settle(ORDERS, TRADE, readings((900, 0), (0, 1000)), slot)
+
+    # A quarter of 100 Wh and three quarters of 100 Wh; the buyer was always exact.
+    assert bill(statement, 0)[-2:] == [("reward", 900, 10_000, 9_000_000), ("penalty", 100, 20_000, -2_000_000)]
+    assert bill(statement, 1)[-1] == ("reward", 1000, 10_000, 10_000_000)
+
+
+def test_who_was_exact_once_still_pays_for_what_it_missed_before() -> None:
+    rule = replace(RULE, smoothing_share=0.25)
+    slot = replace(context(2, rewards_balance_nano=RICH_NANO), errors_mwh=np.array([100_000, 0]))
+    statement = rule.settle(ORDERS, TRADE, readings((1000, 0), (0, 1000)), slot)
+
+    assert bill(statement, 0)[-2:] == [("reward", 925, 10_000, 9_250_000), ("penalty", 75, 20_000, -1_500_000)]
+
+
+def test_the_band_is_held_against_the_smoothed_error() -> None:
+    rule = replace(BAND, smoothing_share=0.5)
+    exact = readings((1000, 0), (0, 1000))
+    for before_mwh, expected in (
+        (20_000, ("reward", 1000, 10_000, 10_000_000)),
+        (20_002, ("penalty", 10, 20_000, -200_000)),
+    ):
+        slot = replace(context(2, rewards_balance_nano=RICH_NANO), errors_mwh=np.array([before_mwh, 0]))
+        assert bill(rule.settle(ORDERS, TRADE, exact, slot), 0)[-1] == expected
+
+
+def test_a_penalty_is_never_on_more_than_was_ordered_and_metered_in_its_slot() -> None:
+    rule = replace(RULE, smoothing_share=0.1)
+    slot = replace(context(2, rewards_balance_nano=RICH_NANO), errors_mwh=np.array([90_000_000, 0]))
+    statement = rule.settle(ORDERS, TRADE, readings((700, 0), (0, 1000)), slot)
+
+    assert bill(statement, 0)[-1] == ("penalty", 1700, 20_000, -34_000_000)
+
+
+def test_without_rewards_nothing_is_remembered() -> None:
+    assert replace(RULE, reward_form="none", smoothing_share=0.1).error_weight_ppm == NOT_SMOOTHED
+    assert RULE.error_weight_ppm == NOT_SMOOTHED
+    assert replace(RULE, smoothing_share=0.1).error_weight_ppm == 100_000

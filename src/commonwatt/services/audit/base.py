@@ -14,7 +14,7 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.records import Exchange
 from commonwatt.core.units import Ints
 from commonwatt.services.claims import ClaimsReader, Demand, Revocation
-from commonwatt.services.deviating import published_deviation
+from commonwatt.services.deviating import PublishedErrors, published_deviation
 from commonwatt.services.enrolment import is_enrolled, packet_signers
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.ports import Batch
@@ -112,6 +112,11 @@ class Audited:
         for account, nano in (paid for entry in self.ledger.entries() for paid in entry.paid_nano):
             deposits[account] -= nano
         return deposits
+
+    @cached_property
+    def errors(self) -> PublishedErrors:
+        """Members' forecast errors before each slot."""
+        return PublishedErrors(self.public, self.rules)
 
     @property
     def slots(self) -> list[int]:

@@ -209,7 +209,8 @@ def _settled(audited: Audited, slot: int, rewards_nano: int) -> Statement:
     agreement, _ = public.agreement(slot)
     if (reason[:accepted] == Reason.SLOT_FAILED).any():
         agreement = Agreement.nothing(len(book), Reason.SLOT_FAILED)
-    context = rules.settlement_context(slot, len(public.pseudonyms), rewards_nano, public.exchange(slot))
+    errors_mwh, members = audited.errors.before(slot), len(public.pseudonyms)
+    context = rules.settlement_context(slot, members, rewards_nano, public.exchange(slot), errors_mwh)
     return rules.settlement.settle(book, agreement, public.readings(slot, 0), context)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from commonwatt.core.imbalance import BY_DIRECTION, imbalance_prices
+from commonwatt.core.smoothing import smoothed_mwh, tolerated_mwh, whole_wh
 from commonwatt.core.tariff import Rates
 from commonwatt.services.billing.bill import LEGS, Line, OrderProof, Reading, TradeProof
 from commonwatt.services.billing.terms import Terms
@@ -39,10 +40,12 @@ def slot_lines(
     taken: Sequence[OrderProof],
     trades: Sequence[TradeProof],
     surplus_wh: int = 0,
+    error_mwh: int = 0,
 ) -> Expected:
     """The lines of revision 0. `taken` are the member's orders that were not refused, `trades` those that count.
 
-    `surplus_wh` is what all members together are long less what they are short; only its sign matters.
+    `surplus_wh` is what all members together are long less what they are short; only its sign matters. `error_mwh` is the member's
+    forecast error before the slot (`error_after`).
     The energy of a trade is what it says was delivered; whether that is right is another check (`trade_findings`).
     """
     own = {order.sequence: order.is_sell for order in taken}
@@ -58,7 +61,7 @@ def slot_lines(
         if terms.residual == "gate" and ordered:
             supply = _firm(sum(ordered), [wh for wh in ordered if wh > 0], sold, bought, net)
         if terms.reward_form != "none" and any(ordered):
-            earning, costing = _honest(terms, sum(ordered), net)
+            earning, costing = _honest(terms, sum(ordered), net, error_mwh)
             lines += _line("penalty", costing, terms.penalty_gamma_micro_per_kwh, -1)
             reward = next(iter(_line("reward", earning, terms.reward_beta_micro_per_kwh, 1)), None)
     if terms.rule == "delivered":
@@ -67,6 +70,14 @@ def slot_lines(
     form = terms.imbalance if terms.timing != EX_POST and terms.rule == "scheduled" else BY_DIRECTION
     lines += _supply_lines(supply, bought, rates, form, surplus_wh)
     return Expected(_in_order(lines), reward)
+
+
+def error_after(terms: Terms, reading: Reading, sealed: Sequence[OrderProof], error_mwh: int) -> int:
+    """The member's forecast error after a slot in which it had these orders sealed, whether the slot failed or not."""
+    if not sealed:
+        return error_mwh
+    ordered = sum((1 if order.is_sell else -1) * order.energy_wh for order in sealed)
+    return smoothed_mwh(error_mwh, abs(ordered - (reading.export_wh - reading.import_wh)), terms.error_weight_ppm)
 
 
 def correction_lines(rates: Rates, settled: Sequence[Line], before: Reading, after: Reading) -> tuple[Line, ...]:
@@ -109,14 +120,16 @@ def _firm(ordered: int, sells: Sequence[int], sold: int, bought: int, net: int) 
     return Supplied(sell - sold, sell - ordered - bought, max(missing, 0), max(-missing, 0))
 
 
-def _honest(terms: Terms, ordered: int, net: int) -> tuple[int, int]:
+def _honest(terms: Terms, ordered: int, net: int, error_mwh: int) -> tuple[int, int]:
     """Energy that earns a reward and energy that costs a penalty."""
-    size, missed = abs(ordered), abs(ordered - net)
+    size, moved = abs(ordered), abs(net)
+    after_mwh = smoothed_mwh(error_mwh, abs(ordered - net), terms.error_weight_ppm)
+    error_wh = whole_wh(after_mwh)
     if terms.reward_form != "band":
-        return max(size - missed, 0), missed
-    if missed * 1_000_000 <= terms.tolerance_ppm * size:
-        return min(size, abs(net)), 0
-    return 0, missed
+        return max(size - error_wh, 0), min(error_wh, size + moved)
+    if after_mwh <= tolerated_mwh(size, terms.tolerance_ppm):
+        return min(size, moved), 0
+    return 0, min(error_wh, size + moved)
 
 
 def _peer_lines(sides: Sequence[tuple[bool, TradeProof]]) -> list[Line]:

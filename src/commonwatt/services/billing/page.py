@@ -6,6 +6,7 @@ from string import Template
 from typing import Final
 
 from commonwatt.core.imbalance import BY_DIRECTION
+from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.core.time_of_use import DAYS
 from commonwatt.services.billing.bill import LEGS, Bill, Entry, Line
 from commonwatt.services.billing.chart import chart
@@ -48,6 +49,9 @@ PROVEN: Final = (
 )
 
 IMBALANCE_PROVEN: Final = "What imbalance costs depends on whether all members together were short or long: of its price, only that it is one of those that the tariff and the rule allow."
+"""Said where it holds."""
+
+SMOOTHED_PROVEN: Final = "Rewards and penalties go by how far off this member's forecasts have been, slot after slot since the run began: bill.json carries those slots, so this is computed again too."
 """Said where it holds."""
 
 NOT_PROVEN: Final = (
@@ -228,6 +232,8 @@ def _check(bill: Bill, terms: Terms) -> str:
         "page and bill.csv again, so no figure in them can differ. It proves:"
     )
     proven = PROVEN if terms.imbalance == BY_DIRECTION else (*PROVEN, IMBALANCE_PROVEN)
+    if terms.error_weight_ppm != NOT_SMOOTHED:
+        proven = (*proven, SMOOTHED_PROVEN)
     text += items(proven) + paragraph("It cannot prove:") + items(NOT_PROVEN)
     facts = [
         ["Head of the chain", f"block {len(bill.chain.headers) - 1}"],

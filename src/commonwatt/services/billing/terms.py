@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from commonwatt.core.imbalance import BY_DIRECTION
+from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.core.tariff import Rates
 from commonwatt.core.time_of_use import is_open, minute_of, resolved
 from commonwatt.core.units import parts_per_million
@@ -33,6 +34,8 @@ class Terms:
     reward_beta_micro_per_kwh: int
     penalty_gamma_micro_per_kwh: int
     tolerance_ppm: int
+    error_weight_ppm: int
+    """Of the newest slot in the member's forecast error; `NOT_SMOOTHED`: rewards and penalties hang on no slot before."""
     metering: str
     chain: str
     path: str
@@ -75,11 +78,19 @@ def terms_of(settings: str, supplier: str = "") -> Terms:
         reward_beta_micro_per_kwh=_asked(table, "settlement reward_beta_micro_per_kwh", int, 0),
         penalty_gamma_micro_per_kwh=_asked(table, "settlement penalty_gamma_micro_per_kwh", int, 0),
         tolerance_ppm=parts_per_million(_asked(table, "settlement tolerance_share", float, 0.0)),
+        error_weight_ppm=_error_weight_ppm(table),
         metering=_asked(table, "metering level", str),
         chain=_asked(table, "ledger chain", str),
         path=_asked(table, "ledger path", str),
         rates=_Tariff(tariff, slot_s, zone, supplier).rates,
     )
+
+
+def _error_weight_ppm(table: dict[str, Any]) -> int:
+    rule, form = _asked(table, "settlement rule", str), _asked(table, "settlement reward_form", str, "none")
+    if (_asked(table, "market timing", str), rule) != ("ex_ante", "scheduled") or form == "none":
+        return NOT_SMOOTHED
+    return parts_per_million(_asked(table, "settlement smoothing_share", float, 1.0))
 
 
 class _Tariff:
