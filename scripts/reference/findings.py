@@ -31,6 +31,11 @@ GROUPS: Final = {
         "Mend the rows of the data file. Where the meter was silent, leave the row out: gaps are filled by rule and marked "
         "([faults of data](../explain/data-faults.md)).",
     ),
+    "Feeders": (
+        ("adapters/feeder_file", "adapters/line_file", "grid/_feeder"),
+        "Mend the feeder's file: connect what is not, open loops, give every line a length, an impedance and a rating "
+        "([the grid](../explain/grid.md)).",
+    ),
     "Dates, folders, keys and what was typed": (
         (),
         "Type the command again with what was expected. Nothing was written.",

@@ -1,5 +1,19 @@
 """Grid: whether the wires can carry what was agreed."""
 
+from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
+from commonwatt.grid._sweep import PowerFlow, power_flow
 from commonwatt.grid.base import GRIDS, Grid, GridContext
 
-__all__ = ["GRIDS", "Grid", "GridContext"]
+__all__ = [
+    "GRIDS",
+    "Bus",
+    "Feeder",
+    "Grid",
+    "GridContext",
+    "Line",
+    "PowerFlow",
+    "Transformer",
+    "Tree",
+    "feeder_findings",
+    "power_flow",
+]

@@ -1,0 +1,128 @@
+"""A feeder from a TOML file, or one of those that ship with the package: every fault at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import tomli_w
+
+from commonwatt.adapters.csv_table import nearest_name, read_bytes
+from commonwatt.core.findings import Finding, one_of
+from commonwatt.grid import Bus, Feeder, Line, Transformer, feeder_findings
+
+SUFFIX: Final = ".toml"
+_BUNDLED: Final = Path(__file__).resolve().parent / "datasets" / "feeders"
+_LISTS: Final = {"bus": Bus, "line": Line}
+_MOST: Final = 10_000
+"""Buses or lines of one feeder."""
+
+
+@dataclass(frozen=True)
+class FeederFile:
+    """A feeder and the text that says the same in one way, as a run publishes it."""
+
+    feeder: Feeder
+
+    @property
+    def text(self) -> str:
+        """The feeder as TOML: the same feeder gives the same text, and the text the feeder."""
+        rows = {"bus": self.feeder.buses, "line": self.feeder.lines}
+        lists = {name: [_written(row) for row in each] for name, each in rows.items()}
+        own = {"transformer": _written(self.feeder.transformer)}
+        return tomli_w.dumps({**_written(self.feeder), **own, **lists})
+
+
+def bundled_feeders() -> list[str]:
+    """Names of the feeders that ship with the package, sorted."""
+    return sorted(path.stem for path in _BUNDLED.glob(f"*{SUFFIX}"))
+
+
+def read_feeder(name: str, folder: Path, where: str) -> tuple[FeederFile | None, list[Finding]]:
+    """The feeder that `[grid] feeder` names: a TOML file, from `folder` on, or a bundled one. `where` is how a finding names the key."""
+    if name.endswith(SUFFIX):
+        return read_feeder_file(folder / name)
+    if name not in bundled_feeders():
+        near = nearest_name(folder / f"{name}{SUFFIX}")
+        expected = f"the name of a file that ends with {SUFFIX}{near}, or {one_of(name, bundled_feeders())}"
+        return None, [Finding(where, expected, repr(name))]
+    return read_feeder_file(_BUNDLED / f"{name}{SUFFIX}")
+
+
+def read_feeder_file(path: Path) -> tuple[FeederFile | None, list[Finding]]:
+    """The feeder of a TOML file; None and the findings where anything is wrong with it."""
+    data, found = read_bytes(path, path.name)
+    if found:
+        return None, found
+    try:
+        table = tomllib.loads(data.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return None, [Finding(path.name, "a TOML file", str(error))]
+    feeder, found = _feeder(path.name, table)
+    if feeder is None:
+        return None, found
+    found = feeder_findings(feeder, path.name)
+    return (None, found) if found else (FeederFile(feeder), [])
+
+
+def _feeder(file: str, table: dict[str, Any]) -> tuple[Feeder | None, list[Finding]]:
+    rows: dict[str, list[Any]] = {}
+    found: list[Finding] = []
+    for name, kind in _LISTS.items():
+        listed = table.pop(name, [])
+        if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed) or len(listed) > _MOST:
+            found.append(Finding(f"{file} {name}", f"[[{name}]] tables, {_MOST} at most", "something else"))
+            listed = []
+        rows[name] = []
+        for number, row in enumerate(listed, 1):
+            made, faults = _made(kind, row, f"{file} {name} {row.get('id', number)}")
+            found += faults
+            rows[name] += [made] if made is not None else []
+    own = table.pop("transformer", None)
+    if not isinstance(own, dict):
+        found.append(
+            Finding(f"{file} transformer", "a table [transformer]", "none" if own is None else "something else")
+        )
+        own = None
+    transformer, faults = _made(Transformer, own, f"{file} transformer") if own is not None else (None, [])
+    found += faults
+    given = {"transformer": transformer, "buses": tuple(rows["bus"]), "lines": tuple(rows["line"])}
+    feeder, faults = _made(Feeder, table, file, given)
+    found += faults
+    return (None, found) if found else (feeder, [])
+
+
+def _made(kind: Any, row: dict[str, Any], where: str, given: dict[str, Any] | None = None) -> tuple[Any, list[Finding]]:
+    """A record of a table's keys, which are its fields but for those that are `given`."""
+    given = given or {}
+    known = {field.name: field for field in fields(kind) if field.name not in given}
+    values, found = {}, []
+    for key, value in row.items():
+        if key not in known:
+            found.append(Finding(f"{where} {key}", f"a known key: {one_of(key, known)}", repr(value)))
+            continue
+        is_text = known[key].type == "str"
+        if is_text and not (isinstance(value, str) and value.isprintable() and (value or key == "about")):
+            found.append(Finding(f"{where} {key}", "printable text", repr(value)))
+        elif not is_text and type(value) not in (int, float):
+            found.append(Finding(f"{where} {key}", "a number", repr(value)))
+        else:
+            values[key] = value if is_text else float(value)
+    for key, field in known.items():
+        if field.default is MISSING and key not in row:
+            near = difflib.get_close_matches(key, [name for name in row if name not in known], n=1, cutoff=0.5)
+            found.append(Finding(f"{where} {key}", "a value", f"{near[0]!r}" if near else "none"))
+    return (None, found) if found else (kind(**values, **given), [])
+
+
+def _written(row: Any) -> dict[str, Any]:
+    """Its texts and numbers; whatever a number was, it is written with a decimal point."""
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    return {
+        key: value if isinstance(value, str) else float(value)
+        for key, value in values.items()
+        if isinstance(value, str | int | float)
+    }
