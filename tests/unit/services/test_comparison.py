@@ -158,7 +158,7 @@ def test_who_pays_more_is_named_and_counted(honest: Outcome) -> None:
     assert "2 neighbours pay more" in told
     assert losers(comparison, "honest") == ""
     assert who_loses(comparison).startswith("Nobody pays more than without a market with honest.")
-    assert "steep 2" in who_loses(comparison)
+    assert "2 with steep. All together pay 824.33\u00a0USD more with steep." in who_loses(comparison)
     assert comparison.figures["steep"]["members_worse_off"].value == 2
 
 

@@ -15,6 +15,10 @@ from commonwatt.services.reporting.efficiency import clearing_welfare_nano, true
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import local_start, period
 
+ANSWERS: Final = (
+    "Based on", "Trading", "Venue", "Clearing", "Pricing", "Settlement", "Forecasts", "Metering", "Ledger"
+)  # fmt: skip
+"""What is told of a design, in this order."""
 FORMAT: Final = 1
 """Of the stored file; one of another format is computed again."""
 

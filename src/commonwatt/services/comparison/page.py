@@ -9,9 +9,19 @@ import numpy as np
 
 from commonwatt.services.comparison.comparing import Comparison, Estimate
 from commonwatt.services.comparison.metrics import METRICS, UNMEASURED, Metric
+from commonwatt.services.comparison.outcome import ANSWERS
 from commonwatt.services.comparison.plots import figures
 from commonwatt.services.comparison.resampling import FEWEST_DAYS, block_days
-from commonwatt.services.comparison.telling import footnotes, headline, how_sure, losers, saved_nano, who_loses
+from commonwatt.services.comparison.telling import (
+    behind_nano,
+    footnotes,
+    headline,
+    how_sure,
+    losers,
+    saved_nano,
+    who_loses,
+    without_doubtful,
+)
 from commonwatt.services.reporting.frame import framed
 from commonwatt.services.reporting.html import Section, Table, card_list, items, paragraph, plot
 from commonwatt.services.reporting.words import count, kwh, listed, money, percent, price, several
@@ -64,6 +74,7 @@ def _answer(comparison: Comparison) -> str:
     for design, why in comparison.failed.items():
         html += paragraph(f"{design} is left out: it could not be run to its end. {why}", "alarm")
     html += paragraph(who_loses(comparison)) + _cards(comparison) + paragraph(how_sure(comparison))
+    html += paragraph(without_doubtful(comparison))
     _, notes = footnotes(comparison)
     if notes:
         html += paragraph(
@@ -92,8 +103,8 @@ def _side_by_side(comparison: Comparison, links: Mapping[str, str]) -> str:
     marks, _ = footnotes(comparison)
     currency = comparison.any.currency
     heads = [
-        "Design", f"Bills {currency}", f"Saved {currency}", "95 % interval", "Pay more", f"Hit hardest {currency}", f"Middle member {currency}",
-        f"Gains most {currency}", f"Price {currency}/kWh", "Between neighbours kWh", "Efficiency",
+        "Design", f"Bills {currency}", f"Saved {currency}", "Pay more", f"Hit hardest {currency}", f"Middle member {currency}", f"Gains most {currency}",
+        "Saved, 95\u00a0% interval", f"Price {currency}/kWh", "Between neighbours kWh", "Efficiency",
     ]  # fmt: skip
     rows = []
     for design in comparison.ranked:
@@ -101,14 +112,14 @@ def _side_by_side(comparison: Comparison, links: Mapping[str, str]) -> str:
         savings = comparison.savings_nano(design)
         rows.append(
             [
-                f"{design} {marks[design]}".strip(),
+                _marked(design, marks),
                 _money(of["cost_nano"].value),
                 _money(saved_nano(comparison, design)),
-                _interval(of["saving_nano"]),
                 str(int((savings < 0).sum())),
                 _money(int(savings.min())),
                 _money(float(np.median(savings))),
                 _money(int(savings.max())),
+                _interval(of["saving_nano"]),
                 _shown(comparison, design, "price_mean_micro_per_kwh"),
                 _shown(comparison, design, "backed_wh"),
                 _shown(comparison, design, "efficiency_share"),
@@ -116,10 +127,10 @@ def _side_by_side(comparison: Comparison, links: Mapping[str, str]) -> str:
         )
     texts = paragraph(
         "The lowest bills first. A name leads to the report of that design's run. Hit hardest and gains most: the member with the "
-        "smallest and the largest saving. Between neighbours: traded, and shown by both meters. Efficiency: how much of what the members' "
+        "smallest and the largest saving; \u22120.00 is a loss of less than a cent. Between neighbours: traded, and shown by both meters. Efficiency: how much of what the members' "
         "true wishes allowed was reached."
     )
-    named = {f"{name} {marks[name]}".strip(): link for name, link in links.items()}
+    named = {_marked(name, marks): link for name, link in links.items()}
     return texts + Table("Designs", heads, rows, links=named, marks_losses=True).html()
 
 
@@ -135,6 +146,7 @@ def _losers(comparison: Comparison) -> str:
 
 def _gaps(comparison: Comparison) -> str:
     best, currency = comparison.ranked[0], comparison.any.currency
+    marks, _ = footnotes(comparison)
     rows = []
     for design in comparison.ranked[1:]:
         gap = comparison.difference(design, best, "cost_nano")
@@ -142,7 +154,7 @@ def _gaps(comparison: Comparison) -> str:
             verdict = "the same bills"
         else:
             verdict = {1: "dearer", -1: "cheaper", 0: "may be chance"}[gap.sign] if gap.has_interval else "not known"
-        rows.append([design, verdict, _money(gap.value), _interval(gap)])
+        rows.append([_marked(design, marks), verdict, _money(behind_nano(comparison, design)), _interval(gap)])
     heads = ["Design", "Surely", f"Dearer by {currency}", "95 % interval"]
     return Table(f"Against {best}", heads, rows, texts=2).html()
 
@@ -167,9 +179,9 @@ def _members(comparison: Comparison) -> str:
     one, order = comparison.any, [comparison.designs.index(name) for name in comparison.ranked]
     ranked = np.argsort(-comparison.saving_nano[order[0]], kind="stable").tolist()
     savings, currency = comparison.saving_nano, one.currency
-    heads = ["Member", "Profile", *(f"{name} {marks[name]}".strip() for name in comparison.ranked)]
+    heads = ["Member", "Profile", *(_marked(name, marks) for name in comparison.ranked)]
     rows = [[one.members[m], one.origins[m], *(_money(int(savings[at, m])) for at in order)] for m in ranked]
-    foot = ["Together", "", *(_money(int(savings[at].sum())) for at in order)]
+    foot = ["Together", "", *(_money(saved_nano(comparison, name)) for name in comparison.ranked)]
     text = paragraph(
         f"What each member saves in {currency} against no market; a minus sign, in red: pays more. The order is that of {comparison.ranked[0]}."
     )
@@ -178,22 +190,28 @@ def _members(comparison: Comparison) -> str:
 
 def _metrics(comparison: Comparison) -> str:
     marks, _ = footnotes(comparison)
-    heads = ["Metric", "Definition", *(f"{name} {marks[name]}".strip() for name in comparison.ranked)]
-    rows = []
+    heads = ["Metric", *(_marked(name, marks) for name in comparison.ranked)]
+    rows, under = [], {}
     for metric in METRICS:
         cells = [_shown(comparison, name, metric.name) for name in comparison.ranked]
-        why = UNMEASURED.get(metric.name)
-        rows.append([_title(metric, comparison.any.currency), f"{metric.says}; {why}" if why else metric.says, *cells])
-    text = paragraph(f"{NONE} says that there is no such figure: nothing was traded, or nothing in this version measures it. metrics.csv has the exact values with their intervals, differences.csv every pair of designs.")  # fmt: skip
-    return text + Table("Metrics", heads, rows, texts=2).html()
+        title, why = _title(metric, comparison.any.currency), UNMEASURED.get(metric.name)
+        under[title] = f"{metric.says}; {why}" if why else metric.says
+        rows.append([title, *cells])
+    text = paragraph(f"{NONE} says that there is no such figure: nothing was traded, or nothing in this version measures it. metrics.csv has the exact values with their intervals, differences.csv every pair of designs. How long a slot took is another on every machine, so it stands in timing.csv alone.")  # fmt: skip
+    return text + Table("Metrics", heads, rows, under=under).html()
 
 
 def _answers(comparison: Comparison) -> str:
-    rooms = list(comparison.any.answers)
-    rows = [[room, *(comparison.outcomes[name][0].answers[room] for name in comparison.ranked)] for room in rooms]
+    answers = {name: comparison.outcomes[name][0].answers for name in comparison.ranked}
+    rooms = sorted(comparison.any.answers, key=ANSWERS.index)
+    alike = [room for room in rooms if len({said[room] for said in answers.values()}) == 1]
+    differ = [room for room in rooms if room not in alike]
     marks, _ = footnotes(comparison)
-    heads = ["", *(f"{name} {marks[name]}".strip() for name in comparison.ranked)]
-    return Table("Answers of the rooms", heads, rows, texts=len(heads)).html()
+    rows = [[_marked(name, marks), *(said[room] for room in differ)] for name, said in answers.items()]
+    same = "; ".join(f"{room.lower()}: {comparison.any.answers[room]}" for room in alike)
+    text = paragraph(f"The same in all: {same}.") if same else ""
+    heads = ["Design", *differ]
+    return text + (Table("Answers of the rooms", heads, rows, texts=len(heads)).html() if differ else "")
 
 
 def _caveats(comparison: Comparison) -> str:
@@ -222,6 +240,8 @@ def _shown(comparison: Comparison, design: str, name: str) -> str:
     if not estimate.is_there:
         return NONE
     value = estimate.value
+    if name == "saving_nano":
+        return _money(saved_nano(comparison, design))
     if name.endswith("_nano"):
         return _money(value)
     if name.endswith("_wh"):
@@ -238,7 +258,13 @@ def _interval(estimate: Estimate) -> str:
 
 
 def _money(amount_nano: float) -> str:
-    return money(round(amount_nano), "").strip()
+    """A loss keeps its sign, however small it is."""
+    text = money(round(amount_nano), "").strip()
+    return f"\u2212{text}" if round(amount_nano) < 0 and not text.startswith("\u2212") else text
+
+
+def _marked(design: str, marks: Mapping[str, str]) -> str:
+    return f"{design} {marks[design]}".strip()
 
 
 def _plain(text: str) -> str:

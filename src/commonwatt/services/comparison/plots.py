@@ -12,16 +12,16 @@ from commonwatt.services.reporting.plots import (
     BLUE,
     GREEN,
     GREY,
+    INK,
     ORANGE,
     PURPLE,
     ROW_PX,
-    SKY,
     VERMILLION,
     Figure,
     figure,
 )
 
-_LINES: Final = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, GREY)
+_LINES: Final = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, INK, GREY)
 _DASHES: Final = ("solid", "dash", "dot", "dashdot")
 _ROWS: Final = 5
 """Over so many lines the dots of one design are spread, so that neighbours with equal savings do not hide each other."""
@@ -68,7 +68,9 @@ def gaps(comparison: Comparison) -> Figure:
         "marker": {"color": [VERMILLION if one.sign > 0 else GREY for one in found], "size": 10, "symbol": ["diamond" if one.sign > 0 else "circle-open" for one in found]},
         "hovertemplate": "%{y}: %{x:.2f} " + comparison.any.currency + " dearer<extra></extra>",
     }  # fmt: skip
-    return _rows([dots], len(order), f"{comparison.any.currency} dearer than {best}")
+    drawn = _rows([dots], len(order), f"{comparison.any.currency} dearer than {best}")
+    drawn["layout"]["xaxis"]["rangemode"] = "tozero"
+    return drawn
 
 
 def members(comparison: Comparison) -> Figure:
@@ -97,7 +99,7 @@ def members(comparison: Comparison) -> Figure:
     drawn = figure(
         [middle, *traces],
         xaxis={"title": {"text": f"{one.currency} saved by a member"}, "zeroline": True, "zerolinewidth": 2},
-        yaxis={"automargin": True, "tickvals": list(range(len(order))), "ticktext": order, "range": [-0.6, len(order) - 0.4]},
+        yaxis={"automargin": True, "zeroline": False, "tickvals": list(range(len(order))), "ticktext": order, "range": [-0.6, len(order) - 0.4]},
     )  # fmt: skip
     drawn["layout"] |= {"height": 120 + 2 * ROW_PX * len(order), "hovermode": "closest"}
     return drawn
@@ -118,7 +120,7 @@ def days(comparison: Comparison) -> Figure:
                 "name": design,
                 "x": comparison.any.days,
                 "y": [_units(value) for value in np.cumsum(saving)],
-                "line": {"color": _LINES[number % len(_LINES)], "dash": _DASHES[number // len(_LINES) % len(_DASHES)], "width": 2},
+                "line": {"color": _LINES[number % len(_LINES)], "dash": _DASHES[number % len(_DASHES)], "width": 2},
                 "hovertemplate": "%{y:.2f} " + comparison.any.currency,
             }
         )  # fmt: skip
@@ -155,7 +157,7 @@ def _errors(found: list[Estimate]) -> dict[str, Any]:
         "symmetric": False,
         "array": [_units(one.high - one.value) for one in found],
         "arrayminus": [_units(one.value - one.low) for one in found],
-        "color": GREY,
+        "color": INK,
         "thickness": 2,
     }
 
@@ -164,7 +166,8 @@ def _marker(loses: list[bool]) -> dict[str, Any]:
     shapes = ["/" if worse else "" for worse in loses]
     return {
         "color": [VERMILLION if worse else BLUE for worse in loses],
-        "pattern": {"shape": shapes, "solidity": 0.35},
+        "opacity": [1.0 if worse else 0.6 for worse in loses],
+        "pattern": {"shape": shapes, "solidity": 0.45},
     }
 
 

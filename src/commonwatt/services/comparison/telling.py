@@ -32,9 +32,14 @@ def who_loses(comparison: Comparison) -> str:
     kind = [design for design, number in losers.items() if not number]
     members = len(comparison.any.members)
     text = f"Nobody pays more than without a market with {listed(kind)}. " if kind else ""
-    worse = [f"with {design} {number}" for design, number in losers.items() if number]
+    worse = [f"{number} with {design}" for design, number in losers.items() if number]
     if worse:
-        text += f"Of {several(members, 'neighbour')}, so many pay more than without a market: {listed(worse)}."
+        text += f"How many of {several(members, 'neighbour')} pay more than without a market: {listed(worse)}. "
+    dearer = [design for design in comparison.ranked if saved_nano(comparison, design) < 0]
+    if dearer:
+        currency = comparison.any.currency
+        more = [f"{money(-saved_nano(comparison, design), currency)} more with {design}" for design in dearer]
+        text += f"All together pay {listed(more)}."
     return text.strip()
 
 
@@ -50,7 +55,7 @@ def how_sure(comparison: Comparison) -> str:
     second, currency = others[len(same)], comparison.any.currency
     gap = gaps[second]
     behind = f"{listed([best, *same])} leave the same bills in all; " if same else ""
-    behind += f"{second} is {money(round(gap.value), currency)} behind {'them' if same else best}"
+    behind += f"{second} is {money(behind_nano(comparison, second), currency)} behind {'them' if same else best}"
     if not gap.has_interval:
         return f"{behind}; with fewer than {FEWEST_DAYS} days nothing can be said of how sure that is."
     between = f"between {money(round(gap.low), '').strip()} and {money(round(gap.high), currency)} (95 %)"
@@ -73,14 +78,14 @@ def footnotes(comparison: Comparison) -> tuple[Mapping[str, str], Sequence[str]]
     """Design -> its mark (empty: none), and the notes: what each design wants that is not built yet."""
     marks: dict[str, str] = {}
     notes: dict[tuple[str, ...], list[str]] = {}
-    for design, runs in comparison.outcomes.items():
-        if runs[0].not_built:
-            notes.setdefault(tuple(runs[0].not_built), []).append(design)
+    for design in comparison.ranked:
+        if missing := comparison.outcomes[design][0].not_built:
+            notes.setdefault(tuple(missing), []).append(design)
     for number, designs in enumerate(notes.values()):
         marks |= dict.fromkeys(designs, _mark(number))
     said = [
-        f"{_mark(number)} {listed(designs)}: not built yet, so the plainest answer stands in. Missing: {'; '.join(missing)}."
-        for number, (missing, designs) in enumerate(notes.items())
+        f"{_mark(number)} {listed(designs)}: not built yet, so the plainest answer stands in. Missing: {'; '.join(lacking)}."
+        for number, (lacking, designs) in enumerate(notes.items())
     ]
     return {design: marks.get(design, "") for design in comparison.designs}, said
 
@@ -94,6 +99,30 @@ def saved_nano(comparison: Comparison, design: str) -> int:
     """What all save together under a design, as the two rounded amounts say it."""
     of = comparison.figures[design]
     return shown_saving_nano(round(of["baseline_nano"].value), round(of["cost_nano"].value))
+
+
+def behind_nano(comparison: Comparison, design: str) -> int:
+    """How much dearer a design is than the best one, as the two rounded bills say it."""
+    cost, best = (round(comparison.figures[name]["cost_nano"].value) for name in (design, comparison.ranked[0]))
+    return shown_saving_nano(cost, best)
+
+
+def without_doubtful(comparison: Comparison) -> str:
+    """What is left of the answer without members whose meters look faulty; empty where there are none."""
+    one = comparison.any
+    doubtful = np.array([origin == "doubtful" for origin in one.origins])
+    if not doubtful.any() or doubtful.all():
+        return ""
+    names = [name for name, is_doubtful in zip(one.members, doubtful.tolist(), strict=True) if is_doubtful]
+    saved = {design: int(comparison.savings_nano(design)[~doubtful].sum()) for design in comparison.ranked}
+    best = max(saved, key=lambda design: saved[design])
+    shown = names if len(names) <= NAMED else [*names[:NAMED], "others"]
+    stays = "the best design stays" if best == comparison.ranked[0] else "the best design is then"
+    return (
+        f"The profiles of {listed(shown)} look faulty. Without {'it' if len(names) == 1 else 'them'} {stays} {best}, "
+        f"under which the other {several(len(doubtful) - len(names), 'neighbour')} {'save' if saved[best] >= 0 else 'pay'} "
+        f"{money(abs(saved[best]), one.currency)}{'' if saved[best] >= 0 else ' more'} together."
+    )
 
 
 def _mark(number: int) -> str:

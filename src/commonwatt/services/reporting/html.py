@@ -23,6 +23,8 @@ class Table:
     foot: Sequence[str] = field(default_factory=tuple)
     links: Mapping[str, str] = field(default_factory=dict)
     """Text of a row's head -> where it leads."""
+    under: Mapping[str, str] = field(default_factory=dict)
+    """Text of a row's head -> what stands small beneath it."""
     marks_losses: bool = False
     """Whether a number with a minus sign is a loss, and shown as one."""
 
@@ -41,6 +43,8 @@ class Table:
         head = escape(cells[0])
         if cells[0] in self.links:
             head = f'<a href="{escape(self.links[cells[0]], quote=True)}">{head}</a>'
+        if cells[0] in self.under:
+            head += f"<small>{escape(self.under[cells[0]])}</small>"
         first = f"<th scope=row>{head}</th>"
         rest = "".join(f"<td{self._align(at, text)}>{escape(text)}</td>" for at, text in enumerate(cells[1:], 1))
         return f"<tr>{first}{rest}</tr>"

@@ -23,8 +23,9 @@
   };
   const draw = () => {
     const { axis, ...ink } = inks();
-    // The dark blue of the palette is too dark on a dark ground.
-    const figures = JSON.parse(dark.matches && !print.matches ? text.replaceAll("#0072B2", "#56B4E9") : text);
+    // The dark blue of the palette and the ink are too dark on a dark ground.
+    const light = (colours) => colours.replaceAll("#0072B2", "#56B4E9").replaceAll("#1C2326", "#E8EBE9");
+    const figures = JSON.parse(dark.matches && !print.matches ? light(text) : text);
     for (const [name, figure] of Object.entries(figures)) {
       const place = document.getElementById("plot-" + name);
       if (!place) continue;

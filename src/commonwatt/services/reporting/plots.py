@@ -23,6 +23,8 @@ ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE, GREY = (
     "#CC79A7",
     "#999999",
 )
+INK = "#1C2326"
+"""What stands on top of a bar; the page turns it light on a dark ground."""
 ROW_PX = 26
 """Height of a member's bar."""
 
