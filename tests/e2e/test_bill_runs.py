@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,9 @@ KINDS: dict[str, tuple[Callable[[Path], Path], str, tuple[str, ...], str, Callab
     ),
     "a late reading": (write_morning_with_a_late_reading, "community", ("ledger.window_slots=1",), "roof-1", corrected),
     "a late reading by a gateway, on forecasts": (
-        write_morning_with_a_late_reading,
+        partial(write_morning_with_a_late_reading, hours=9),
         "p2pet",
-        ("ledger.window_slots=1", "metering.signing=gateway", "bidding.signing=order", *ON_FORECASTS),
+        ("ledger.window_slots=2", "metering.signing=gateway", "bidding.signing=order", *ON_FORECASTS),
         "roof-1",
         corrected,
     ),

@@ -74,7 +74,7 @@ def attend(market: Market, journal: Journal, state: State, halves: Callable[[], 
     """
     if state.is_attended:
         return
-    state.revocations = market.ledger.revocations()
+    state.revocations, state.announced = market.ledger.revocations(), market.ledger.announcements()
     books = _Books.of(market, halves())
     _answer_demands(market, journal, state, books)
     for batch in list(to_repeat(list(market.ledger.batches()))):

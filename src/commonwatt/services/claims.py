@@ -10,6 +10,7 @@ import numpy as np
 from commonwatt.core.units import Ints
 from commonwatt.services.evidence import BookEntry, PacketEvidence, SignedOrder
 from commonwatt.services.ports import Batch, Entry, Ledger, LedgerReader, Signed
+from commonwatt.services.withdrawing import Announcement
 
 
 class DemandState(IntEnum):
@@ -196,6 +197,10 @@ class ClaimsReader(LedgerReader, Protocol):
 
     def revocations(self) -> tuple[Revocation, ...]:
         """What members took back of what they signed, in order."""
+        ...
+
+    def announcements(self) -> tuple[Announcement, ...]:
+        """What wallets said of withdrawals, in order."""
         ...
 
 

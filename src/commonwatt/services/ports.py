@@ -12,6 +12,7 @@ from commonwatt.core.members import MemberFacts
 from commonwatt.core.orders import Instructions
 from commonwatt.core.records import Receipt
 from commonwatt.core.units import Ints
+from commonwatt.services.withdrawing import Announcement
 
 # --- ledger
 
@@ -216,6 +217,8 @@ class Entry:
     """(account, nano) of what it paid in; negative: what a wallet took out."""
     moved_nano: tuple[tuple[int, int, int], ...] = ()
     """(payer, payee, nano) of what it moved between accounts at once: bonds of demands, and of the operator."""
+    announced: tuple[Announcement, ...] = ()
+    """What wallets said of withdrawals by it."""
 
 
 @dataclass(frozen=True)

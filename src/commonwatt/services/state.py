@@ -15,6 +15,7 @@ from commonwatt.services.halves import Again, Correction, DeliveryHalf, GateHalf
 from commonwatt.services.instructing import standing_instructions
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Signed
+from commonwatt.services.withdrawing import Announcement
 
 HISTORY_DAYS = 28
 """How far before the first slot the metered past is known to the forecasters."""
@@ -77,6 +78,8 @@ class State:
     """Whether everything that was heard has been attended to."""
     revocations: tuple[Revocation, ...] = ()
     """What members took back of what they signed, as far as it was heard."""
+    announced: tuple[Announcement, ...] = ()
+    """What wallets said of withdrawals, as far as it was heard."""
     answered: set[bytes] = field(default_factory=set)
     """Ids of the demands that were answered, or tried to."""
 

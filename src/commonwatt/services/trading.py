@@ -36,6 +36,7 @@ from commonwatt.services.market import Market
 from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Balances
 from commonwatt.services.rules import EX_POST
+from commonwatt.services.withdrawing import Announcement, held_back_nano
 from commonwatt.venues import Meeting, book_root, clearing_root, commitments, order_leaves, order_root
 
 
@@ -49,6 +50,7 @@ def trade(
     unable: str = "",
     prices: PriceHistory = NOTHING_TRADED,
     revocations: Sequence[Revocation] = (),
+    announced: Sequence[Announcement] = (),
     deviation: Deviation | None = None,
 ) -> Trading:
     """Bid on the members' net positions, accept what is covered, let the orders meet, ask the grid.
@@ -56,12 +58,12 @@ def trade(
     `open_gates` are earlier slots, with what they traded, that are not settled yet: what they may cost is no longer free, and the supplier's deposit covers them
     too. `standing` is what members signed for the whole run. A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded. `unable` says that one
     already did, before there were positions. `prices` is what the settled slots say, `revocations` what members took back of what they signed,
-    `deviation` how far the newest settled slot was from its orders.
+    `announced` what wallets said of withdrawals, `deviation` how far the newest settled slot was from its orders.
     """
     wished, failed = OrderBook.empty(), unable
     if not failed:
         wished, failed = attempted(lambda: _bid(market, slot, net_wh, prices), wished)
-    refusal = _refusals(market, slot, wished, balances, open_gates, standing)
+    refusal = _refusals(market, slot, wished, balances, announced, open_gates, standing)
     refusal[_revoked(market, slot, wished, standing, revocations)] = int(Reason.INSTRUCTION)
     accepted = in_drawn_sequence(market.rules.seed, slot, wished.take(refusal == Reason.FILLED))
     refused = wished.take(refusal != Reason.FILLED)
@@ -147,13 +149,16 @@ def _refusals(
     slot: int,
     book: OrderBook,
     balances: Balances,
+    announced: Sequence[Announcement],
     open_gates: Sequence[tuple[int, Trading]],
     standing: Instructions,
 ) -> Ints:
     """Per order FILLED where it is accepted, else GATE_SHUT, INSTRUCTION or BALANCE."""
     free = balances.free_nano
+    # What is announced to be taken out may be gone when the slot is settled.
+    covering = free - held_back_nano(announced, len(free), market.rules.opened_s(slot) // market.rules.window_s)
     debt = np.minimum(free[FIRST_MEMBER:], 0)
-    if int(free[Account.SUPPLIER]) + int(debt.sum()) < market.exposure_nano * (len(open_gates) + 1):
+    if int(covering[Account.SUPPLIER]) + int(debt.sum()) < market.exposure_nano * (len(open_gates) + 1):
         return np.full(len(book), int(Reason.GATE_SHUT), np.int64)
     wanted = market.rules.most_cost_nano(slot, book, book.energy_wh, len(market.members))
     # What may still be debited for slots that are traded and not settled is not free any more.
@@ -161,7 +166,7 @@ def _refusals(
         fills_wh = traded.agreement.trades.filled_wh(len(traded.book))
         wanted += market.rules.most_cost_nano(gate, traded.book, fills_wh, len(market.members))
     in_debt = free[FIRST_MEMBER:] + balances.pending_nano[FIRST_MEMBER:] * (debt < 0) < 0
-    uncovered = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
+    uncovered = (wanted > np.maximum(covering[FIRST_MEMBER:], 0)) | in_debt
     refusal = np.where(uncovered[book.member], int(Reason.BALANCE), int(Reason.FILLED))
     if len(standing):
         is_signed = standing.take(standing_rows(book)).covers(book, slot, market.rules.path)

@@ -23,7 +23,17 @@ def gate(market: Market, state: State, slot: int) -> GateHalf:
     prices = state.prices(market.rules.slots.slot_s)
     lately = state.deviations.get(slot - SETTLED)
     trading = trade(
-        market, slot, plans.net_wh, balances, state.standing, open_gates, unable, prices, state.revocations, lately
+        market,
+        slot,
+        plans.net_wh,
+        balances,
+        state.standing,
+        open_gates,
+        unable,
+        prices,
+        revocations=state.revocations,
+        announced=state.announced,
+        deviation=lately,
     )
     calls = market_calls(slot, trading)
     signed = market.ledger.sign(calls)
@@ -49,6 +59,7 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
             state.standing,
             prices=prices,
             revocations=state.revocations,
+            announced=state.announced,
             deviation=after_the_fact(readings) if market.rules.follows_deviation else None,
         )
     agreed = trading or state.gates[slot].trading

@@ -72,6 +72,15 @@ def _tables(values: Mapping[str, Any], key: str) -> list[tuple[str, Mapping[str,
     return [(f"{key}[{i}].", table) for i, table in enumerate(listed, 1) if isinstance(table, dict)]
 
 
+def window_findings(values: Mapping[str, Mapping[str, Any]], where: Where) -> list[Finding]:
+    """A window in which a slot that is opened at a gate may still be unsettled when a withdrawal announced after the gate is due."""
+    slots, timing = values["ledger"].get("window_slots"), values["market"].get("timing")
+    if timing != "ex_ante" or slots != 1:
+        return []
+    expected = "at least 2 where orders are placed at a gate: a slot is open for one and a half, which a withdrawal has to wait out"
+    return [Finding(where("ledger", "window_slots"), expected, "1")]
+
+
 def period_findings(values: Mapping[str, Any], where: Where) -> list[Finding]:
     """A period of [data] that ends after it begins."""
     first, end = (str(values.get(key, "")) for key in ("from", "to"))

@@ -17,7 +17,7 @@ from commonwatt.core.slots import SlotGrid
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.settings import sections as s
 from commonwatt.settings.designs import Design
-from commonwatt.settings.faults import period_findings, tariff_findings, validated
+from commonwatt.settings.faults import period_findings, tariff_findings, validated, window_findings
 from commonwatt.settings.layers import Layers, overrides, parsed, preset, preset_names, sections_of
 from commonwatt.settings.member_rows import MemberRow, Members, MemberTerms, csv_rows, members_of, toml_rows
 from commonwatt.settings.model import Settings, all_in_micro_per_kwh
@@ -196,6 +196,7 @@ def _between_sections(layers: Layers, sections: Mapping[str, s.Section]) -> list
     venue, clearing = names["market.venue"], names["market.clearing"]
     found += venue_findings(venue, clearing, layers.where)
     found += path_findings(venue, clearing, str(layers.values["ledger"].get("path", "net")), layers.where)
+    found += window_findings(layers.values, layers.where)
     return found + matrix_findings(names, bool(layers.values["grid"].get("feeder")), layers.where)
 
 

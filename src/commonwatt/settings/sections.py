@@ -317,7 +317,10 @@ class Ledger(Section):
         0, description="What the supplier pays in, nano-currency; 0: what keeps the gate open for every slot in flight."
     )
     window_slots: Count = Field(
-        4, ge=1, le=10_000, description="Challenge window: credits are free one to two windows later."
+        4,
+        ge=1,
+        le=10_000,
+        description="Challenge window: credits are free one to two windows later. At least 2 where orders are placed at a gate.",
     )
     price_cap_micro_per_kwh: Charge = Field(
         0,

@@ -217,3 +217,12 @@ def test_faults_of_settings_members_and_data_come_together(tmp_path: Path) -> No
         "profiles.csv:2 load_wh",
         "profiles.csv:3 pv_wh",
     ]
+
+
+def test_a_window_that_a_slot_of_a_gate_may_outlast_is_refused(tmp_path: Path) -> None:
+    one = TOML.replace("[data]", "[ledger]\nwindow_slots = 1\n[data]")
+    found = faults(tmp_path, one, "market.timing=ex_ante")
+    assert len(found) == 1
+    assert "ledger.window_slots: expected at least 2 where orders are placed at a gate" in found[0]
+    load(write_community(tmp_path / "later", one))
+    load(write_community(tmp_path / "two", one), overrides=("market.timing=ex_ante", "ledger.window_slots=2"))

@@ -42,6 +42,7 @@ from commonwatt.services.ports import (
     Signed,
     TradesCall,
 )
+from commonwatt.services.withdrawing import Announcement
 
 FORMAT: Final = "commonwatt memory ledger 1"
 _NO_CLAIMS: Final = "expected a chain that takes demands, was the memory ledger"
@@ -145,6 +146,10 @@ class MemoryLedger:
 
     def revocations(self) -> tuple[Revocation, ...]:
         """There are none: members have no way to send anything here."""
+        return ()
+
+    def announcements(self) -> tuple[Announcement, ...]:
+        """There are none: nobody takes anything out of plain books."""
         return ()
 
     def post(self, signed: Sequence[Signed], time_s: int) -> tuple[Receipt, ...]:

@@ -16,6 +16,7 @@ from commonwatt.adapters.ledger.batches import CONTENT_TOPIC, SETTLED, posted_ba
 from commonwatt.adapters.ledger.claiming import demands, revocations
 from commonwatt.adapters.ledger.foundation import CONTRACTS, ROLES
 from commonwatt.adapters.ledger.gas_use import gas_of
+from commonwatt.adapters.ledger.taking_out import WITHDRAWN, announced
 from commonwatt.contracts import artifact
 from commonwatt.contracts.encoding import domain_separator
 from commonwatt.core.accounts import FIRST_MEMBER
@@ -27,9 +28,9 @@ from commonwatt.crypto.keccak import keccak256
 from commonwatt.crypto.secp256k1 import checksum_address
 from commonwatt.services.claims import ClaimTerms, Demand, Revocation
 from commonwatt.services.ports import Balances, Batch, Call, Entry, Head, LedgerTerms, Registered
+from commonwatt.services.withdrawing import Announcement
 
 _DEPOSITED: Final = keccak256(b"Deposited(uint256,address,uint256)")
-_WITHDRAWN: Final = keccak256(b"Withdrawn(uint256,address,uint256)")
 _MOVED: Final = keccak256(b"Moved(uint256,uint256,uint256)")
 NO_POSTING: Final = "genesis"
 """Kind of the receipt of a transaction that posts nothing: of the foundation, a deposit, a claim, whatever others sent."""
@@ -147,6 +148,11 @@ class ContractReader:
         addresses = self.deployment.addresses
         return tuple(revocations(founded.later_blocks(self.chain), addresses["market"], addresses["members"]))
 
+    def announcements(self) -> tuple[Announcement, ...]:
+        """What wallets said of withdrawals, in order, from the vault's events."""
+        blocks, vault = founded.later_blocks(self.chain), self.deployment.addresses["vault"]
+        return tuple(said for _, block in blocks for receipt in block.receipts for said in announced(receipt, vault))
+
     def foundation_findings(self, terms: LedgerTerms, founded_s: int) -> list[Finding]:
         """Where the genesis differs from the one that follows from these terms and the operator's address."""
         return founded.foundation_findings(self.chain, terms, founded_s)
@@ -215,12 +221,12 @@ class ContractReader:
                 name = "deposit" if is_deposit else founded.call_name(transaction, addresses)
                 # What others sent of the market's calls and changed nothing is no posting.
                 call = name if record.kind == NO_POSTING else _MARKET_CALLS.get(name, name)
-                moved = self._moved_nano(receipt)
-                entries.append(Entry(record, block.time_s, call, receipt.sender == operator, paid_nano, moved))
+                moved, said = self._moved_nano(receipt), tuple(announced(receipt, addresses["vault"]))
+                entries.append(Entry(record, block.time_s, call, receipt.sender == operator, paid_nano, moved, said))
         return _Posted(self.chain.height, tuple(founding), tuple(paid), tuple(entries))
 
     def _paid_nano(self, receipt: ChainReceipt) -> tuple[tuple[int, int], ...]:
-        vault, signs = self.deployment.addresses["vault"], {_DEPOSITED: 1, _WITHDRAWN: -1}
+        vault, signs = self.deployment.addresses["vault"], {_DEPOSITED: 1, WITHDRAWN: -1}
         return tuple(
             (int.from_bytes(log.topics[1], "big"), signs[log.topics[0]] * int.from_bytes(log.data, "big"))
             for log in receipt.logs

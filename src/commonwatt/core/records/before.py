@@ -113,7 +113,7 @@ class Reason(IntEnum):
     NO_COUNTERPART = 3
     """The other side of the book is empty or exhausted."""
     BALANCE = 4
-    """The free balance does not cover the order, or a debt is open."""
+    """The free balance, less what is announced to be taken out, does not cover the order, or a debt is open."""
     GATE_SHUT = 5
     """The supplier's deposit does not cover the open slots."""
     SLOT_FAILED = 6

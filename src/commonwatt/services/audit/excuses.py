@@ -21,6 +21,7 @@ from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Batch, Entry, SettleCall, TradesCall
 from commonwatt.services.reporting.words import several
 from commonwatt.services.rules import EX_ANTE
+from commonwatt.services.withdrawing import Announcement, held_back_nano
 
 
 def check_failures(claimed: Claimed) -> Check:
@@ -127,6 +128,12 @@ class Money:
         self.free_nano = deposits_nano.copy()
         self._current, self._previous = np.zeros_like(deposits_nano), np.zeros_like(deposits_nano)
         self._undone: set[str] = set()
+        self._announced: list[Announcement] = []
+
+    @property
+    def covering_nano(self) -> Ints:
+        """What is free and not announced to be taken out."""
+        return self.free_nano - held_back_nano(self._announced, len(self.free_nano), self._epoch)
 
     @property
     def pending_nano(self) -> Ints:
@@ -147,6 +154,10 @@ class Money:
         for account, nano in paid_nano:
             free[account] += nano
         self.free_nano = free
+
+    def announce(self, announced: tuple[Announcement, ...]) -> None:
+        """Hear now what wallets say of withdrawals."""
+        self._announced += announced
 
     def claim(self, entry: Entry, void: dict[str, Batch]) -> None:
         """Move bonds now; where the entry voided a batch of these (by content hash), undo it: the exact inverse."""
@@ -183,16 +194,15 @@ def _nets(batch: Batch, accounts: int) -> Ints:
 
 
 def check_refusals(claimed: Claimed) -> Check:
-    """Whoever was refused could not pay, by deposits and postings up to that gate; or the supplier could not front the slot."""
-    public, found, refused = claimed.audited.public, [], 0
+    """Who was refused could not pay, by deposits, postings and announced withdrawals up to that gate, or the supplier could not front the slot; who was accepted could."""
+    found: list[Finding] = []
+    orders = 0
     for entry, money, open_gates in _told_again(claimed):
         slot = entry.receipt.slot
         if entry.call == "open":
-            book, accepted, _, _ = public.orders(slot)
-            if accepted < len(book):
-                refused += len(book) - accepted
-                found += _refusal_findings(claimed, slot, money, open_gates)
-    return Check("refused orders could not be paid", refused, "orders", tuple(found))
+            orders += len(claimed.audited.public.orders(slot)[0])
+            found += _refusal_findings(claimed, slot, money, open_gates)
+    return Check("refused orders could not be paid, accepted ones could", orders, "orders", tuple(found))
 
 
 def shut_until_paid(claimed: Claimed) -> frozenset[int]:
@@ -214,10 +224,10 @@ def shut_until_paid(claimed: Claimed) -> frozenset[int]:
 
 def _is_shut(claimed: Claimed, money: Money, open_gates: Sequence[int]) -> bool:
     """Whether the supplier could not front one more slot beside those whose gate is open."""
-    free, terms = money.free_nano, claimed.terms
+    free, covering, terms = money.free_nano, money.covering_nano, claimed.terms
     connection_wh = sum(m.connection_w for m in terms.members) * terms.slot_s // 3600
     exposure_nano = connection_wh * terms.price_cap_micro_per_kwh * (len(open_gates) + 1)
-    return int(free[Account.SUPPLIER]) + int(np.minimum(free[FIRST_MEMBER:], 0).sum()) < exposure_nano
+    return int(covering[Account.SUPPLIER]) + int(np.minimum(free[FIRST_MEMBER:], 0).sum()) < exposure_nano
 
 
 def _told_again(claimed: Claimed) -> Iterator[tuple[Entry, Money, list[int]]]:
@@ -229,6 +239,9 @@ def _told_again(claimed: Claimed) -> Iterator[tuple[Entry, Money, list[int]]]:
     calls: dict[int, list[TradesCall | SettleCall]] = {}
     for entry in entries:
         receipt, slot = entry.receipt, entry.receipt.slot
+        if entry.announced:
+            money.pass_to(entry.time_s)
+            money.announce(entry.announced)
         if entry.moved_nano or entry.call == VOID_CALL:
             money.pass_to(entry.time_s)
             money.claim(entry, void)
@@ -267,7 +280,7 @@ def _posted(calls: Sequence[TradesCall | SettleCall], entry: Entry) -> Postings:
 
 def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: list[int]) -> list[Finding]:
     book, accepted, _, reason = claimed.audited.public.orders(slot)
-    free, shut = money.free_nano, _is_shut(claimed, money, open_gates)
+    free, covering, shut = money.free_nano, money.covering_nano[FIRST_MEMBER:], _is_shut(claimed, money, open_gates)
     rules, members = claimed.audited.rules, len(claimed.audited.public.pseudonyms)
     wanted = rules.most_cost_nano(slot, book, book.energy_wh, members)
     for gate in open_gates:
@@ -276,9 +289,18 @@ def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: lis
         wanted += rules.most_cost_nano(gate, earlier, fills, members)
     debt = np.minimum(free[FIRST_MEMBER:], 0)
     in_debt = (debt < 0) & (free[FIRST_MEMBER:] + money.pending_nano[FIRST_MEMBER:] < 0)
-    unpayable = (wanted > np.maximum(free[FIRST_MEMBER:], 0)) | in_debt
+    unpayable = (wanted > np.maximum(covering, 0)) | in_debt
     is_signed = signed_orders(claimed.audited.public, slot, rules.path) & ~taken_back(claimed.audited, slot)
-    found = []
+
+    def had(row: int) -> str:
+        member = book.member[row]
+        return f"{int(covering[member])} nano free, {int(wanted[member])} wanted"
+
+    uncovered = unpayable[book.member[:accepted]] | shut
+    where = f"orders slot {slot} row"
+    found = [
+        Finding(f"{where} {row}", f"refused ({had(row)})", "accepted") for row in np.flatnonzero(uncovered).tolist()
+    ]
     for row in range(accepted, len(book)):
         said = Reason(int(reason[row])) if reason[row] >= 0 else None
         excuses: dict[Reason | None, bool] = {
@@ -287,7 +309,6 @@ def _refusal_findings(claimed: Claimed, slot: int, money: Money, open_gates: lis
             Reason.INSTRUCTION: not is_signed[row],
         }
         if not excuses.get(said, said == Reason.SLOT_FAILED and any(excuses.values())):
-            had = f"{int(free[FIRST_MEMBER + book.member[row]])} nano free, {int(wanted[book.member[row]])} wanted"
-            where = f"orders slot {slot} row {row}"
-            found.append(Finding(where, f"accepted ({had})", said.name.lower() if said is not None else "no reason"))
+            reads = said.name.lower() if said is not None else "no reason"
+            found.append(Finding(f"{where} {row}", f"accepted ({had(row)})", reads))
     return found

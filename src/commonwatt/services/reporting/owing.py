@@ -74,7 +74,8 @@ class Owing:
             )
         if self.refused.any():
             said.append(
-                f"{self._refusals()[:1].upper()}{self._refusals()[1:]}. Its member's account did not hold what the order could have cost."
+                f"{self._refusals()[:1].upper()}{self._refusals()[1:]}. Its member's account did not hold what the order could have cost; "
+                "what a member announced to take out does not count."
             )
         if self.gates_shut:
             said.append(
