@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Final
 
 import numpy as np
 
+from commonwatt.clearing._rooted import Rooted
 from commonwatt.core.columns import Columns
 from commonwatt.core.units import ENERGY_LIMIT_WH, Flags, Floats, Ints
 
@@ -70,6 +72,11 @@ class Lines(Columns):
     def __post_init__(self) -> None:
         super().__post_init__()
         depth_findings(self.toward)
+
+    @cached_property
+    def rooted(self) -> Rooted:
+        """Which bus hangs on which, worked out once: slot after slot a feeder stays the same."""
+        return Rooted.of(self.toward)
 
     @classmethod
     def none(cls) -> Lines:
