@@ -27,6 +27,7 @@ from commonwatt.wiring.billing import BillRequest, make_bills
 DEPOSIT_NANO = 300_000_000
 ON_FORECASTS = ("market.timing=ex_ante", "forecasting.model=persistence")
 
+TO_BUYERS = ("settlement.rule=delivered", "settlement.penalty_to=buyers")
 TWO_PRICES = (
     "settlement.imbalance=two_price",
     "tariff.imbalance_buy_micro_per_kwh=380_000",
@@ -88,6 +89,16 @@ def with_levies(bill: Bill) -> bool:
     return reliefs * 4 == -fees > 0 and 2_000 in levies <= {12_000, 2_000}
 
 
+def write_day(folder: Path) -> Path:
+    """A whole day: in its evening the sun goes down faster than forecasts do."""
+    return write_small_community(folder, days=1)
+
+
+def made_good(bill: Bill) -> bool:
+    """What had been bought and was not delivered was paid for."""
+    return any(line["leg"] == "reward" for entry in bill["entries"] for line in entry["lines"])
+
+
 def at_two_prices(bill: Bill) -> bool:
     """Some imbalance cost what the DSO asks for it, some what the tariff says, since it helped."""
     lines = [line for entry in bill["entries"] for line in entry["lines"] if line["leg"].startswith("imbalance")]
@@ -100,8 +111,8 @@ KINDS: dict[str, tuple[Callable[[Path], Path], str, tuple[str, ...], str, Callab
     "a gateway for all meters": (write_morning, "community", ("metering.signing=gateway",), "roof-1", by_gateway),
     "every order signed, on forecasts": (write_morning, "p2pet", ("bidding.signing=order", *ON_FORECASTS), "roof-1", short),
     "delivered energy only": (write_morning, "community", ("settlement.rule=delivered", *ON_FORECASTS), "roof-1", in_part),
-    "delivered energy by priority": (
-        write_morning, "community", ("settlement.rule=delivered", "settlement.allocation=priority", *ON_FORECASTS), "roof-1", in_part,
+    "delivered energy by priority, penalties to buyers": (
+        write_day, "community", (*TO_BUYERS, "settlement.allocation=priority", *ON_FORECASTS), "flat-1", made_good,
     ),
     "levies and a part of the grid fee given back": (
         write_morning_with_a_late_reading, "community", (*LEVIES, "ledger.window_slots=1"), "flat-1", with_levies,

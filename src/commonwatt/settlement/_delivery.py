@@ -88,8 +88,8 @@ class _Work:
         rows = np.flatnonzero(self.open_trades())
         if not len(rows):
             return False
-        offered = _shares(self.give_wh, self.left_wh[rows], self.seller[rows])
-        wanted = _shares(self.take_wh, self.left_wh[rows], self.buyer[rows])
+        offered = shares_by_member(self.give_wh, self.left_wh[rows], self.seller[rows])
+        wanted = shares_by_member(self.take_wh, self.left_wh[rows], self.buyer[rows])
         moved = np.minimum(offered, wanted)
         into, out = self.into_pool[rows], self.from_pool[rows]
         passed = min(int(moved[into].sum()), int(moved[out].sum()))
@@ -148,7 +148,7 @@ class _Work:
         self.take_wh[:-2] -= energy_by_member(self.buyer[rows], energy_wh, members)
 
 
-def _shares(available_wh: Ints, wanted_wh: Ints, member: Ints) -> Ints:
+def shares_by_member(available_wh: Ints, wanted_wh: Ints, member: Ints) -> Ints:
     """`core.splits.ration` for every member at once: what each row gets of its member's energy, never above its wish."""
     total = np.zeros(len(available_wh), np.int64)
     np.add.at(total, member, wanted_wh)

@@ -91,7 +91,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Rewarded:
-    """What the honest-forecast scheme pays out in a slot."""
+    """What the pool of rewards pays out in a slot: for honest forecasts, or to buyers for what was not delivered."""
 
     energy_wh: Ints
     """Shape (members,), what the reward is for."""

@@ -11,8 +11,9 @@ from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Leg, Readings, Statement
 from commonwatt.core.registry import parameter
 from commonwatt.core.units import Ints
+from commonwatt.settlement._compensation import missed_wh
 from commonwatt.settlement._delivery import ALLOCATIONS, delivered_wh, queue, served_wh
-from commonwatt.settlement._legs import Line, Supply, slot_statement, supply_lines
+from commonwatt.settlement._legs import Line, Rewarded, Supply, slot_statement, supply_lines
 from commonwatt.settlement._registers import Registers
 from commonwatt.settlement._trades import Peers
 from commonwatt.settlement.base import SettlementContext
@@ -37,11 +38,17 @@ class Delivered:
         low=0,
         high=2**31 - 1,
     )
+    penalty_to: str = parameter(
+        "rewards",
+        doc="whose penalties are: they stay in the pool of rewards, or go to who had bought that energy and took it from its supplier instead",
+        choices=("rewards", "buyers"),
+        source="Zulfiqar et al.: the deposit is slashed to the purchaser",
+    )
 
     def settle(
         self, book: OrderBook, agreement: Agreement, readings: Readings, context: SettlementContext
     ) -> Statement:
-        """The statement of a slot, revision 0; penalties go to the pool of rewards.
+        """The statement of a slot, revision 0; penalties go to the pool of rewards, and from there to buyers where `penalty_to` says so.
 
         Raises:
             BrokenPromise: timing `ex_post` and a trade of more than was metered.
@@ -62,7 +69,11 @@ class Delivered:
         phantom = np.maximum(offered - registers.export_wh, 0)
         lines = supply_lines(supply, bought, context)
         lines.append(Line(Leg.PENALTY, phantom, self.penalty_gamma_micro_per_kwh, -1))
-        return slot_statement(context, peers, lines)
+        if self.penalty_to == "rewards":
+            return slot_statement(context, peers, lines)
+        missed = missed_wh(agreed, peers.energy_wh, phantom, supply.buy_wh)
+        gamma = self.penalty_gamma_micro_per_kwh
+        return slot_statement(context, peers, lines, Rewarded(missed, gamma, missed * gamma, 0))
 
     def _moved_wh(self, book: OrderBook, agreement: Agreement, agreed: Peers, registers: Registers) -> Ints:
         if self.allocation == "pro_rata":

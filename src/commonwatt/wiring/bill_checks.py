@@ -244,7 +244,7 @@ def _expected(seen: Evidence, entry: Entry, rates: Rates, error_mwh: int) -> tup
 def _differences(seen: Evidence, entry: Entry, lines: Sequence[Line], reward: Line | None) -> list[Finding]:
     found, left = [], list(lines)
     for at, line in enumerate(entry.lines):
-        if line.leg == "reward" and reward is not None and _is_reward(line, reward):
+        if line.leg == "reward" and reward is not None and _is_reward(line, reward, seen.terms):
             reward = None
         elif line in left:
             left.remove(line)
@@ -262,7 +262,11 @@ def _differences(seen: Evidence, entry: Entry, lines: Sequence[Line], reward: Li
     return found
 
 
-def _is_reward(line: Line, most: Line) -> bool:
+def _is_reward(line: Line, most: Line, terms: Terms) -> bool:
+    if terms.rule == "delivered":
+        # How much of what it missed sellers answer for hangs on all of their meters.
+        exact = line.amount_nano == line.energy_wh * line.price_micro_per_kwh
+        return exact and line.price_micro_per_kwh == most.price_micro_per_kwh and 0 < line.energy_wh <= most.energy_wh
     same = (line.energy_wh, line.price_micro_per_kwh) == (most.energy_wh, most.price_micro_per_kwh)
     return same and 0 < line.amount_nano <= most.amount_nano
 

@@ -27,7 +27,10 @@ class Supplied:
 
 @dataclass(frozen=True)
 class Expected:
-    """Lines that follow exactly, and the reward, of which only the most it can be follows from one member's data."""
+    """Lines that follow exactly, and the reward, of which only the most it can be follows from one member's data.
+
+    Rule `scheduled`: its energy is exact, its amount at most this. Rule `delivered`: its energy is at most this, its amount exact.
+    """
 
     lines: tuple[Line, ...]
     reward: Line | None
@@ -67,6 +70,10 @@ def slot_lines(
     if terms.rule == "delivered":
         offered = sum(trade.energy_wh for sells, trade in sides if sells)
         lines += _line("penalty", max(offered - reading.export_wh, 0), terms.penalty_gamma_micro_per_kwh, -1)
+        if terms.penalty_to == "buyers":
+            missed = sum(trade.energy_wh for sells, trade in sides if not sells) - bought
+            most = min(missed, supply.buy_wh)
+            reward = next(iter(_line("reward", most, terms.penalty_gamma_micro_per_kwh, 1)), None)
     form = terms.imbalance if terms.timing != EX_POST and terms.rule == "scheduled" else BY_DIRECTION
     lines += _supply_lines(supply, bought, rates, form, surplus_wh)
     return Expected(_in_order(lines), reward)

@@ -33,6 +33,9 @@ WORDS: Final = {
     "fee_relief": "Grid fee saved by buying locally",
 }
 
+MADE_GOOD: Final = "Paid for what was sold to you and not delivered"
+"""What a reward is where penalties go to buyers."""
+
 PROFILES: Final = {
     "measured": "The load and sun of this member were measured in a real home.",
     "doubtful": "The load and sun of this member were measured in a real home but look faulty.",
@@ -93,6 +96,10 @@ def bill_page(bill: Bill, terms: Terms, blocks: Mapping[tuple[int, int], int]) -
     )
 
 
+def _leg_word(leg: str, terms: Terms) -> str:
+    return MADE_GOOD if leg == "reward" and terms.rule == "delivered" else WORDS[leg]
+
+
 def _way(amount_nano: int) -> str:
     return "you get" if amount_nano > 0 else "you pay"
 
@@ -129,7 +136,7 @@ def _parts(bill: Bill, terms: Terms) -> str:
     for leg, (energy_wh, amount) in sums.items():
         if energy_wh or amount:
             mean = price(abs(amount) // energy_wh) if energy_wh and not leg.startswith("correction") else "\u2013"
-            rows.append([WORDS[leg], _pays(amount), kwh(energy_wh), mean])
+            rows.append([_leg_word(leg, terms), _pays(amount), kwh(energy_wh), mean])
     heads = ["What", f"You pay {terms.currency}", "kWh", f"{terms.currency} per kWh"]
     table = Table("What the bill is made of", heads, rows, foot=["Together", _pays(bill.totals.amount_nano), "", ""])
     text = "A minus sign means that you are paid. Fees and taxes are charged on energy that a line above bought. Amounts are rounded here; bill.csv has every digit."
@@ -176,17 +183,17 @@ def _slots(date: str, entries: Sequence[Entry], terms: Terms, blocks: Mapping[tu
         when = f"{terms.start(entry.slot):%H:%M}" + _mark(entry)
         block = str(blocks.get((entry.slot, entry.revision), "\u2013"))
         for at, line in enumerate(entry.lines):
-            rows.append([when if at == 0 else "", *_cells(line), block if at == 0 else ""])
+            rows.append([when if at == 0 else "", *_cells(line, terms), block if at == 0 else ""])
         if not entry.lines:
             rows.append([when, "Nothing in, nothing out", "", "", "", block])
     heads = ["From", "What", f"You pay {terms.currency}", "kWh", f"{terms.currency} per kWh", "Block"]
     return Table(f"Lines of {date}", heads, rows, texts=2).html()
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: Line, terms: Terms) -> list[str]:
     amount = f"{abs(line.amount_nano) / 1e9:.4f}"
     sign = "\u2212" if line.amount_nano > 0 else ""
-    return [WORDS[line.leg], sign + amount, f"{line.energy_wh / 1000:.3f}", price(line.price_micro_per_kwh)]
+    return [_leg_word(line.leg, terms), sign + amount, f"{line.energy_wh / 1000:.3f}", price(line.price_micro_per_kwh)]
 
 
 def _mark(entry: Entry) -> str:

@@ -64,6 +64,9 @@ def sections(results: Results, line: Timeline, told: Answer) -> list[Section]:
     return [part for part in parts if part.body]
 
 
+MADE_GOOD = "Of these, paid to who had bought what did not come"
+
+
 def _imbalance(results: Results, told: Answer) -> str:
     cost, currency = results.forecast, results.facts.currency
     if cost is None:
@@ -73,7 +76,7 @@ def _imbalance(results: Results, told: Answer) -> str:
     text = paragraph(told.forecasts, "note")
     for amount, said in (
         (cost.penalty_nano, "Penalties for what was promised and did not come"),
-        (cost.reward_nano, "Rewards for honest forecasts"),
+        (cost.reward_nano, MADE_GOOD if results.facts.settlement == "delivered" else "Rewards for honest forecasts"),
         (cost.imbalance_nano, "Net price of the imbalance itself, paid to the supplier"),
     ):
         text += paragraph(f"{said}: {money(amount, currency)}.") if amount else ""
