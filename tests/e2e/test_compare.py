@@ -104,6 +104,7 @@ def test_a_design_and_seeds_may_be_added_later(street: Path) -> None:
     said = commonwatt(*asked, "--design", "two_round_double_auction", "--seeds", "2")
     assert said.code == 0, said.both
     assert "1 of 4 runs are there already" in said.err
+    assert "community, seed 2, finished" in said.err
     assert {row["design"] for row in rows(out / "metrics.csv")} == {"community", "two_round_double_auction"}
     assert read_json(out / "runs" / "seed-2" / "community" / "public" / "inputs.json")["seed"] == 2
 
@@ -126,6 +127,7 @@ def test_a_stopped_comparison_goes_on_to_the_same_end(
     _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
     assert "Traceback" not in err
+    assert "leaked" not in err, "what the processes shared is given back"
     assert "The same command goes on" in err
     said = commonwatt("compare", street, *DESIGNS, *SMALL, "--jobs", jobs, "--out", out, cwd=street.parent)
     assert said.code == 0, said.both

@@ -66,7 +66,7 @@ def design_of(text: str) -> tuple[Design | None, list[Finding]]:
         return Design(text, text, where, tables), []
     if text in CLEARINGS.names():
         return Design(text, None, where, {"market": {"clearing": text}}), []
-    choices = one_of(text, [*preset_names(), *CLEARINGS.names()])
+    choices = one_of(text, {*preset_names(), *CLEARINGS.names()})
     return None, [Finding(where, f"a preset, a clearing mechanism or a file ending in .toml: {choices}", shown(text))]
 
 

@@ -193,13 +193,14 @@ def _run(tasks: Sequence[Task], request: CompareRequest, base: OpenCommunity, li
 
     def told(one: Told) -> None:
         task = due[one.task]
+        name = task.design + (f", seed {task.seed}," if request.seeds > 1 else "")
         shares[one.task] = _TRADING_SHARE * one.share if one.kind == "at" else 1.0
         listener.at(int(sum(shares.values()) * steps))
         if one.kind == "failed":
             failed.setdefault(task.design, one.why)
-            listener.say(f"{task.design} failed: {one.why}")
+            listener.say(f"{name} failed: {one.why}")
         elif one.kind == "done":
-            listener.say(f"{task.design} finished")
+            listener.say(f"{name} finished")
 
     work_off(run_task, due, request.jobs, told)
     return failed

@@ -93,10 +93,16 @@ def work_off(job: Job, tasks: Sequence[Any], jobs: int, told: Callable[[Told], N
         for task in range(len(tasks)):
             told(_ended(job, tasks, task, Relay(task, told, lambda: False)))
         return
-    _work_beside(job, tasks, min(jobs, len(tasks)), told)
+    if not _work_beside(job, tasks, min(jobs, len(tasks)), told):
+        raise KeyboardInterrupt
 
 
-def _work_beside(job: Job, tasks: Sequence[Any], jobs: int, told: Callable[[Told], None]) -> None:
+def _work_beside(job: Job, tasks: Sequence[Any], jobs: int, told: Callable[[Told], None]) -> bool:
+    """Whether all was done; False: stopped.
+
+    An interrupt ends here and is raised again by the caller: its traceback would keep queues and locks until the process ends at once,
+    and the system would then say that they leak.
+    """
     context = multiprocessing.get_context("spawn")
     waiting, said, stop = context.SimpleQueue(), context.Queue(), context.Event()
     for task in range(len(tasks)):
@@ -122,9 +128,10 @@ def _work_beside(job: Job, tasks: Sequence[Any], jobs: int, told: Callable[[Told
                         told(one)
     except KeyboardInterrupt:
         stop.set()
-        raise
+        return False
     finally:
         _joined(workers, said)
+    return True
 
 
 def _died(task: int, workers: Sequence[SpawnProcess]) -> Told:

@@ -166,6 +166,8 @@ def test_the_lowest_bills_come_first_and_nobody_is_called_saved_where_none_is(ho
     comparison = compare({"dear": [moved(honest, "dear", UNIT)], "honest": [honest]})
     assert comparison.ranked == ["honest", "dear"]
     assert headline(comparison).startswith("With honest the bills of 25 neighbours")
+    tied = compare({n: [moved(honest, n, by)] for n, by in (("dear", UNIT), ("one", 0), ("two", 0))})
+    assert headline(tied).startswith("With one and two the bills of 25 neighbours")
     lost = compare({n: [moved(honest, n, by)] for n, by in (("x", 10 * UNIT), ("y", 20 * UNIT))})
     assert headline(lost).startswith("None of the 2 designs lowers the bills")
 

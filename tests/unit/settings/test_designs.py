@@ -90,3 +90,8 @@ def test_every_fault_of_the_list_is_said_at_once(tmp_path: Path) -> None:
 
 def test_one_design_is_no_comparison() -> None:
     assert [str(f) for f in designs(["p2pet"])[1]] == ["--design: expected two designs or more, found 1"]
+
+
+def test_a_name_that_is_a_preset_and_a_mechanism_is_offered_once() -> None:
+    _, found = design_of("no_such_market")
+    assert found[0].expected.count("no_market") == 1

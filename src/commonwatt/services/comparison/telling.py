@@ -23,7 +23,9 @@ def headline(comparison: Comparison) -> str:
     cost, without = amount(comparison, best, "cost_nano"), amount(comparison, best, "baseline_nano")
     if saved_nano(comparison, best) <= 0:
         return f"None of the {len(comparison.designs)} designs lowers the bills of the {neighbours}: without a market they come to {without}."
-    return f"With {best} the bills of {neighbours} come to {cost}, the lowest of {several(len(comparison.designs), 'design')}; without a market, to {without}."
+    least = round(comparison.figures[best]["cost_nano"].value)
+    alike = [name for name in comparison.ranked if round(comparison.figures[name]["cost_nano"].value) == least]
+    return f"With {listed(alike)} the bills of {neighbours} come to {cost}, the lowest of {several(len(comparison.designs), 'design')}; without a market, to {without}."
 
 
 def who_loses(comparison: Comparison) -> str:
