@@ -93,5 +93,5 @@ def test_one_design_is_no_comparison() -> None:
 
 
 def test_a_name_that_is_a_preset_and_a_mechanism_is_offered_once() -> None:
-    _, found = design_of("no_such_market")
+    _, found = design_of("x")
     assert found[0].expected.count("no_market") == 1
