@@ -31,6 +31,7 @@ POLICIES = [
     shares=st.tuples(SHARE, SHARE),
     short_wh=st.one_of(st.sampled_from([0, 1, -1, 2**50, -(2**50)]), st.integers(-(10**6), 10**6)),
     flagged=SHARE,
+    place=LIMIT,
 )
 def test_a_price_lies_between_both_ends(
     name: str,
@@ -41,16 +42,18 @@ def test_a_price_lies_between_both_ends(
     shares: tuple[float, float],
     short_wh: int,
     flagged: float,
+    place: int,
 ) -> None:
     low = np.array([min(pair) for pair in ends], np.int64)
     high = np.array([max(pair) for pair in ends], np.int64)
     tariff = replace(NO_FEES, feed_in_micro_per_kwh=rates[0], retail_micro_per_kwh=rates[1])
-    context = PricingContext(7, tariff, *book, *shares, short_wh, flagged)
-    first, second = (with_terms(PRICINGS.make(name), *terms).price(low, high, context) for _ in range(2))
-    assert first.dtype == np.int64
-    assert first.shape == low.shape
-    assert ((low <= first) & (first <= high)).all()
-    assert (first == second).all()
+    alike = PricingContext(7, tariff, *book, *shares, short_wh, flagged)
+    for context in (alike, replace(alike, at_places=lambda: np.full(len(ends), place))):
+        first, second = (with_terms(PRICINGS.make(name), *terms).price(low, high, context) for _ in range(2))
+        assert first.dtype == np.int64
+        assert first.shape == low.shape
+        assert ((low <= first) & (first <= high)).all()
+        assert (first == second).all()
 
 
 @pytest.mark.parametrize(("name", "terms"), POLICIES)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from commonwatt.clearing._known import NO_BUDGET, NO_PARTS, NO_PLACE, Duals, Lines, OrderFacts
+from commonwatt.clearing._tree import tree_flow
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Deviation, Trades
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates, SupplyPrices
-from commonwatt.core.units import Floats, Ints, exact_sum
+from commonwatt.core.units import Floats, Ints, exact_sum, midpoint_micro_per_kwh
 from commonwatt.pricing import Pricing, PricingContext
 
 __all__ = [
@@ -90,8 +92,16 @@ class ClearingContext:
         if sell is not None and (self.facts is not None or self.members is not None):
             trust = np.nan_to_num(self.facts_of(book).trust[sell])
         demand_wh, lately = int(book.energy_wh.sum()) - supply_wh, self.lately(book, sell, buy)
-        known = PricingContext(self.slot, self.rates, supply_wh, demand_wh, trust, 0.0, *lately)
+        places = None if sell is None or buy is None else partial(self._at_places, book, sell, buy)
+        known = PricingContext(self.slot, self.rates, supply_wh, demand_wh, trust, 0.0, *lately, places)
         return self.pricing.price(low_micro_per_kwh, high_micro_per_kwh, known)
+
+    def _at_places(self, book: OrderBook, sell: Ints, buy: Ints) -> Ints:
+        lines = self.lines or Lines.none()
+        bus = self.facts_of(book).bus if self.lines is not None else np.full(len(book), NO_PLACE)
+        rows = np.flatnonzero(book.energy_wh > 0)
+        flow = tree_flow(book.take(rows), bus[rows], lines, np.zeros(len(lines), np.int64))
+        return midpoint_micro_per_kwh(*(flow.price_micro_per_kwh[bus[side]] for side in (sell, buy)))
 
     def lately(self, book: OrderBook, sell: Ints | None = None, buy: Ints | None = None) -> tuple[Ints | int, float]:
         """What both sides of each trade (or, for one price for all, the members of the book) were short, and what silent meters hid."""

@@ -29,6 +29,8 @@ class PricingContext:
     """What seller and buyer together were short of what they had ordered, in the newest settled slot; for one price for all, all of the book's members."""
     flagged_share: float = 0.0
     """Of the energy of that slot (in `ex_post`: of this one), what stands for silent meters."""
+    at_places: Callable[[], Ints] | None = None
+    """Works out the price of energy half way between the nodal prices of seller and buyer, one a row, micro per kWh; None where rows are no pairs."""
 
 
 class Pricing(Answer, Protocol):

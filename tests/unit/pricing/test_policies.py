@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tests.fakes.books import NO_FEES, book_of, context
 
-from commonwatt.clearing import CLEARINGS
-from commonwatt.clearing.base import OrderFacts
+from commonwatt.clearing import CLEARINGS, ClearingContext, HasDuals, Lines, OrderFacts
+from commonwatt.core.orders import OrderBook
 from commonwatt.core.supply_demand import supply_demand_price_micro_per_kwh
 from commonwatt.core.tariff import Rates
 from commonwatt.pricing import PRICINGS, PricingContext
@@ -109,3 +109,52 @@ def test_a_mechanism_tells_its_policy_what_the_whole_book_holds() -> None:
         prices.append(int(trades.sell_price_micro_per_kwh[0]))
     # SDR 0.2 and 200 / 1800
     assert prices == [193_548, 229_787]
+
+
+def located(book: OrderBook, mechanism: str, known: ClearingContext) -> list[tuple[int, int, int]]:
+    trades = CLEARINGS.make(mechanism).clear(book, replace(known, pricing=PRICINGS.make("locational"))).trades
+    return list(
+        zip(
+            trades.sell_order.tolist(), trades.buy_order.tolist(), trades.sell_price_micro_per_kwh.tolist(), strict=True
+        )
+    )
+
+
+def test_without_wires_every_pair_has_the_price_that_would_clear_the_whole_book() -> None:
+    # Two offers fill the best bid; at any price from 190 000 (the bid left over) to 250 000 (the offer left over) nobody else trades.
+    book = book_of(
+        ("sell", 100, 90_000),
+        ("sell", 100, 150_000),
+        ("sell", 100, 250_000),
+        ("buy", 200, 290_000),
+        ("buy", 50, 190_000),
+    )
+    pairs = located(book, "two_round_double_auction", context(rates=RATES))
+    assert {price for _, _, price in pairs} == {220_000}
+    midpoints = CLEARINGS.make("two_round_double_auction").clear(book, context(rates=RATES)).trades
+    assert len(set(midpoints.sell_price_micro_per_kwh.tolist())) > 1
+
+
+def test_a_full_line_parts_the_prices_of_its_ends() -> None:
+    """Bus 1 hangs on bus 0 by a line of 50 Wh: energy is cheap behind it, dear before it, and between for a pair across."""
+    lines = Lines(np.array([-1, 0]), np.array([1000, 50]), np.zeros(2))
+    book = book_of(
+        ("sell", 500, 90_000), ("buy", 50, 290_000), ("buy", 40, 240_000), ("sell", 30, 200_000), ("buy", 100, 130_000)
+    )
+    facts = OrderFacts.unknown(5).replaced(bus=np.array([1, 0, 0, 0, 1]))
+    wired = replace(context(rates=RATES), facts=facts, lines=lines)
+    nodal = CLEARINGS.make("multi_criteria", price="nodal")
+    assert isinstance(nodal, HasDuals)
+    at = nodal.duals(book, wired).bus_micro_per_kwh
+    assert at is not None
+    # Behind the line 400 Wh are left unsold at 90 000; before it the second buyer is short of 10 Wh at 240 000.
+    assert at.tolist() == [240_000, 90_000]
+    prices = {(sell, buy): price for sell, buy, price in located(book, "token_ring", wired)}
+    expected = {(0, 1): 165_000, (0, 2): 165_000, (0, 4): 90_000, (3, 1): 240_000, (3, 2): 240_000}
+    assert prices
+    assert prices.items() <= expected.items()
+
+
+def test_one_price_for_all_has_no_place_and_is_half_way() -> None:
+    policy = PRICINGS.make("locational")
+    assert policy.price(np.array([10]), np.array([21]), PricingContext(7, RATES)).tolist() == [15]
