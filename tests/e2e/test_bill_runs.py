@@ -40,6 +40,8 @@ LEVIES = (
     "tariff.local_relief_share=0.25",
 )
 
+WITHDRAWN = ("market.venue=continuous", "market.cancelled_share=0.5")
+
 Bill = dict[str, Any]
 
 
@@ -99,6 +101,13 @@ def made_good(bill: Bill) -> bool:
     return any(line["leg"] == "reward" for entry in bill["entries"] for line in entry["lines"])
 
 
+def withdrawn(bill: Bill) -> bool:
+    """Of an order that was withdrawn nothing is the supplier's at the gate."""
+    orders = [order for entry in bill["entries"] for order in entry["orders"]]
+    assert 'residual = "gate"' in bill["settings"]
+    return {order["is_left_out"] for order in orders} == {False, True}
+
+
 def at_two_prices(bill: Bill) -> bool:
     """Some imbalance cost what the DSO asks for it, some what the tariff says, since it helped."""
     lines = [line for entry in bill["entries"] for line in entry["lines"] if line["leg"].startswith("imbalance")]
@@ -119,6 +128,13 @@ KINDS: dict[str, tuple[Callable[[Path], Path], str, tuple[str, ...], str, Callab
     ),
     "imbalance at two prices": (
         write_morning, "community", ("settlement.residual=gate", *TWO_PRICES, *ON_FORECASTS), "flat-1", at_two_prices,
+    ),
+    "orders withdrawn before a firm gate": (
+        write_morning,
+        "p2pet",
+        (*WITHDRAWN, *ON_FORECASTS),
+        "roof-1",
+        withdrawn,
     ),
     "a late reading": (write_morning_with_a_late_reading, "community", ("ledger.window_slots=1",), "roof-1", corrected),
     "a late reading by a gateway, on forecasts": (

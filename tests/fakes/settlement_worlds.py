@@ -14,7 +14,10 @@ from commonwatt.core.tariff import Rates, clearing_book
 from commonwatt.core.units import Ints
 from commonwatt.settlement import SettlementContext
 
-REASONS = np.array([Reason.PRICE, Reason.RATIONED, Reason.NO_COUNTERPART, Reason.BALANCE], np.int64)
+REASONS = np.array(
+    [Reason.PRICE, Reason.RATIONED, Reason.NO_COUNTERPART, Reason.BALANCE, Reason.CANCELLED, Reason.UNREVEALED],
+    np.int64,
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ def seeded_world(seed: int, members: int, timing: str, *, sensible: bool = False
     book = _book(rng, registers if timing == "ex_post" else _registers(rng, members), rates)
     trades = _trades(rng, book, rates, sensible=sensible)
     rest = rng.choice(REASONS, len(book))
-    # A refused order has no fills.
-    rest[trades.filled_wh(len(book)) > 0] = Reason.PRICE
+    # A refused order has no fills; what is left of one that has may have been withdrawn.
+    is_filled = trades.filled_wh(len(book)) > 0
+    rest[is_filled] = rng.choice([Reason.PRICE, Reason.CANCELLED], len(book))[is_filled]
     readings = Readings.of(
         members,
         member=np.arange(members),

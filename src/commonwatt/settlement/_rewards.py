@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, Leg, Reason
+from commonwatt.core.records import LEFT_OUT, Agreement, Leg, Reason
 from commonwatt.core.smoothing import NOT_SMOOTHED, smoothed_mwh, tolerated_mwh, whole_wh
 from commonwatt.core.splits import ration
 from commonwatt.core.units import Flags, Ints, parts_per_million
@@ -21,7 +21,7 @@ REFUSED = (Reason.BALANCE, Reason.GATE_SHUT, Reason.INSTRUCTION, Reason.SLOT_FAI
 
 @dataclass(frozen=True)
 class Schedule:
-    """What members ordered and the market took, filled or not; arrays of shape (members,), Wh."""
+    """What members ordered and the market took, filled or not; arrays of shape (members,), Wh. What was withdrawn is no wish any more."""
 
     sell_wh: Ints
     buy_wh: Ints
@@ -38,8 +38,9 @@ class Schedule:
 
     @classmethod
     def of(cls, book: OrderBook, agreement: Agreement, members: int) -> Schedule:
-        """The orders of a book that were not refused."""
-        taken = np.where(np.isin(agreement.reason, REFUSED), 0, book.energy_wh)
+        """The orders of a book that were not refused: whole where they stood at the close, else (withdrawn, never come in) what traded of them."""
+        stood = np.where(np.isin(agreement.reason, LEFT_OUT), agreement.trades.filled_wh(len(book)), book.energy_wh)
+        taken = np.where(np.isin(agreement.reason, REFUSED), 0, stood)
         return cls(
             energy_by_member(book.member, np.where(book.is_sell, taken, 0), members),
             energy_by_member(book.member, np.where(book.is_sell, 0, taken), members),

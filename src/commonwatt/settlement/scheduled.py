@@ -31,7 +31,7 @@ class Scheduled:
 
     residual: str = parameter(
         "metered",
-        doc="what an order without a partner is: a wish that the meter overrides, or firm with the supplier at the gate",
+        doc="what an order without a partner is, unless it was withdrawn: a wish that the meter overrides, or firm with the supplier at the gate",
         choices=("metered", "gate"),
     )
     imbalance: str = parameter(
@@ -117,7 +117,7 @@ class Scheduled:
 
 
 def _firm(supply: Supply, schedule: Schedule, sold_wh: Ints, bought_wh: Ints, net_wh: Ints) -> Supply:
-    """Residual `gate`: the unfilled rest of an order is sold or bought at the gate, and all of ordered - metered is imbalance."""
+    """Residual `gate`: the unfilled rest of an order that stands is sold or bought at the gate, and all of ordered - metered is imbalance."""
     missing = schedule.net_wh - net_wh
     firm = schedule.stands
     return Supply(

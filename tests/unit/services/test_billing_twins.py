@@ -15,7 +15,7 @@ from tests.fakes.settlement_worlds import World, worlds
 from tests.fakes.small_runs import TOML, write_small_community
 
 from commonwatt.core.determinism import merkle_path, merkle_root, stream
-from commonwatt.core.records import Leg, Legs, Quality, Reason
+from commonwatt.core.records import LEFT_OUT, Leg, Legs, Quality, Reason
 from commonwatt.core.tariff import Rates
 from commonwatt.services.billing.bill import LEGS, QUALITIES, Line, OrderProof, Reading, TradeProof, TreePath
 from commonwatt.services.billing.leaves import holds, order_leaf, sealed_leaf, trade_leaf, unhex
@@ -72,6 +72,7 @@ def orders_of(world: World, member: int) -> list[OrderProof]:
             int(book.limit_micro_per_kwh[row]),
             int(book.source[row]),
             int(book.preference[row]),
+            int(world.agreement.reason[row]) in LEFT_OUT,
             "00" * 32,
             NOWHERE,
             NOWHERE,

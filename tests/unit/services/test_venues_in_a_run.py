@@ -66,6 +66,29 @@ def test_what_was_withdrawn_or_never_revealed_says_so() -> None:
     assert "unrevealed" in said["on_chain"]
 
 
+def test_a_firm_residual_is_that_of_orders_that_stood() -> None:
+    settlement = SETTLEMENTS.make("scheduled", residual="gate", reward_form="none")
+    design = markets.rules(
+        EX_ANTE, venue=VENUES.make("continuous", cancelled_share=0.5), settlement=settlement, path=SETTLE_NET
+    )
+    done = markets.run(markets.market(EX_ANTE, hours=HOURS, design=design), HOURS)
+    gone = [row for row in done.tables["orders"].to_pylist() if row["reason"] == "cancelled"]
+    assert gone
+    for order in gone:
+        own = {"slot": order["slot"], "member": order["member"]}
+        energy = {row["leg"]: row["energy_wh"] for row in rows(done.tables["statements"], **own, revision=0)}
+        (read,) = rows(done.tables["readings"], **own, revision=0)
+        firm = {leg: energy.get(leg, 0) for leg in ("supplier_sell", "supplier_buy")}
+        if not order["filled_wh"]:
+            assert firm == {"supplier_sell": read["export_wh"], "supplier_buy": read["import_wh"]}
+            assert not energy.keys() & {"imbalance_short", "imbalance_long"}
+        else:
+            assert firm == {"supplier_sell": 0, "supplier_buy": 0}
+    assert {order["filled_wh"] > 0 for order in gone} == {False, True}
+    audited = done.audited()
+    assert [str(finding) for check in CHECKS for finding in check(audited).findings] == []
+
+
 def test_a_seed_draws_the_same_events_and_another_one_others() -> None:
     def times(seed: int) -> list[int]:
         design = markets.rules(EX_POST, venue=VENUES.make("request"), seed=seed)

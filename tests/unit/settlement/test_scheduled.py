@@ -162,6 +162,30 @@ def test_a_firm_residual_that_is_not_used_is_sold_back_at_the_imbalance_price() 
     ]
 
 
+@pytest.mark.parametrize("reason", [Reason.CANCELLED, Reason.CLOSED, Reason.UNREVEALED])
+def test_of_an_order_that_did_not_stand_only_what_traded_is_firm(reason: Reason) -> None:
+    # Member 0 withdrew the rest of 1000 Wh after 600 had traded, and placed 150 Wh anew.
+    orders = book((0, "sell", 1000), (1, "buy", 900), (0, "sell", 150))
+    traded = agreement(orders, (0, 1, 600, 200_000, 200_000))
+    traded.reason[0] = reason
+    statement = GATE.settle(orders, traded, readings((800, 0), (0, 900)), context(2))
+
+    assert bill(statement, 0) == [
+        SOLD,
+        ("supplier_sell", 150, 80_000, 12_000_000),
+        ("imbalance_long", 50, 60_000, 3_000_000),
+    ]
+    assert bill(statement, 1)[1] == ("supplier_buy", 300, 300_000, -90_000_000)
+
+
+def test_who_withdrew_all_it_ordered_is_supplied_by_meter_and_outside_the_scheme() -> None:
+    orders = book((0, "sell", 1000))
+    rule = Scheduled(residual="gate")
+    statement = rule.settle(orders, agreement(orders, reason=Reason.CANCELLED), readings((300, 0), (0, 0)), context(2))
+
+    assert bill(statement, 0) == [("supplier_sell", 300, 80_000, 24_000_000)]
+
+
 @pytest.mark.parametrize("reason", [Reason.BALANCE, Reason.GATE_SHUT, Reason.SLOT_FAILED])
 def test_a_refused_order_is_no_schedule_and_its_maker_is_supplied_by_meter(reason: Reason) -> None:
     orders = book((0, "sell", 1000))

@@ -62,6 +62,8 @@ class OrderProof:
     limit_micro_per_kwh: int
     source: int
     preference: int
+    is_left_out: bool
+    """Whether no more of it stood at the close than what traded: its member withdrew the rest, or it never came in."""
     nonce: str
     """Blinding of the sealed order (hex); empty for an order that was refused, which was never sealed."""
     sealed: TreePath

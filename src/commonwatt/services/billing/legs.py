@@ -60,10 +60,10 @@ def slot_lines(
     reward = None
     net = reading.export_wh - reading.import_wh
     if terms.timing != EX_POST and terms.rule == "scheduled":
-        ordered = [(1 if order.is_sell else -1) * order.energy_wh for order in taken]
+        ordered = [(1 if order.is_sell else -1) * wh for order in taken if (wh := _stood_wh(order, trades))]
         if terms.residual == "gate" and ordered:
             supply = _firm(sum(ordered), [wh for wh in ordered if wh > 0], sold, bought, net)
-        if terms.reward_form != "none" and any(ordered):
+        if terms.reward_form != "none" and ordered:
             earning, costing = _honest(terms, sum(ordered), net, error_mwh)
             lines += _line("penalty", costing, terms.penalty_gamma_micro_per_kwh, -1)
             reward = next(iter(_line("reward", earning, terms.reward_beta_micro_per_kwh, 1)), None)
@@ -79,8 +79,15 @@ def slot_lines(
     return Expected(_in_order(lines), reward)
 
 
+def _stood_wh(order: OrderProof, trades: Sequence[TradeProof]) -> int:
+    """What of an order stood at the close."""
+    if not order.is_left_out:
+        return order.energy_wh
+    return sum(trade.energy_wh for trade in trades if order.sequence in (trade.sell_order, trade.buy_order))
+
+
 def error_after(terms: Terms, reading: Reading, sealed: Sequence[OrderProof], error_mwh: int) -> int:
-    """The member's forecast error after a slot in which it had these orders sealed, whether the slot failed or not."""
+    """The member's forecast error after a slot in which it had these orders sealed, whether it withdrew them and the slot failed or not."""
     if not sealed:
         return error_mwh
     ordered = sum((1 if order.is_sell else -1) * order.energy_wh for order in sealed)

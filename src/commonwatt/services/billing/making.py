@@ -7,7 +7,7 @@ import numpy as np
 
 from commonwatt.core.determinism import merkle_path
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Leg, Quality, Readings, Reason
+from commonwatt.core.records import LEFT_OUT, Leg, Quality, Readings, Reason
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.metering import packet_leaves
 from commonwatt.services.billing.bill import Entry, Line, OrderProof, Reading, TradeProof, TreePath, in_order
@@ -48,7 +48,7 @@ class SlotEntries:
         return [r for r in self._public.revisions(self._slot) if member in self._readings(r).member]
 
     def _order_proofs(self, member: int) -> tuple[OrderProof, ...]:
-        book, accepted, nonces, _ = self._orders
+        book, accepted, nonces, reason = self._orders
         sealed, revealed = self._trees
         proofs = []
         for row in np.flatnonzero(book.member == member).tolist():
@@ -61,6 +61,7 @@ class SlotEntries:
                     int(book.limit_micro_per_kwh[row]),
                     int(book.source[row]),
                     int(book.preference[row]),
+                    int(reason[row]) in LEFT_OUT,
                     nonces[row].tobytes().hex() if is_accepted else "",
                     _path(sealed, row) if is_accepted else NO_PATH,
                     _path(revealed, row),
