@@ -36,11 +36,16 @@ def audit(
     Needs nothing but the run's public/ folder. Each check is printed with what it compared, and what cannot be checked is named. Of a
     federation every community is checked, and what they say of each other.
     """
+    from rich.console import Console
+
+    from commonwatt.cli.progress import StepBar
     from commonwatt.wiring.auditing import AuditRequest, audit_run
     from commonwatt.wiring.auditing_federation import audit_federation, is_federation_folder
 
     request = AuditRequest(directory, slot, trade, member, reference)
-    result = audit_federation(request) if is_federation_folder(directory) else audit_run(request)
+    audited = audit_federation if is_federation_folder(directory) else audit_run
+    with StepBar(Console(stderr=True)) as bar:
+        result = audited(request, bar)
     for line in result.lines:
         typer.echo(line)
     if not result.passed:

@@ -49,9 +49,13 @@ def watch(
     the contract would decide for it: a batch with such a line falls when nobody can answer. The contract knows a limit without fees, and bounds
     of the tariff over all hours. What lies within those is listed like the rest, and demanded with --undecided only.
     """
+    from rich.console import Console
+
+    from commonwatt.cli.progress import StepBar
     from commonwatt.wiring.watching import WatchRequest, watch_run
 
-    result = watch_run(WatchRequest(directory, member, slot, send, undecided, keys, program_name()))
+    with StepBar(Console(stderr=True)) as bar:
+        result = watch_run(WatchRequest(directory, member, slot, send, undecided, keys, program_name()), bar)
     for line in result.lines:
         typer.echo(line)
     if result.doubts:

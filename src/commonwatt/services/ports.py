@@ -1,6 +1,6 @@
 """Ports: what services ask of the outside world (the ledger; `feed`, `journal`, `keyring` and `claims` go on). Adapters fulfil them; tests use fakes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -310,8 +310,8 @@ class LedgerReader(Protocol):
         """Who executes: `pyrevm`, `py-evm`, or `memory` for plain books."""
         ...
 
-    def verify(self, reference: bool = False) -> ChainCheck:
-        """Check links, signatures and roots and execute everything again; `reference` on py-evm, with exact gas."""
+    def verify(self, reference: bool = False, at: Callable[[int], None] = lambda _: None) -> ChainCheck:
+        """Check links, signatures and roots and execute everything again; `reference` on py-evm, with exact gas. `at` is told the blocks done."""
         ...
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from commonwatt.wiring.audit_claims import check_kind_of_ledger, check_plain_fil
 from commonwatt.wiring.audit_lines import member_lines, result_lines, slot_lines
 from commonwatt.wiring.building import answers_of, rules_of
 from commonwatt.wiring.timing import Stopwatch
+from commonwatt.wiring.workers import Watcher
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,14 @@ class AuditResult:
         return all(check.passed for check in self.checks)
 
 
-def audit_run(request: AuditRequest) -> AuditResult:
-    """Check everything that can be checked from a run's public folder.
+def audit_run(request: AuditRequest, watcher: Watcher | None = None, label: str = "checking") -> AuditResult:
+    """Check everything that can be checked from a run's public folder. `watcher` is told of each check, named behind `label`.
 
     Raises:
         InvalidInput: the folder is no run, or holds no such slot, trade or member.
 
     """
+    told = Telling(watcher, label)
     public = public_folder(request.directory)
     lines: list[str] = []
     try:
@@ -76,12 +78,12 @@ def audit_run(request: AuditRequest) -> AuditResult:
         rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers, tables.member_facts)
         slots = _asked_slots(request, tables)
         last = range(tables.slots[0], tables.slots[-1] + 1) if tables.slots else range(0)
-        audited = Audited(rules, tables, ledger, final_s(rules, last), slots)
-        checks += [made(check) for check in _chain_checks(request, public, manifest, settings, audited)]
+        audited = Audited(rules, tables, ledger, final_s(rules, last), slots, told.at)
+        checks += told.made(_chain_checks(request, public, manifest, settings, audited), ledger.head().number + 1)
         form = check_form(audited)
         checks.append(form)
         if form.passed:
-            checks += [made(check) for check in _table_checks(public, manifest, settings, audited)]
+            checks += told.made(_table_checks(public, manifest, settings, audited), len(audited.slots))
         else:
             checks.append(Check("everything else", 0, "", skipped="the public tables are not well-formed"))
         if form.passed and slots is not None:
@@ -102,6 +104,28 @@ def audit_run(request: AuditRequest) -> AuditResult:
 NamedChecks = list[tuple[str, Callable[[], Check]]]
 
 
+@dataclass(frozen=True)
+class Telling:
+    """Tells a watcher, if there is one, which check is made and how far it has come."""
+
+    watcher: Watcher | None
+    label: str
+
+    def at(self, done: int) -> None:
+        """So many blocks or slots of the check are done."""
+        if self.watcher:
+            self.watcher.at(done)
+
+    def made(self, checks: NamedChecks, steps: int) -> list[Check]:
+        """The checks, one after the other, each of at most so many steps."""
+        results = []
+        for name, check in checks:
+            if self.watcher:
+                self.watcher.stage(f"{self.label} {name}", steps)
+            results.append(made((name, check)))
+        return results
+
+
 def _chain_checks(
     request: AuditRequest, public: Path, manifest: dict[str, Any], settings: Settings, audited: Audited
 ) -> NamedChecks:
@@ -110,7 +134,7 @@ def _chain_checks(
     end_s = rules.slots.start_s(slots[-1] + 1 if slots else 0)
     return [
         ("kind of ledger", lambda: check_kind_of_ledger(settings, audited)),
-        ("chain", lambda: _check_chain(ledger, manifest, request.reference)),
+        ("chain", lambda: _check_chain(ledger, manifest, request.reference, audited.at)),
         ("anchor", lambda: _check_anchor(ledger, end_s, rules.audit_period_s, public)),
     ]
 
@@ -196,9 +220,9 @@ def check_files(public: Path, manifest: dict[str, Any]) -> Check:
     return Check("files are those of the manifest", len(actual), "files", tuple(found))
 
 
-def _check_chain(ledger: LedgerReader, manifest: dict[str, Any], reference: bool) -> Check:
+def _check_chain(ledger: LedgerReader, manifest: dict[str, Any], reference: bool, at: Callable[[int], None]) -> Check:
     """Links, signatures and roots of the chain, everything executed again, and the head that the manifest names."""
-    verified = ledger.verify(reference)
+    verified = ledger.verify(reference, at)
     found = list(verified.findings)
     head = ledger.head()
     if manifest["chain_head"] != {"number": head.number, "hash": head.block_hash}:

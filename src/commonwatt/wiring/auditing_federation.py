@@ -27,6 +27,7 @@ from commonwatt.wiring.auditing import AuditRequest, AuditResult, audit_run, mad
 from commonwatt.wiring.building import answers_of, rules_of
 from commonwatt.wiring.federation_said import FederationSaid, Named, read_said
 from commonwatt.wiring.timing import Stopwatch
+from commonwatt.wiring.workers import Watcher
 
 
 def is_federation_folder(directory: Path) -> bool:
@@ -34,7 +35,7 @@ def is_federation_folder(directory: Path) -> bool:
     return (directory / "public" / FEDERATION).is_file()
 
 
-def audit_federation(request: AuditRequest) -> AuditResult:
+def audit_federation(request: AuditRequest, watcher: Watcher | None = None) -> AuditResult:
     """Check every community as a stranger would, then the federation's table against all of them.
 
     Raises:
@@ -53,10 +54,14 @@ def audit_federation(request: AuditRequest) -> AuditResult:
         return AuditResult((broken,), result_lines([broken]))
     for named in said.communities:
         result = audit_run(
-            AuditRequest(root / "communities" / named.folder, request.slot, None, None, request.reference)
+            AuditRequest(root / "communities" / named.folder, request.slot, None, None, request.reference),
+            watcher,
+            f"{named.name}:",
         )
         lines += [f"{named.name}:", *(f"  {line}" for line in result.lines)]
         checks += result.checks
+    if watcher:
+        watcher.stage("checking the whole")
     whole = whole_checks(root, request.slot)
     return AuditResult((*checks, *whole), [*lines, f"{said.name}, the whole:", *result_lines(whole)])
 

@@ -11,6 +11,7 @@ from commonwatt.services.reporting.words import several
 from commonwatt.services.watching import Doubt, doubts
 from commonwatt.wiring.demanding import Sender, wallet_of
 from commonwatt.wiring.watched import Watched, finished, index_in, is_stopped, stopped
+from commonwatt.wiring.workers import Watcher
 
 SHOWN = 20
 """Doubts that are spelled out; the rest are counted."""
@@ -48,7 +49,7 @@ class WatchResult:
     lines: list[str]
 
 
-def watch_run(request: WatchRequest) -> WatchResult:
+def watch_run(request: WatchRequest, watcher: Watcher | None = None) -> WatchResult:
     """Hold every settled line that names the watched members against what they know; with `send`, have one of them demand.
 
     Raises:
@@ -60,16 +61,16 @@ def watch_run(request: WatchRequest) -> WatchResult:
     if request.send:
         wallet = wallet_of(request.directory, request.member, request.keys)
         with stopped(request.directory, wallet.key) as (watched, ledger):
-            seen = _seen(watched, request)
+            seen = _seen(watched, request, watcher)
             sender = Sender(watched, ledger, wallet, request.typed)
             return WatchResult(seen.doubts, [*seen.lines, *sender.step(seen.doubts, request.undecided)])
     if is_stopped(request.directory):
         with stopped(request.directory) as (watched, _):
-            return _seen(watched, request)
-    return _seen(finished(request.directory), request)
+            return _seen(watched, request, watcher)
+    return _seen(finished(request.directory), request, watcher)
 
 
-def _seen(watched: Watched, request: WatchRequest) -> WatchResult:
+def _seen(watched: Watched, request: WatchRequest, watcher: Watcher | None) -> WatchResult:
     members = list(range(len(watched.pseudonyms)))
     if request.member is not None:
         members = [index_in(watched, request.member, request.directory)]
@@ -77,7 +78,11 @@ def _seen(watched: Watched, request: WatchRequest) -> WatchResult:
     if request.slot is not None and not by_slot:
         require([Finding("--slot", "a settled slot of this run", str(request.slot))])
     found = []
-    for slot, batches in by_slot.items():
+    if watcher:
+        watcher.stage("watching", len(by_slot))
+    for done, (slot, batches) in enumerate(by_slot.items()):
+        if watcher:
+            watcher.at(done)
         known = watched.evidence(slot)
         found += [doubt for member in members for doubt in doubts(member, batches, known[member])]
     return WatchResult(tuple(found), _said(found, by_slot, len(members)))

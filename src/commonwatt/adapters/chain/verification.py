@@ -1,6 +1,6 @@
 """Auditing an exported chain: signatures, links, and every transaction run again from the genesis on any executor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,10 +64,12 @@ def verify(path: Path, executor: str = "auto") -> VerifyReport:
     return verified(path, executor)[0]
 
 
-def verified(path: Path, executor: str = "auto") -> tuple[VerifyReport, ChainMachine]:
+def verified(
+    path: Path, executor: str = "auto", at: Callable[[int], None] = lambda _: None
+) -> tuple[VerifyReport, ChainMachine]:
     """Run an exported chain again from its genesis and compare links, roots, statuses, return data, logs and storage.
 
-    Returns the report and the machine as the last block that could be run left it.
+    `at` is told how many blocks were run. Returns the report and the machine as the last block that could be run left it.
     With `executor="py-evm"` this is the reference replay, and the report has each transaction's exact gas.
     Errors: CorruptChainError when the file cannot be read at all; what can be read and is wrong is in the report.
     """
@@ -77,7 +79,7 @@ def verified(path: Path, executor: str = "auto") -> tuple[VerifyReport, ChainMac
         chain_id, fork = _identity(settings)
         runner, note = open_executor(executor, chain_id, fork)
         replay = _Replay(ChainMachine(runner, chain_id, fork), chain_id)
-        replay.run(file.blocks())
+        replay.run(file.blocks(), at)
         digest = state_digest(runner)
         recorded_digest = settings.get("state_digest", "")
         if not replay.disagreements and recorded_digest != digest.hex():
@@ -110,11 +112,12 @@ class _Replay:
     def note(self, block: int, position: int | None, what: str, expected: str, found: str) -> None:
         self.disagreements.append(Disagreement(block, position, what, expected, found))
 
-    def run(self, stored_blocks: Iterator[StoredBlock]) -> None:
+    def run(self, stored_blocks: Iterator[StoredBlock], at: Callable[[int], None]) -> None:
         try:
-            for stored in stored_blocks:
+            for done, stored in enumerate(stored_blocks, 1):
                 if not self._step(stored):
                     return
+                at(done)
         except CorruptChainError as error:
             number = self.machine.head.number + 1 if error.block is None else error.block
             self.note(number, None, "file", "a whole block", str(error))

@@ -1,6 +1,6 @@
 """The ledger of a community on its own embedded chain: founded once, posted to exactly once, read from storage."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -53,9 +53,9 @@ class ExportedLedger(ContractReader):
         """Open an export. Nothing is run until it is asked; errors: LedgerError when the file is no chain."""
         return cls(ExportedChain.open(path), path)
 
-    def verify(self, reference: bool = False) -> ChainCheck:
+    def verify(self, reference: bool = False, at: Callable[[int], None] = lambda _: None) -> ChainCheck:
         """Check links, signatures and roots and execute everything again; `reference` on py-evm, with exact gas."""
-        check, machine = check_export(self._path, reference=reference)
+        check, machine = check_export(self._path, reference=reference, at=at)
         if not check.findings and not reference:
             self.chain.adopt(machine)
         return check
@@ -238,12 +238,12 @@ class EmbeddedLedger(ContractReader):
         """Write the chain canonically: the same chain gives the same bytes. `ExportedLedger` reads it."""
         self.chain.export(path)
 
-    def verify(self, reference: bool = False) -> ChainCheck:
+    def verify(self, reference: bool = False, at: Callable[[int], None] = lambda _: None) -> ChainCheck:
         """Export the chain and check the export as an auditor would."""
         with TemporaryDirectory(prefix="commonwatt-") as folder:
             path = Path(folder) / "chain.sqlite"
             self.export(path)
-            return check_export(path, reference=reference)[0]
+            return check_export(path, reference=reference, at=at)[0]
 
     def close(self) -> None:
         """Release the file and its lock."""

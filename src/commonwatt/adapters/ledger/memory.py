@@ -1,7 +1,7 @@
 """A ledger in plain Python, without contracts: the reference in tests, and for research runs that need no chain."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from hashlib import sha3_256
 from pathlib import Path
@@ -249,7 +249,7 @@ class MemoryLedger:
         """None: nothing ran on an EVM."""
         return {}, "none"
 
-    def verify(self, reference: bool = False) -> ChainCheck:  # noqa: ARG002 - this is the reference
+    def verify(self, reference: bool = False, at: Callable[[int], None] = lambda _: None) -> ChainCheck:  # noqa: ARG002 - this is the reference, and `read` did it all
         """Whether doing everything again, which `read` did, ends where the export says."""
         findings = []
         if self._expected_head not in (None, self._head):

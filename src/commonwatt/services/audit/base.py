@@ -1,6 +1,6 @@
 """What an audit works on, what one of its checks says, and how two tables are compared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -61,6 +61,8 @@ class Audited:
     """When the run's last batch was final: balances are read at this instant."""
     only: frozenset[int] | None = None
     """Slots to look at; None for all."""
+    at: Callable[[int], None] = lambda _: None
+    """Told how many slots a check is done with."""
 
     @cached_property
     def packet_signers(self) -> tuple[tuple[bytes, ...], ...]:
@@ -122,6 +124,12 @@ class Audited:
     def slots(self) -> list[int]:
         """The slots to look at, ascending."""
         return [s for s in self.public.slots if self.only is None or s in self.only]
+
+    def each_slot(self) -> Iterator[int]:
+        """The slots to look at, one after the other, for checks that take their time."""
+        for done, slot in enumerate(self.slots):
+            self.at(done)
+            yield slot
 
 
 def met_again(

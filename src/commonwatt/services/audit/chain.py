@@ -50,7 +50,7 @@ def check_roots(audited: Audited) -> Check:
         if r.content_hash not in audited.void_contents
     }
     expected = 0
-    for slot in audited.slots:
+    for slot in audited.each_slot():
         calls, faults = recomputed(f"slot {slot}", _calls, audited, slot)
         found += faults
         for call in calls or ():

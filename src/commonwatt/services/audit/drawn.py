@@ -16,7 +16,7 @@ from commonwatt.services.rules import Rules
 def check_drawn(audited: Audited) -> Check:
     """Accepted orders stand in the drawn sequence, and what they did is what was drawn for them: nothing forged, nothing left out."""
     found = []
-    for slot in audited.slots:
+    for slot in audited.each_slot():
         for part, of in ((_sequence_findings, "orders"), (_event_findings, "events")):
             more, faults = recomputed(f"{of} slot {slot}", part, audited, slot)
             found += [*(more or ()), *faults]

@@ -28,7 +28,8 @@ def check_failures(claimed: Claimed) -> Check:
     """Where a slot is said to have failed, clearing or settlement fails again; where trades were cut, a grid could cut them."""
     audited, public = claimed.audited, claimed.audited.public
     found, judged, unjudged, rewards = [], 0, 0, rewards_before(audited)
-    for slot in public.slots:
+    for done, slot in enumerate(public.slots):
+        audited.at(done)
         reason = public.orders(slot)[3]
         failed, cut = ((reason == said).any() for said in (Reason.SLOT_FAILED, Reason.CURTAILED))
         if (failed or cut) and slot in audited.slots:
@@ -196,10 +197,12 @@ def _nets(batch: Batch, accounts: int) -> Ints:
 def check_refusals(claimed: Claimed) -> Check:
     """Who was refused could not pay, by deposits, postings and announced withdrawals up to that gate, or the supplier could not front the slot; who was accepted could."""
     found: list[Finding] = []
-    orders = 0
+    gates = orders = 0
     for entry, money, open_gates in _told_again(claimed):
         slot = entry.receipt.slot
         if entry.call == "open":
+            claimed.audited.at(gates)
+            gates += 1
             orders += len(claimed.audited.public.orders(slot)[0])
             found += _refusal_findings(claimed, slot, money, open_gates)
     return Check("refused orders could not be paid, accepted ones could", orders, "orders", tuple(found))

@@ -21,7 +21,7 @@ def check_instructions(audited: Audited) -> Check:
     public = audited.public
     found = [*_signature_findings(audited), *_table_findings(audited)]
     checked = 0
-    for slot in audited.slots:
+    for slot in audited.each_slot():
         book, accepted, _, reason = public.orders(slot)
         checked += len(book)
         found += _order_findings(audited, slot, book, reason)

@@ -20,7 +20,7 @@ def check_readings(audited: Audited) -> Check:
     if "readings" not in rules.metering.reveals:
         return Check("meter packets", 0, "packets", skipped="the readings are not public at this metering level")
     fresh = np.full(len(public.pseudonyms), -1, np.int64)
-    for slot in audited.slots:
+    for slot in audited.each_slot():
         for revision in public.revisions(slot):
             readings = public.readings(slot, revision)
             found += rules.metering.findings(slot, readings, audited.packet_signers, fresh, rules.community)
@@ -78,7 +78,7 @@ def check_clearing(audited: Audited) -> Check:
     found: list[Finding] = []
     told: list[str] = []
     cleared = failed = sound = refused = 0
-    for slot in audited.slots:
+    for slot in audited.each_slot():
         book, accepted, _, reason = audited.public.orders(slot)
         refused += len(book) - accepted
         orders, reason = book.take(np.arange(accepted)), reason[:accepted]
@@ -183,7 +183,7 @@ def check_statements(audited: Audited) -> Check:
     """Trades, readings and tariff, settled again, give the published statements and postings."""
     public, found = audited.public, []
     rewards, lines = rewards_before(audited), 0
-    for slot in audited.slots:
+    for slot in audited.each_slot():
         postings = public.postings(slot)
         legs = public.legs(slot, 0)
         lines += len(legs)
