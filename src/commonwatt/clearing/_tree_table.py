@@ -68,6 +68,7 @@ def _handed_out(
     A bus behind a line with room has its neighbour's price; at the end of a full one its own orders say it.
     """
     column, bus_price, out_wh, certain_wh = ([0] * len(rows) for _ in range(4))
+    cell = [row.item for row in rows]
     for at, (above, kids) in enumerate(zip(feeder.parent, feeder.kids, strict=True)):
         sent_wh, most_wh = out_wh[at], limit_wh[at]
         if above >= 0 and -most_wh < sent_wh < most_wh:
@@ -79,16 +80,16 @@ def _handed_out(
             low = price[here - 1] if here else -NO_PRICE
             high = price[following - 1] if following < len(row) else NO_PRICE
             bus_price[at] = min(max(bus_price[above], low), high) if above >= 0 else between(low, high)
-            rest_wh = sent_wh - row.item(here - 1) if here else 0
+            rest_wh = sent_wh - cell[at](here - 1) if here else 0
         column[at] = here
         before = here - 1 if here else 0
         for kid in kids:
-            wh, most_wh = rows[kid].item(before), limit_wh[kid]
-            certain_wh[kid] = wh
+            most_wh = limit_wh[kid]
+            certain_wh[kid] = wh = cell[kid](before)
             out_wh[kid] = wh if -most_wh < wh < most_wh else most_wh if wh > 0 else -most_wh
         if rest_wh and kids:
-            step_wh = rows[at].item(here) - rows[at].item(before)
-            _share(rest_wh, step_wh, kids, [rows[kid].item(here) for kid in kids], limit_wh, out_wh)
+            step_wh = cell[at](here) - cell[at](before)
+            _share(rest_wh, step_wh, kids, [cell[kid](here) for kid in kids], limit_wh, out_wh)
     return column, bus_price, out_wh
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
@@ -162,7 +162,7 @@ class MultiCriteria:
     def _admitted(self, book: OrderBook, facts: OrderFacts) -> tuple[Flags, OrderBook]:
         """Whom the gates of trust and proof keep out, and the book without their energy."""
         gated = book.is_sell & ((facts.trust < self.least_trust) | ~facts.is_proven)
-        return gated, book.replaced(energy_wh=np.where(gated, 0, book.energy_wh))
+        return gated, book.replaced(energy_wh=np.where(gated, 0, book.energy_wh)) if gated.any() else book
 
     def _nodal(self, book: OrderBook, facts: OrderFacts, context: ClearingContext) -> TreeFlow:
         if self._could_bind(book, facts).any():
@@ -171,7 +171,9 @@ class MultiCriteria:
         cost = np.round(self.beta_micro_per_kwh * lines.loss_share).astype(np.int64)
         rows = _by_content(book, facts)
         flow = tree_flow(book.take(rows), _bus(facts, context)[rows], lines, cost)
-        return replace(flow, sell=rows[flow.sell], buy=rows[flow.buy])
+        return TreeFlow(
+            rows[flow.sell], rows[flow.buy], flow.energy_wh, flow.price_micro_per_kwh, flow.line_micro_per_kwh
+        )
 
     def _could_bind(self, book: OrderBook, facts: OrderFacts) -> Flags:
         """Whose budget could bind: nobody pays more than its limit, so a budget of limit x energy never does."""
@@ -242,5 +244,6 @@ def _as_weighed(form: str, ask: Ints, bid: Ints, price: Ints) -> Floats:
 def _by_content(book: OrderBook, facts: OrderFacts) -> Ints:
     """Rows with energy, offers ascending, bids descending, then by all that the programme knows of them: arrival decides nothing."""
     cost = np.where(book.is_sell, book.limit_micro_per_kwh, -book.limit_micro_per_kwh)
-    rows = np.lexsort((book.member, facts.bus, facts.budget_nano, np.nan_to_num(facts.trust), -book.energy_wh, cost))
+    trust = np.where(np.isnan(facts.trust), 0, facts.trust)
+    rows = np.lexsort((book.member, facts.bus, facts.budget_nano, trust, -book.energy_wh, cost))
     return rows[book.energy_wh[rows] > 0]
