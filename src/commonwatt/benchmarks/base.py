@@ -24,6 +24,8 @@ class Trial:
 
     reference_name: str = YARDSTICK
     """What stands beside it in the same run."""
+    times: int = 1
+    """How often one run does the work; what is reported is one of them."""
 
     def fresh(self) -> AbstractContextManager[Any]:
         """What one run needs anew (a folder, an open journal), outside the clock; `run` is given what it yields."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -33,6 +33,20 @@ NEARLY: Final = 1e-9
 """Of the welfare, how far a solver in floats may be from whole nano."""
 
 
+def drawn_book(sells: int, buys: int, slot: int) -> OrderBook:
+    """As many offers and bids, 0 to 0.30 a kWh in whole micro, 1 Wh to 5 kWh."""
+    orders, draw = sells + buys, stream(SEED, "bench", "feeder's book", sells, buys, slot)
+    return OrderBook(
+        member=np.arange(orders),
+        is_sell=draw.permutation(np.arange(orders) < sells),
+        energy_wh=draw.integers(1, MOST_WH + 1, orders),
+        limit_micro_per_kwh=draw.integers(0, MOST_MICRO_PER_KWH + 1, orders),
+        sequence=np.arange(orders),
+        source=np.zeros(orders, np.int8),
+        preference=np.zeros(orders, np.int8),
+    )
+
+
 @dataclass(frozen=True)
 class Feeder:
     """A book, the bus of every order and the lines between them."""
@@ -43,17 +57,8 @@ class Feeder:
 
     @classmethod
     def drawn(cls, sells: int, buys: int) -> Feeder:
-        """As many offers and bids, 0 to 0.30 a kWh, 1 Wh to 5 kWh, anywhere but at the transformer; lines as wide as half of what chance sends over them."""
+        """Orders anywhere but at the transformer; lines half as wide as what chance sends over them."""
         orders, draw = sells + buys, stream(SEED, "bench", "feeder", sells, buys)
-        book = OrderBook(
-            member=np.arange(orders),
-            is_sell=draw.permutation(np.arange(orders) < sells),
-            energy_wh=draw.integers(1, MOST_WH + 1, orders),
-            limit_micro_per_kwh=draw.integers(0, MOST_MICRO_PER_KWH + 1, orders),
-            sequence=np.arange(orders),
-            source=np.zeros(orders, np.int8),
-            preference=np.zeros(orders, np.int8),
-        )
         bus = draw.integers(1, BUSES, orders)
         goes_on = draw.random(BUSES) < GOES_ON_SHARE
         toward = [-1] + [i - 1 if goes_on[i] else int(draw.integers(0, i)) for i in range(1, BUSES)]
@@ -62,7 +67,12 @@ class Feeder:
             behind[toward[line]] += behind[line]
         # The net of n random orders is about sqrt(n) of one.
         limit_wh = np.maximum(1, np.sqrt(behind) * MOST_WH / 4).astype(np.int64)
-        return cls(book, bus, Lines(np.array(toward), limit_wh, np.zeros(BUSES)))
+        return cls(drawn_book(sells, buys, 0), bus, Lines(np.array(toward), limit_wh, np.zeros(BUSES)))
+
+    def later(self, slot: int) -> Feeder:
+        """The same feeder with the orders of another slot."""
+        sells = int(np.count_nonzero(self.book.is_sell))
+        return replace(self, book=drawn_book(sells, len(self.book) - sells, slot))
 
     def context(self) -> ClearingContext:
         """What the mechanism is told."""

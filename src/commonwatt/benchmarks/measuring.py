@@ -66,7 +66,7 @@ def measure(job: Job, size: int, suite: str) -> Measurement:
             own, reference = [first], [_spent(trial.reference)[0] for _ in range(REFERENCE_RUNS)]
         while len(own) < job.runs - 1:
             with trial.fresh() as ready:
-                own.append(_spent(trial.run, ready)[0])
+                own.append(_run(trial, ready)[0])
             reference.append(_spent(trial.reference)[0])
         if len(own) < job.runs:
             own.append(_checked(trial, f"{suite} {job.name}")[0])
@@ -79,7 +79,7 @@ def measure(job: Job, size: int, suite: str) -> Measurement:
 def _checked(trial: Trial, name: str) -> tuple[Spent, float]:
     """One run whose answer is checked; what it took, and the most memory so far, MB."""
     with trial.fresh() as ready:
-        spent, result = _spent(trial.run, ready)
+        spent, result = _run(trial, ready)
         peak_mb = _peak_mb()
         found = trial.findings(ready, result)
     if found:
@@ -168,6 +168,11 @@ def _values(figure: Figure, taken: Measurement) -> list[float]:
     if figure.unit in by_unit:
         return [by_unit[figure.unit](run) for run in taken.own]
     return [taken.trial.figure(figure.job)]
+
+
+def _run(trial: Trial, ready: Any) -> tuple[Spent, Any]:
+    spent, result = _spent(trial.run, ready)
+    return Spent(spent.cpu_s / trial.times, spent.wall_s / trial.times), result
 
 
 def _spent(call: Callable[..., Any], *arguments: Any) -> tuple[Spent, Any]:

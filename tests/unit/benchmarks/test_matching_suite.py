@@ -96,8 +96,20 @@ def test_a_feeder_without_a_full_line_is_no_test_of_lines() -> None:
 
 
 def test_a_wrong_answer_is_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    few = replace(RIGHT, trades=RIGHT.trades.take(np.arange(9)))
-    monkeypatch.setattr(MatchingTrial, "run", lambda *_: few)
+    cleared = MatchingTrial.run
+
+    def in_part(self: MatchingTrial, ready: None) -> list[Agreement]:
+        *right, last = cleared(self, ready)
+        return [*right, replace(last, trades=last.trades.take(np.arange(9)))]
+
+    monkeypatch.setattr(MatchingTrial, "run", in_part)
     (job,) = [job for job in Matching().jobs(1.0) if job.size == 110]
     with pytest.raises(VerificationFailed, match="matching line-limits-50x60: welfare_nano: expected"):
         measure(replace(job, runs=2), 110, "matching")
+
+
+def test_small_books_are_cleared_slot_after_slot_and_one_is_reported() -> None:
+    trial = MatchingTrial(5 / 11, 110)
+    assert trial.times == len(trial.run(None)) == 18
+    assert len({feeder.book.limit_micro_per_kwh.tobytes() for feeder in trial.feeders}) == 18
+    assert MatchingTrial(0.5, 2_000).times == 1

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from commonwatt.benchmarks import measuring
 from commonwatt.benchmarks.base import SUITES, Figure, Job, Trial, count_name
-from commonwatt.benchmarks.measuring import growth, growth_exponent, measure, rows, spread_share
+from commonwatt.benchmarks.measuring import Spent, growth, growth_exponent, measure, rows, spread_share
 from commonwatt.benchmarks.rows import COLUMNS, Report, read_report, write_report
 from commonwatt.benchmarks.running import BenchRequest, outcome, tasks
 from commonwatt.core.errors import InvalidInput, VerificationFailed
@@ -76,6 +77,14 @@ def test_every_unit_reads_its_own_figure_off_the_same_runs() -> None:
     assert ratio.reference == "yardstick"
     assert ratio.runs == 3
     assert 0 < ratio.ratio < 1
+
+
+def test_of_work_that_a_run_does_several_times_one_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SumTrial, "times", 4)
+    monkeypatch.setattr(measuring, "_spent", lambda call, *known: (Spent(2.0, 6.0), call(*known)))
+    taken = measure(job(Figure("a", "CPU-s")), 20_000, "sums")
+    assert {(run.cpu_s, run.wall_s) for run in taken.own} == {(0.5, 1.5)}
+    assert {(run.cpu_s, run.wall_s) for run in taken.reference} == {(2.0, 6.0)}
 
 
 @pytest.mark.parametrize("wrong_from", [1, 4], ids=["from the start", "in the last run"])
