@@ -1,7 +1,7 @@
 """Clearing: from an order book to an agreement; the promises every mechanism keeps or declares broken."""
 
 from commonwatt.clearing._between import LevelTwo, Position, meet_between, quoted, with_exchange
-from commonwatt.clearing._matching import unserved
+from commonwatt.clearing._matching import kept_apart, unserved
 from commonwatt.clearing.base import (
     CLEARINGS,
     NO_BUDGET,
@@ -31,6 +31,7 @@ __all__ = [
     "OrderFacts",
     "Position",
     "clear_markets",
+    "kept_apart",
     "meet_between",
     "promise_findings",
     "quoted",

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Reason
+from commonwatt.core.records import LEFT_OUT, Reason, Trades
 from commonwatt.core.units import Ints
 
 _ROW_BITS: Final = 31
@@ -16,6 +16,9 @@ _ROW_MASK: Final = (1 << _ROW_BITS) - 1
 
 _NOBODY: Final = 2**62
 """A limit beyond all limits."""
+
+_NO_COUNTERPARTS: Final = (*LEFT_OUT, int(Reason.PRICE), int(Reason.TRUST), int(Reason.BUDGET))
+"""Reasons of orders that would not have met anybody, whoever was left."""
 
 
 def merit_order(book: OrderBook) -> tuple[Ints, Ints]:
@@ -88,3 +91,18 @@ def unserved(book: OrderBook) -> Ints:
     too_dear = book.is_sell & (limit > best_bid) & (best_bid != -_NOBODY)
     too_low = ~book.is_sell & (limit < best_offer) & (best_offer != _NOBODY)
     return np.where(too_dear | too_low, int(Reason.PRICE), int(Reason.NO_COUNTERPART))
+
+
+def kept_apart(book: OrderBook, trades: Trades, rest: Ints) -> Ints:
+    """The reasons in `rest` of a mechanism that lets not everybody meet who would accept each other: TERMS where such a one has energy left.
+
+    Whom the price, a gate, a budget or its own doing keeps out is nobody's counterpart.
+    """
+    left_wh = book.energy_wh - trades.filled_wh(len(book))
+    is_there = (left_wh > 0) & ~np.isin(rest, _NO_COUNTERPARTS)
+    limit = book.limit_micro_per_kwh
+    best_bid = limit[is_there & ~book.is_sell].max(initial=-_NOBODY)
+    best_offer = limit[is_there & book.is_sell].min(initial=_NOBODY)
+    would_accept = np.where(book.is_sell, limit <= best_bid, limit >= best_offer)
+    apart = (rest == Reason.NO_COUNTERPART) & (left_wh > 0) & would_accept
+    return np.where(apart, int(Reason.TERMS), rest)

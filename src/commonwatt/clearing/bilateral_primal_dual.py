@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 import numpy as np
 
 from commonwatt.clearing._handshakes import shaken
-from commonwatt.clearing._matching import unserved
+from commonwatt.clearing._matching import kept_apart, unserved
 from commonwatt.clearing._negotiation import Negotiation, Settled
 from commonwatt.clearing.base import ClearingContext, Duals, Lines, OrderFacts
 from commonwatt.core.determinism import stream
@@ -87,7 +87,7 @@ class BilateralPrimalDual:
         if not calls:
             return with_filled(book, Trades.empty(), unserved(book))
         trades = Trades.joined([call.trades(book) for call in calls])
-        return with_filled(book, trades, unserved(book), _told(calls))
+        return with_filled(book, trades, kept_apart(book, trades, unserved(book)), _told(calls))
 
     def duals(self, book: OrderBook, context: ClearingContext) -> Duals:
         """What sellers ask beyond, and buyers hold back from, their limits at the end, and the prices of lines."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from commonwatt.clearing._matching import large_first, matched, unserved
+from commonwatt.clearing._matching import kept_apart, large_first, matched, unserved
 from commonwatt.clearing._pool import pool_trades, pro_rata
 from commonwatt.clearing.base import ClearingContext
 from commonwatt.core.orders import OrderBook
@@ -57,7 +57,8 @@ class Mcafee:
             fills_wh[rows] = pro_rata(book, rows, traded_wh)
         rest = unserved(book)
         rest[np.concatenate(stay)] = int(Reason.RATIONED)
-        return with_filled(book, pool_trades(book, fills_wh, sell_price, buy_price), rest)
+        trades = pool_trades(book, fills_wh, sell_price, buy_price)
+        return with_filled(book, trades, kept_apart(book, trades, rest))
 
 
 def _place(rows: Ints, row: int) -> int:

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from commonwatt.clearing._matching import large_first, matched, unserved
+from commonwatt.clearing._matching import kept_apart, large_first, matched, unserved
 from commonwatt.clearing._pair_programme import PairProgramme
 from commonwatt.clearing._tree import TreeFlow, tree_flow
 from commonwatt.clearing.base import NO_PLACE, ClearingContext, Duals, Lines, OrderFacts
@@ -137,7 +137,8 @@ class MultiCriteria:
         rest = unserved(admitted)
         rest[spent] = int(Reason.BUDGET)
         rest[gated] = int(Reason.TRUST)
-        return with_filled(book, Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int8)), rest, note)
+        trades = Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int8))
+        return with_filled(book, trades, kept_apart(admitted, trades, rest), note)
 
     def duals(self, book: OrderBook, context: ClearingContext) -> Duals:
         """Of the linear programme (a trade's cost left out), or of the flow on the feeder with the prices of its buses and lines.

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from commonwatt.clearing._matching import large_first, matched, unserved
+from commonwatt.clearing._matching import kept_apart, large_first, matched, unserved
 from commonwatt.clearing.base import ClearingContext
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason, Trades, with_filled
@@ -69,7 +69,7 @@ class SealedReverseAuction:
         asked = book.replaced(limit_micro_per_kwh=raised, energy_wh=np.where(refused, 0, book.energy_wh))
         sell, buy, energy_wh, price = self._won(asked)
         trades = Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int8))
-        return with_filled(book, trades, _rest(asked, refused))
+        return with_filled(book, trades, kept_apart(asked, trades, _rest(asked, refused)))
 
     def _won(self, book: OrderBook) -> tuple[Ints, Ints, Ints, Ints]:
         """Seller, buyer, Wh and price of each winning offer."""

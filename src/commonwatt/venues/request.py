@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from commonwatt.clearing import unserved
+from commonwatt.clearing import kept_apart, unserved
 from commonwatt.core.events import EventKind, EventOutcome, Events, events_of, in_time, is_first
 from commonwatt.core.records import Agreement, Reason, Trades, with_filled
 from commonwatt.core.registry import parameter
@@ -182,4 +182,4 @@ def _agreement(seen: OrderBook, events: Events, outcome: Ints, trades: Trades) -
     met[events.request[within]] = True
     rest[answered & ~met] = Reason.PRICE
     rest[~asked & ~seen.is_sell] = Reason.CLOSED
-    return with_filled(seen, trades, rest)
+    return with_filled(seen, trades, kept_apart(seen, trades, rest))

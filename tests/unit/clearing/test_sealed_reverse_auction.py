@@ -117,7 +117,7 @@ def test_the_floor_refuses_requests_and_raises_offers() -> None:
 def test_a_request_that_nobody_covers_whole_comes_back() -> None:
     agreement = cleared(book_of(("buy", 5, 30), ("sell", 4, 10), ("sell", 4, 10)), fulfilment="whole")
     assert rows_of(agreement) == []
-    assert reasons(agreement) == ["NO_COUNTERPART"] * 3
+    assert reasons(agreement) == ["TERMS"] * 3
 
 
 def test_one_winner_a_request_gives_up_welfare_and_several_do_not() -> None:

@@ -34,7 +34,7 @@ def test_the_lowest_answer_wins_and_the_next_serves_the_rest() -> None:
 def test_with_one_winner_the_rest_is_not_served() -> None:
     meeting = met("request", BOOK, said(ASKED, answer(2, 80, 20), answer(1, 80, 12)), winners=1)
     assert pairs(meeting) == [(1, 0, 80, 12)]
-    assert reasons(meeting) == ["no_counterpart", "filled", "no_counterpart", "price"]
+    assert reasons(meeting) == ["terms", "filled", "terms", "price"]
 
 
 def test_a_price_by_policy_lies_between_answer_and_bid() -> None:

@@ -111,7 +111,7 @@ class Reason(IntEnum):
     RATIONED = 2
     """At the marginal price there was more of this side than of the other; shared pro rata."""
     NO_COUNTERPART = 3
-    """The other side of the book is empty or exhausted."""
+    """Nobody of the other side who would have accepted has anything left, or there is nobody."""
     BALANCE = 4
     """The free balance, less what is announced to be taken out, does not cover the order, or a debt is open."""
     GATE_SHUT = 5
@@ -137,6 +137,8 @@ class Reason(IntEnum):
     """It was not committed and revealed in time, as it was sealed."""
     UNANSWERED = 16
     """Nobody answered the request in time, or the seller answered none."""
+    TERMS = 17
+    """Somebody who would have accepted has energy left, but the market's terms keep the two apart: one winner a request, whole offers only, what a pair or a line carries, what a trade costs, the last pair given up."""
 
 
 LEFT_OUT = (int(Reason.CANCELLED), int(Reason.CLOSED), int(Reason.UNREVEALED))
