@@ -64,7 +64,8 @@ def settlement(slot: int, members: int) -> Postings:
     draw = stream(1, "gas model", members, slot)
     active = FIRST_MEMBER + draw.permutation(members)[: draw.integers(2, members + 1)]
     sellers, buyers = np.split(active, [max(1, int(len(active) * draw.uniform(0.1, 0.6)))])
-    trades = int(draw.integers(0, 2 * len(buyers) + 1))
+    # Every other slot has trades without regard to its size, or the price of a line could not be told from that of a member.
+    trades = int(draw.integers(0, (2 * len(buyers), 200)[slot % 2] + 1))
 
     def some(of: Ints, count: int) -> Ints:
         return draw.choice(of, count) if len(of) else np.zeros(0, np.int64)

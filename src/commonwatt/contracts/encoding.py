@@ -115,6 +115,13 @@ def moved_accounts(energy: "NDArray[np.void]", amounts: "NDArray[np.void]", acco
     return np.flatnonzero(net)
 
 
+def pool_turns(energy: "NDArray[np.void]") -> int:
+    """Return in how many of the pairs that the market reads at once a line names the pool; the line left over is none."""
+    is_pool = (energy["who"] == POOL) | (energy["other"] == POOL)
+    pairs = len(energy) // 2
+    return int(is_pool[: 2 * pairs].reshape(pairs, 2).any(axis=1).sum())
+
+
 def pool_energy_wh(energy: "NDArray[np.void]") -> int:
     """Return what the pool is left with: energy bought less energy sold; a batch must end with 0."""
     column = energy["energy_wh"].astype(np.int64)

@@ -21,6 +21,8 @@ class SettleWork:
     """What the gas of a settlement depends on, counted."""
 
     energy_lines: int
+    pool_turns: int
+    """Pairs of energy lines, as the market reads them, in which the pool is named: what it takes is counted besides."""
     amount_lines: int
     moved: int
     """Accounts whose balance changes."""

@@ -41,7 +41,7 @@ from modules import orders
 
 
 interface Members:
-    def limits() -> (uint256, DynArray[uint256, 128]): view
+    def limits() -> (uint256, DynArray[uint256, _CONNECTION_WORDS]): view
     def wallet_of(index: uint256) -> address: view
     def signed_for_wallet(index: uint256, key: address, at_s: uint256) -> bool: view
 
@@ -71,6 +71,7 @@ _LINE_BYTES: constant(uint256) = batches.LINE_BYTES
 _PADDING_BYTES: constant(uint256) = batches.PADDING_BYTES
 _LINES_BYTES: constant(uint256) = batches.LINES_BYTES
 _MAX_SIGNERS: constant(uint256) = 16
+_CONNECTION_WORDS: constant(uint256) = 128
 _MAX_PARTS: constant(uint256) = batches.MAX_PARTS
 # @dev No slot is opened earlier, seconds before its start, since what is cancelled or replaced afterwards still counts for it.
 _OPEN_AHEAD_S: constant(uint256) = 2 * 86_400
@@ -84,6 +85,13 @@ _BOND: constant(uint256) = batches.BOND
 _MASK_16: constant(uint256) = 2**16 - 1
 _MASK_32: constant(uint256) = 2**32 - 1
 _MASK_64: constant(uint256) = 2**64 - 1
+# @dev A word read from the lines holds two of them; these are the lanes of their accounts, 16 bits each.
+_LANES: constant(uint256) = 2**240 + 2**224 + 2**144 + 2**128
+_GUARDS: constant(uint256) = _LANES * 2**15
+_PAIR: constant(uint256) = _LANES * (2**16 - 1)
+_POOLS: constant(uint256) = _LANES * _POOL
+_ANY: constant(uint256) = _LANES * (2**15 - 1)
+_SECONDS: constant(uint256) = 2**224 + 2**128
 
 _SETTLEMENT: constant(uint256) = batches.SETTLEMENT
 _IMBALANCE: constant(uint256) = batches.IMBALANCE
@@ -339,7 +347,7 @@ def settle_net(
     life: uint256 = self._life
     assert life & 1 == 0, "market: closed"
     key: bytes32 = batches.key_of(community, slot, kind, revision, part)
-    content: bytes32 = batches.content_of(key, parts, prior, energy_lines, keccak256(lines))
+    content: bytes32 = self._content_of(key, parts, prior, energy_lines, lines)
     attempt: uint256 = self._attempt(key, content)
     if attempt == 0:
         return False
@@ -382,7 +390,7 @@ def settle_trades(
     assert len(lines) >= _PADDING_BYTES, "market: lines"
     count: uint256 = (len(lines) - _PADDING_BYTES) // _LINE_BYTES
     key: bytes32 = batches.key_of(community, slot, _TRADES, 0, part)
-    content: bytes32 = batches.content_of(key, parts, empty(bytes32), count, keccak256(lines))
+    content: bytes32 = self._content_of(key, parts, empty(bytes32), count, lines)
     attempt: uint256 = self._attempt(key, content)
     if attempt == 0:
         return False
@@ -454,7 +462,7 @@ def void(
     """
     self._only_open()
     key: bytes32 = batches.key_of(community, slot, kind, revision, part)
-    content: bytes32 = batches.content_of(key, parts, prior, energy_lines, keccak256(lines))
+    content: bytes32 = self._content_of(key, parts, prior, energy_lines, lines)
     batch: uint256 = self._batches[key]
     attempt: uint256 = (batch >> 16) & _MASK_16
     self._check_signatures(keccak256(abi_encode(_VOID_TYPE, content, attempt)), signatures)
@@ -706,6 +714,15 @@ def _check_base(slot: uint256, kind: uint256, revision: uint256, prior: bytes32)
 
 
 @internal
+@pure
+def _content_of(key: bytes32, parts: uint256, prior: bytes32, energy_lines: uint256, lines: Bytes[_LINES_BYTES]) -> bytes32:
+    """
+    @dev What is stored under a key. A function of its own, so that the lines are copied to where memory is in use anyway.
+    """
+    return batches.content_of(key, parts, prior, energy_lines, keccak256(lines))
+
+
+@internal
 @view
 def _attempt(key: bytes32, content: bytes32) -> uint256:
     """
@@ -857,6 +874,31 @@ def _void(place: batches.Place, lines: Bytes[_LINES_BYTES]) -> uint256:
 
 
 @internal
+@pure
+def _check_accounts(word: uint256, accounts: uint256):
+    """
+    @dev Reverts unless a line names two different accounts that exist.
+    """
+    who: uint256 = word >> 240
+    other: uint256 = (word >> 224) & _MASK_16
+    assert who < accounts and other < accounts, "market: unknown account"
+    assert who != other, "market: self trade"
+
+
+@internal
+@pure
+def _pool_wh(word: uint256) -> int256:
+    """
+    @dev What an energy line puts into the pool, Wh.
+    """
+    if word >> 240 == _POOL:
+        return unsafe_sub(0, convert(convert((word >> 192) & _MASK_32, bytes32), int256))
+    if (word >> 224) & _MASK_16 == _POOL:
+        return convert(convert((word >> 192) & _MASK_32, bytes32), int256)
+    return 0
+
+
+@internal
 def _move(
     lines: Bytes[_LINES_BYTES], energy_lines: uint256, mode: uint256, is_bonded: bool
 ) -> (int256, uint256):
@@ -866,31 +908,56 @@ def _move(
          Every line gives to one existing account what it takes from another, so the nets sum to zero.
     """
     accounts: uint256 = 0
-    connections: DynArray[uint256, 128] = []
+    connections: DynArray[uint256, _CONNECTION_WORDS] = []
     accounts, connections = staticcall Members(members).limits()
     assert len(lines) >= _PADDING_BYTES and (len(lines) - _PADDING_BYTES) % _LINE_BYTES == 0, "market: lines"
     count: uint256 = (len(lines) - _PADDING_BYTES) // _LINE_BYTES
     assert energy_lines <= count, "market: energy lines"
     nets: int256[MAX_ACCOUNTS] = empty(int256[MAX_ACCOUNTS])
     pool_wh: int256 = 0
-    for line: uint256 in range(count, bound=MAX_LINES):
+    # Two energy lines a turn, since reading, looping and checking cost more than adding.
+    known: uint256 = unsafe_add(_GUARDS, unsafe_mul(_LANES, unsafe_sub(accounts, 1)))
+    for two: uint256 in range(energy_lines >> 1, bound=MAX_LINES // 2):
+        word: uint256 = extract32(lines, unsafe_mul(two, 2 * _LINE_BYTES), output_type=uint256)
+        # Four indices are looked at together, each in a lane of 16 bits whose highest bit says yes. `known` holds 2^15 + the last
+        # account: with an index up to it taken off, the highest bit stays; with a greater one below 2^15 it goes; from 2^15 on
+        # the index has it itself. Nothing is borrowed from a lane before one below it said no.
+        pair: uint256 = word & _PAIR
+        sane: uint256 = unsafe_sub(known, pair) & ~pair
+        # Below 2^15 by then, an index or a difference plus 2^15 - 1 reaches 2^15 unless it is zero.
+        sane &= unsafe_add((pair ^ (pair << 16)) | _SECONDS, _ANY)
+        if sane & unsafe_add(pair ^ _POOLS, _ANY) & _GUARDS != _GUARDS:
+            if sane & _GUARDS != _GUARDS:
+                self._check_accounts(word, accounts)
+                self._check_accounts(word << 96, accounts)
+            pool_wh = unsafe_add(pool_wh, unsafe_add(self._pool_wh(word), self._pool_wh(word << 96)))
+        amount: int256 = unsafe_mul(
+            convert(convert((word >> 192) & _MASK_32, bytes32), int256), convert(convert(word << 64, bytes32), int256) >> 224
+        )
+        nets[word >> 240] = unsafe_add(nets[word >> 240], amount)
+        nets[(word >> 224) & _MASK_16] = unsafe_sub(nets[(word >> 224) & _MASK_16], amount)
+        amount = unsafe_mul(
+            convert(convert((word >> 96) & _MASK_32, bytes32), int256), convert(convert(word << 160, bytes32), int256) >> 224
+        )
+        nets[(word >> 144) & _MASK_16] = unsafe_add(nets[(word >> 144) & _MASK_16], amount)
+        nets[(word >> 128) & _MASK_16] = unsafe_sub(nets[(word >> 128) & _MASK_16], amount)
+    # The energy line that is left over, and the amounts.
+    for line: uint256 in range((energy_lines >> 1) << 1, count, bound=MAX_LINES):
         word: uint256 = extract32(lines, unsafe_mul(line, _LINE_BYTES), output_type=uint256)
         who: uint256 = word >> 240
         other: uint256 = (word >> 224) & _MASK_16
-        assert who < accounts and other < accounts, "market: unknown account"
-        assert who != other, "market: self trade"
+        if who >= accounts or other >= accounts or who == other:
+            self._check_accounts(word, accounts)
         amount: int256 = 0
         if line < energy_lines:
-            energy_wh: int256 = convert(convert((word >> 192) & _MASK_32, bytes32), int256)
-            amount = unsafe_mul(energy_wh, convert(convert(word << 64, bytes32), int256) >> 224)
-            if who == _POOL:
-                pool_wh = unsafe_sub(pool_wh, energy_wh)
-            elif other == _POOL:
-                pool_wh = unsafe_add(pool_wh, energy_wh)
+            pool_wh = unsafe_add(pool_wh, self._pool_wh(word))
+            amount = unsafe_mul(convert(batches.energy_of(word), int256), batches.price_of(word))
         else:
             # A plain amount has no order behind it, so it never goes from one member to another, nor through the pool.
-            assert min(who, other) < _FIRST_MEMBER, "market: amount between members"
-            assert min(who, other) != _POOL or max(who, other) < _FIRST_MEMBER, "market: amount between members"
+            lower: uint256 = min(who, other)
+            assert lower < _FIRST_MEMBER, "market: amount between members"
+            if lower == _POOL:
+                assert max(who, other) < _FIRST_MEMBER, "market: amount between members"
             amount = convert(convert(word << 32, bytes32), int256) >> 192
         nets[who] = unsafe_add(nets[who], amount)
         nets[other] = unsafe_sub(nets[other], amount)
@@ -899,17 +966,20 @@ def _move(
     assert nets[_BOND] == 0, "market: bond account"
     # |net| <= connection_w * slot_s / 3600 [Wh] * price cap, both sides times 3600.
     factor: uint256 = slot_s * price_cap_micro_per_kwh
-    debits: int256 = 0
-    for index: uint256 in range(_FIRST_MEMBER, accounts, bound=MAX_ACCOUNTS):
-        net: int256 = nets[index]
-        if net != 0:
-            if net < 0:
-                debits = unsafe_sub(debits, net)
-            if mode == _APPLY:
-                connection_w: uint256 = (connections[index >> 3] >> ((index & 7) << 5)) & _MASK_32
-                most: int256 = convert(unsafe_mul(connection_w, factor), int256)
-                assert unsafe_mul(abs(net), 3600) <= most, "market: cap"
+    debits: uint256 = 0
+    # Eight limits in a word, as many as there are system accounts.
+    for eight: uint256 in range(1, len(connections), bound=_CONNECTION_WORDS):
+        word: uint256 = connections[eight]
+        for place: uint256 in range(8):
+            net: int256 = nets[unsafe_add(eight << 3, place)]
+            if net != 0:
+                if net < 0:
+                    net = unsafe_sub(0, net)
+                    debits = unsafe_add(debits, convert(net, uint256))
+                if mode == _APPLY:
+                    most: uint256 = unsafe_mul((word >> (place << 5)) & _MASK_32, factor)
+                    assert unsafe_mul(convert(net, uint256), 3600) <= most, "market: cap"
     lock_nano: uint256 = 0
     if is_bonded:
-        lock_nano = bond_nano + convert(debits, uint256) * bond_share // 1000
+        lock_nano = bond_nano + debits * bond_share // 1000
     return extcall Vault(vault).post(nets, accounts, mode, lock_nano), lock_nano

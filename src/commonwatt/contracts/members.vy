@@ -465,8 +465,9 @@ def limits() -> (uint256, DynArray[uint256, _CONNECTION_WORDS]):
     @return The number of accounts, and their connection limits in watts, 32 bits each, 8 in a word, lowest first.
     """
     accounts: uint256 = self.count
-    words: DynArray[uint256, _CONNECTION_WORDS] = []
-    for word: uint256 in range((accounts + 7) >> 3, bound=_CONNECTION_WORDS):
+    # The first word is the system accounts', who have no connection.
+    words: DynArray[uint256, _CONNECTION_WORDS] = [0]
+    for word: uint256 in range(1, unsafe_add(accounts, 7) >> 3, bound=_CONNECTION_WORDS):
         words.append(self._connections[word])
     return accounts, words
 

@@ -269,8 +269,9 @@ def post(nets: int256[MAX_ACCOUNTS], accounts: uint256, mode: uint256, lock_nano
     for index: uint256 in range(accounts, bound=MAX_ACCOUNTS):
         net: int256 = nets[index]
         if net != 0:
-            total += net
             self._post(index, net, epoch, mode)
+            # What was just posted is below 2^80, so 1024 of them cannot wrap round.
+            total = unsafe_add(total, net)
     # (1) above: nothing is made and nothing is lost between accounts that exist.
     assert total == 0, "vault: sum"
     if lock_nano != 0:
@@ -317,11 +318,8 @@ def account_of(index: uint256) -> (int256, uint256, uint256, uint256):
     @return Balance in nano (negative: debt), credits pending from this epoch, from the previous one, the epoch.
     """
     epoch: uint256 = self._epoch()
-    balance: int256 = 0
-    current: uint256 = 0
-    previous: uint256 = 0
-    balance, current, previous = self._rolled(self._accounts[index], epoch)
-    return balance, current, previous, epoch
+    word: uint256 = self._rolled(self._accounts[index], epoch)
+    return self._balance_in(word), (word >> 104) & _MASK_72, (word >> 32) & _MASK_72, epoch
 
 
 @external
@@ -333,7 +331,7 @@ def raw_account_of(index: uint256) -> (int256, uint256, uint256, uint256):
     @return Balance in nano (negative: debt), the two pendings, and the epoch in which it was last touched.
     """
     word: uint256 = self._accounts[index]
-    return self._signed(word) >> 176, (word >> 104) & _MASK_72, (word >> 32) & _MASK_72, word & _MASK_32
+    return self._balance_in(word), (word >> 104) & _MASK_72, (word >> 32) & _MASK_72, word & _MASK_32
 
 
 @external
@@ -385,11 +383,11 @@ def _epoch() -> uint256:
 
 @internal
 @pure
-def _signed(word: uint256) -> int256:
+def _balance_in(word: uint256) -> int256:
     """
-    @dev The same bits as a signed number. `convert(uint256, int256)` would clamp.
+    @dev The balance in an account's word. `convert(uint256, int256)` would clamp.
     """
-    return convert(convert(word, bytes32), int256)
+    return convert(convert(word, bytes32), int256) >> 176
 
 
 @internal
@@ -403,19 +401,21 @@ def _only_wallet(index: uint256):
 
 @internal
 @pure
-def _rolled(word: uint256, epoch: uint256) -> (int256, uint256, uint256):
+def _rolled(word: uint256, epoch: uint256) -> uint256:
     """
-    @dev Balance and pendings of a stored word as of an epoch. The words' fields bound every sum below 2^81.
+    @dev A stored word as of an epoch: what matured is in the balance. The fields bound every sum below 2^81.
     """
-    balance: int256 = self._signed(word) >> 176
-    current: uint256 = (word >> 104) & _MASK_72
-    previous: uint256 = (word >> 32) & _MASK_72
     last: uint256 = word & _MASK_32
     if last == epoch:
-        return balance, current, previous
-    if unsafe_add(last, 1) == epoch:
-        return unsafe_add(balance, self._signed(previous)), 0, current
-    return unsafe_add(balance, self._signed(unsafe_add(previous, current))), 0, 0
+        return word
+    matured: uint256 = (word >> 32) & _MASK_72
+    previous: uint256 = (word >> 104) & _MASK_72
+    if unsafe_add(last, 1) != epoch:
+        matured = unsafe_add(matured, previous)
+        previous = 0
+    balance: int256 = unsafe_add(self._balance_in(word), convert(matured, int256))
+    assert balance < _BALANCE_BOUND, "vault: range"
+    return (convert(convert(balance, bytes32), uint256) << 176) | (previous << 32) | epoch
 
 
 @internal
@@ -424,7 +424,7 @@ def _balance_of(index: uint256) -> int256:
     """
     @dev The stored balance.
     """
-    return self._signed(self._accounts[index]) >> 176
+    return self._balance_in(self._accounts[index])
 
 
 @internal
@@ -433,11 +433,7 @@ def _balance_now(index: uint256, epoch: uint256) -> int256:
     """
     @dev The balance as of an epoch.
     """
-    balance: int256 = 0
-    current: uint256 = 0
-    previous: uint256 = 0
-    balance, current, previous = self._rolled(self._accounts[index], epoch)
-    return balance
+    return self._balance_in(self._rolled(self._accounts[index], epoch))
 
 
 @internal
@@ -452,65 +448,62 @@ def _surplus(epoch: uint256) -> int256:
 @internal
 def _post(index: uint256, net: int256, epoch: uint256, mode: uint256):
     """
-    @dev Rolls an account and applies or undoes a net; keeps `total_debt`.
+    @dev Rolls an account and applies or undoes a net; keeps `total_debt`. Fields are changed where they stand in the word: what is
+         added to one, or taken from it, was just held against its bounds, so nothing is carried into the next one.
     """
     word: uint256 = self._accounts[index]
-    balance: int256 = 0
-    current: uint256 = 0
-    previous: uint256 = 0
-    balance, current, previous = self._rolled(word, epoch)
+    rolled: uint256 = word
+    if word & _MASK_32 != epoch:
+        rolled = self._rolled(word, epoch)
+    balance: int256 = convert(convert(rolled, bytes32), int256) >> 176
     if net < 0:
-        balance = balance + net if mode == _APPLY else balance - net
-    elif mode == _APPLY:
-        current += convert(net, uint256)
-        if net != 0:
-            self._check_room(balance, current, previous)
-    elif mode == _UNDO_CURRENT:
-        current -= convert(net, uint256)
-    else:
-        previous -= convert(net, uint256)
-    self._store(index, word, balance, current, previous, epoch)
+        change: int256 = net if mode == _APPLY else unsafe_sub(0, net)
+        # Either number is below 2^79 in size or the sum is far beyond it, wrapped round or not.
+        balance = unsafe_add(balance, change)
+        assert balance < _BALANCE_BOUND and balance >= -_BALANCE_BOUND, "vault: range"
+        rolled = unsafe_add(rolled, convert(convert(change, bytes32), uint256) << 176)
+    elif net != 0:
+        credit: uint256 = convert(convert(net, bytes32), uint256)
+        if mode == _APPLY:
+            # Below 2^72 and 2^255.
+            assert unsafe_add((rolled >> 104) & _MASK_72, credit) <= _MASK_72, "vault: range"
+            rolled = unsafe_add(rolled, credit << 104)
+            assert self._whole(rolled) < _CREDIT_BOUND, "vault: range"
+        else:
+            at: uint256 = 104 if mode == _UNDO_CURRENT else 32
+            assert credit <= (rolled >> at) & _MASK_72, "vault: range"
+            rolled = unsafe_sub(rolled, credit << at)
+    self._accounts[index] = rolled
+    # As a signed number a word is negative when its balance is.
+    if balance < 0 or convert(convert(word, bytes32), int256) < 0:
+        if index != _SUPPLIER:
+            repaid: int256 = min(balance, 0) - min(self._balance_in(word), 0)
+            self.total_debt = convert(convert(self.total_debt, int256) - repaid, uint256)
 
 
 @internal
 def _lock(lock_nano: uint256, epoch: uint256, mode: uint256):
     """
-    @dev Moves the operator's bond between free and pending, in which it can neither be withdrawn nor locked twice.
+    @dev Moves the operator's bond between free and pending, in which it can neither be withdrawn nor locked twice: a debit of the
+         bond and a credit to it, or the undo of both.
     """
-    word: uint256 = self._accounts[_BOND]
-    balance: int256 = 0
-    current: uint256 = 0
-    previous: uint256 = 0
-    balance, current, previous = self._rolled(word, epoch)
     assert lock_nano < _AMOUNT_BOUND, "vault: amount"
     amount: int256 = convert(lock_nano, int256)
-    if mode == _APPLY:
-        assert balance >= amount, "vault: bond"
-        balance -= amount
-        current += lock_nano
-    else:
-        balance += amount
-        if mode == _UNDO_CURRENT:
-            current -= lock_nano
-        else:
-            previous -= lock_nano
-    self._store(_BOND, word, balance, current, previous, epoch)
+    assert mode != _APPLY or self._balance_now(_BOND, epoch) >= amount, "vault: bond"
+    self._post(_BOND, -amount, epoch, mode)
+    self._post(_BOND, amount, epoch, mode)
 
 
 @internal
 def _pay(index: uint256, amount: int256, epoch: uint256):
     """
-    @dev Adds to a balance, or takes from it, at once.
+    @dev Adds to a balance, or takes from it, at once. What is added comes like a debit that is undone.
     """
-    word: uint256 = self._accounts[index]
-    balance: int256 = 0
-    current: uint256 = 0
-    previous: uint256 = 0
-    balance, current, previous = self._rolled(word, epoch)
-    balance += amount
-    if amount > 0:
-        self._check_room(balance, current, previous)
-    self._store(index, word, balance, current, previous, epoch)
+    if amount <= 0:
+        self._post(index, amount, epoch, _APPLY)
+    else:
+        self._post(index, -amount, epoch, _UNDO_CURRENT)
+        assert self._whole(self._accounts[index]) < _CREDIT_BOUND, "vault: range"
 
 
 @internal
@@ -528,27 +521,12 @@ def _credit(index: uint256, units: uint256, accounts: uint256):
 
 @internal
 @pure
-def _check_room(balance: int256, current: uint256, previous: uint256):
+def _whole(word: uint256) -> int256:
     """
-    @dev Reverts when an account that was just credited would leave its fields by maturing or by a void.
+    @dev Balance and pendings together: what an account that was just credited comes to by maturing. The fields bound it below 2^81.
     """
-    assert current <= _MASK_72, "vault: range"
-    assert balance + convert(current + previous, int256) < _CREDIT_BOUND, "vault: range"
-
-
-@internal
-def _store(index: uint256, word: uint256, balance: int256, current: uint256, previous: uint256, epoch: uint256):
-    """
-    @dev Packs an account and moves `total_debt` by the change of its debt.
-    """
-    assert balance < _BALANCE_BOUND and balance >= -_BALANCE_BOUND, "vault: range"
-    assert current <= _MASK_72 and previous <= _MASK_72, "vault: range"
-    packed: uint256 = convert(convert(balance, bytes32), uint256) << 176
-    self._accounts[index] = packed | (current << 104) | (previous << 32) | epoch
-    if index != _SUPPLIER:
-        change: int256 = min(self._signed(word) >> 176, 0) - min(balance, 0)
-        if change != 0:
-            self.total_debt = convert(convert(self.total_debt, int256) + change, uint256)
+    pending: uint256 = unsafe_add((word >> 104) & _MASK_72, (word >> 32) & _MASK_72)
+    return unsafe_add(convert(convert(word, bytes32), int256) >> 176, convert(pending, int256))
 
 
 @internal

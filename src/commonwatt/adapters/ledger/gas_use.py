@@ -34,7 +34,8 @@ class GasUse:
         filled = int((~self._filled[system]).sum())
         self._filled[system] = True
         kind = RestWork if any(posted.prior) else SettleWork
-        return kind(len(energy), len(amounts), len(moved), filled, self._accounts, is_first)
+        turns = encoding.pool_turns(energy)
+        return kind(len(energy), turns, len(amounts), len(moved), filled, self._accounts, is_first)
 
 
 def gas_of(transactions: Iterable[tuple[Transaction, int]], accounts: int) -> tuple[dict[str, int], str]:
