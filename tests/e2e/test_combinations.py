@@ -131,6 +131,7 @@ def test_a_community_of_a_stopped_federation_is_watched(valley: Path, tmp_path: 
         """Stops the federation when it is half through."""
 
         def stage(self, name: str, total: int | None = None) -> None:
+            super().stage(name, total)
             self._half = (total or 0) // 2
 
         def at(self, done: int) -> None:
