@@ -25,6 +25,9 @@ from commonwatt.services.ports import AnchorCall, Call, ClearCall, DepositCall, 
 Signature = tuple[int, int, int]
 """(v, r, s) with v 27 or 28, as `ecrecover` takes it."""
 
+Packed = tuple[int, bytes]
+"""How many of a batch's lines are energy lines, and all of them as the market reads them."""
+
 
 def place_of(call: Call) -> Place:
     """Which posting a call is."""
@@ -41,8 +44,8 @@ def place_of(call: Call) -> Place:
     return Place("settle", call.slot, call.revision, call.part, call.parts)
 
 
-def content_hash(community: bytes, call: Call) -> bytes:
-    """The 32 bytes under which the market knows this call; an anchor is its own root."""
+def content_hash(community: bytes, call: Call, packed: Packed | None = None) -> bytes:
+    """The 32 bytes under which the market knows this call; an anchor is its own root. `packed`: the call's lines where they are known."""
     if isinstance(call, OpenCall):
         return lines.book_commitment(call.book_root, call.orders)
     if isinstance(call, ClearCall):
@@ -52,16 +55,15 @@ def content_hash(community: bytes, call: Call) -> bytes:
     if isinstance(call, DepositCall):
         # The contracts keep no hash of it: it is a sum, and may come again.
         return keccak256(_words(call.slot, call.account, call.amount_nano))
+    energy_count, body = packed or packed_lines(call)
     if isinstance(call, TradesCall):
-        energy_count, packed = pack(call.postings)
         key = lines.batch_key(community, call.slot, lines.TRADES, 0, call.part)
-        return lines.content_hash(key, call.parts, bytes(WORD), energy_count, packed)
-    energy_count, packed = packed_lines(call)
+        return lines.content_hash(key, call.parts, bytes(WORD), energy_count, body)
     key = lines.batch_key(community, call.slot, call.kind, call.revision, call.part)
-    return lines.content_hash(key, call.parts, call.prior, energy_count, packed)
+    return lines.content_hash(key, call.parts, call.prior, energy_count, body)
 
 
-def pack(postings: Postings) -> tuple[int, bytes]:
+def pack(postings: Postings) -> Packed:
     """How many of the lines are energy lines, and the packed lines: postings with energy first, then plain amounts.
 
     Raises:
@@ -85,10 +87,10 @@ def pack(postings: Postings) -> tuple[int, bytes]:
     return len(energy), lines.pack_lines(energy, amounts)
 
 
-def packed_lines(call: SettleCall) -> tuple[int, bytes]:
-    """How many of a settlement's lines are energy lines, and the packed lines; a second attempt ends with a line of nothing."""
+def packed_lines(call: SettleCall | TradesCall) -> Packed:
+    """How many of a batch's lines are energy lines, and the packed lines; a settlement's second attempt ends with a line of nothing."""
     energy_count, packed = pack(call.postings)
-    if call.attempt == 1:
+    if isinstance(call, TradesCall) or call.attempt == 1:
         return energy_count, packed
     nothing = lines.amount_lines([Account.SUPPLIER], [Account.OPERATOR], [0]).tobytes()
     body = packed[: -lines.PADDING_BYTES] + nothing
@@ -112,9 +114,9 @@ def anchor_data(call: AnchorCall) -> bytes:
     return selector(ANCHOR) + _words(call.period, call.kind, call.root)
 
 
-def settle_data(call: SettleCall, signatures: Sequence[Signature]) -> bytes:
-    """Calldata of `settle_net`; `signatures` of the content hash ascend by address."""
-    energy_count, packed = packed_lines(call)
+def settle_data(call: SettleCall, signatures: Sequence[Signature], known: Packed | None = None) -> bytes:
+    """Calldata of `settle_net`; `signatures` of the content hash ascend by address. `known`: the call's lines where they are packed."""
+    energy_count, packed = known or packed_lines(call)
     padded = packed + bytes(-len(packed) % WORD)
     first_dynamic = SETTLE_HEAD_WORDS * WORD
     head = _words(
@@ -132,14 +134,14 @@ def settle_data(call: SettleCall, signatures: Sequence[Signature]) -> bytes:
     return selector(SETTLE) + head + _words(len(packed)) + padded + signed
 
 
-def trades_data(call: TradesCall) -> bytes:
-    """Calldata of `settle_trades`: lines, signed orders, and for each line the orders that sell and buy.
+def trades_data(call: TradesCall, known: Packed | None = None) -> bytes:
+    """Calldata of `settle_trades`: lines (`known` where they are packed), signed orders, and for each line the orders that sell and buy.
 
     Raises:
         ValueError: more orders than a byte can number.
 
     """
-    _, packed = pack(call.postings)
+    _, packed = known or packed_lines(call)
     fills = np.stack([call.sell_order, call.buy_order], axis=1)
     if fills.size and (int(fills.max()) >= FILLS_OF_A_BYTE or int(fills.min()) < 0):
         raise ValueError(f"expected orders 0..{FILLS_OF_A_BYTE - 1}, was {int(fills.min())}..{int(fills.max())}")

@@ -34,6 +34,7 @@ from commonwatt.services.ports import (
     DepositCall,
     LedgerTerms,
     OpenCall,
+    SettleCall,
     Signed,
     TradesCall,
 )
@@ -256,13 +257,16 @@ class EmbeddedLedger(ContractReader):
 
     def _planned(self, call: Call) -> Iterator[tuple[Place, bytes, str, bytes]]:
         """Place, content hash, contract and data of the transactions of a call."""
-        place, content = calls.place_of(call), self.content_hash(call)
+        place = calls.place_of(call)
+        # Hashed and sent: packed once.
+        packed = calls.packed_lines(call) if isinstance(call, SettleCall | TradesCall) else None
+        content = calls.content_hash(self.deployment.community, call, packed)
         if isinstance(call, DepositCall):
             paying = deposit_calls(self._operator, self.deployment.addresses["vault"], call.account, call.amount_nano)
             for part, (contract, data) in enumerate(paying):
                 yield replace(place, part=part, parts=len(paying)), content, contract, data
         else:
-            yield place, content, "market", self._data(call, content)
+            yield place, content, "market", self._data(call, content, packed)
 
     def _signed(self, place: Place, content: bytes, contract: str, data: bytes, nonce: int) -> Signed:
         raw = sign_transaction(
@@ -276,18 +280,19 @@ class EmbeddedLedger(ContractReader):
         self._signed_here[raw] = self._operator
         return Signed(place.kind, place.slot, place.revision, place.part, place.parts, content, keccak256(raw), raw)
 
-    def _data(self, call: Call, content: bytes) -> bytes:
+    def _data(self, call: Call, content: bytes, packed: calls.Packed | None) -> bytes:
         if isinstance(call, OpenCall):
             return calls.open_data(call)
         if isinstance(call, ClearCall):
             return calls.clear_data(call)
         if isinstance(call, AnchorCall):
             return calls.anchor_data(call)
+        assert packed is not None, "a deposit is no call of the market"
         if isinstance(call, TradesCall):
-            return calls.trades_data(call)
-        assert not isinstance(call, DepositCall), "a deposit is no call of the market"
+            return calls.trades_data(call, packed)
+        assert not isinstance(call, DepositCall), "a deposit has no lines"
         recovery_id, r, s = sign(encoding.batch_digest(self._domain, content, call.attempt), self._secret)
-        return calls.settle_data(call, [(27 + recovery_id, r, s)])
+        return calls.settle_data(call, [(27 + recovery_id, r, s)], packed)
 
     @cached_property
     def _domain(self) -> bytes:
