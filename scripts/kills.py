@@ -1,6 +1,6 @@
-"""Kills runs everywhere, resumes them, compares: python scripts/kills.py OUT.csv [SHARE]; the table in Markdown again: ... OUT.csv --table.
+"""Kills runs everywhere, resumes them, compares: python scripts/kills.py OUT.csv [SHARE] [py-evm]; the table in Markdown again: ... OUT.csv --table.
 
-SHARE (default 1) thins the cases out: 0.1 is a tenth of them.
+SHARE (default 1) thins the cases out: 0.1 is a tenth of them. With `py-evm` the reference executes the contracts. Rows are added to OUT.csv.
 """
 
 import platform
@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.fakes.kill_harness import DESIGNS, Design, Kill, Killing
+from tests.fakes.kill_harness import DESIGNS, ON_REFERENCE, Design, Kill, Killing
 from tests.fakes.kill_table import read_rows, row_of, summary, write_rows
 
 SEED = 20261121
@@ -31,11 +31,11 @@ def kills(killing: Killing, share: float) -> Iterator[Kill]:
     steps = killing.steps[:: round(EVERY_STEP[killing.design.ledger] / share)]
     for event in (*steps, *killing.files[:: round(EVERY_FILE / share)]):
         yield killing.at_event(event)
-    for _ in range(round(AT_INSTANTS * share)):
+    for _ in range(max(1, round(AT_INSTANTS * share))):
         yield killing.at_instant(draws)
-    for _ in range(round(TYPED * share)):
+    for _ in range(max(1, round(TYPED * share))):
         yield killing.command_at_instant(draws)
-    for _ in range(round(REPEATED * share)):
+    for _ in range(max(1, round(REPEATED * share))):
         yield killing.again_and_again(draws, draws.randint(2, 4))
 
 
@@ -48,24 +48,32 @@ def of_design(design: Design, share: float) -> Iterator[Kill]:
             yield kill
 
 
+def commit() -> str:
+    """The code that is killed; `+` after it where something is not committed."""
+    said = [
+        subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+        for words in (("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "--untracked-files=no", "src"))
+    ]
+    return said[0] + ("+" if said[1] else "")
+
+
 def main() -> None:
     """Run all cases, write the CSV after every design, print the table in Markdown."""
     path, more = Path(sys.argv[1]), sys.argv[2:]
     if more == ["--table"]:
         print(summary(read_rows(path)), end="")
         return
-    share, begun, rows = float(more[0]) if more else 1.0, time.perf_counter(), []
-    for design in DESIGNS:
-        rows += [row_of(kill) for kill in of_design(design, share)]
+    designs = ON_REFERENCE if "py-evm" in more else DESIGNS
+    share = float(next((word for word in more if word != "py-evm"), 1))
+    begun, rows, code = time.perf_counter(), read_rows(path) if path.exists() else [], commit()
+    for design in designs:
+        rows += [row_of(kill, code) for kill in of_design(design, share)]
         write_rows(path, rows)
         print(f"{design}: {len(rows)} resumed runs, {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
     print(summary(rows))
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    print(f"commonwatt {version('commonwatt')} ({commit}), Python {platform.python_version()}, NumPy {version('numpy')}, "
-          f"PyArrow {version('pyarrow')}, pyrevm {version('pyrevm')}, {platform.system()} {platform.machine()}; seed {SEED}, "
-          f"{time.perf_counter() - begun:.0f} s in all.")  # fmt: skip
+    print(f"commonwatt {version('commonwatt')} ({code}), Python {platform.python_version()}, NumPy {version('numpy')}, "
+          f"PyArrow {version('pyarrow')}, pyrevm {version('pyrevm')}, py-evm {version('py-evm')}, "
+          f"{platform.system()} {platform.machine()}; seed {SEED}, {time.perf_counter() - begun:.0f} s in all.")  # fmt: skip
     sys.exit(any(row["differences"] for row in rows))
 
 

@@ -6,13 +6,15 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.fakes.kill_harness import DESIGNS, Design, Killing
+from tests.fakes.kill_harness import DESIGNS, ON_REFERENCE, Design, Killing
 
 ORDINARY = Design("community", "ex_post", "embedded")
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("design", DESIGNS, ids=lambda d: f"{d.preset}-{d.timing}-{d.ledger}")
+@pytest.mark.parametrize(
+    "design", [*DESIGNS, ON_REFERENCE[-1]], ids=lambda d: f"{d.preset}-{d.timing}-{d.ledger}-{d.executor}"
+)
 def test_a_run_killed_anywhere_and_again_ends_as_undisturbed(tmp_path: Path, design: Design) -> None:
     killing = Killing(tmp_path, design)
     draws = random.Random(f"sample {design}")

@@ -74,16 +74,17 @@ class Counter:
 
 @dataclass(frozen=True)
 class Design:
-    """What is run: a preset, when it trades, and the ledger that it settles on."""
+    """What is run: a preset, when it trades, the ledger that it settles on, and what executes the contracts of that."""
 
     preset: str
     timing: str
     ledger: str
+    executor: str = "pyrevm"
 
     @property
     def overrides(self) -> tuple[str, ...]:
         """As `--set` takes them."""
-        return f"market.timing={self.timing}", f"ledger.chain={self.ledger}"
+        return f"market.timing={self.timing}", f"ledger.chain={self.ledger}", f"ledger.executor={self.executor}"
 
     @property
     def steps(self) -> int:
@@ -97,6 +98,9 @@ DESIGNS = tuple(
     for timing in ("ex_post", "ex_ante")
     for ledger in ("embedded", "memory")
 )
+
+ON_REFERENCE = tuple(replace(design, executor="py-evm") for design in DESIGNS if design.ledger == "embedded")
+"""The designs with contracts, executed by the reference."""
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,19 @@ from pathlib import Path
 from tests.fakes.kill_harness import Kill
 
 COLUMNS = (
-    "kind", "preset", "timing", "ledger", "where", "begun", "kills", "journalled", "resumed", "executed", "going_s", "resume_s",
+    "code", "kind", "preset", "timing", "ledger", "executor", "where", "begun", "kills", "journalled", "resumed", "executed", "going_s", "resume_s",
     "differences",
 )  # fmt: skip
 
 Row = dict[str, str]
 
 
-def row_of(kill: Kill) -> Row:
-    """A case as it stands in the file; times in s, empty where unknown."""
+def row_of(kill: Kill, code: str) -> Row:
+    """A case as it stands in the file; times in s, empty where unknown. `code` is the commit that was killed."""
     design = kill.design
+    executor = design.executor if design.ledger == "embedded" else ""
     values = (
-        kill.kind, design.preset, design.timing, design.ledger, kill.where, kill.begun, kill.kills, kill.rows, kill.resumed,
+        code, kill.kind, design.preset, design.timing, design.ledger, executor, kill.where, kill.begun, kill.kills, kill.rows, kill.resumed,
         kill.executed, "" if kill.going_s is None else f"{kill.going_s:.3f}", f"{kill.resume_s:.3f}", "; ".join(kill.differences),
     )  # fmt: skip
     return dict(zip(COLUMNS, map(str, values), strict=True))
@@ -41,6 +42,10 @@ def read_rows(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
+def _design(row: Row) -> tuple[str, str, str, str]:
+    return row["preset"], row["timing"], row["ledger"], row["executor"]
+
+
 def _line(name: str, rows: Sequence[Row]) -> str:
     going = [float(row["going_s"]) for row in rows if row["going_s"]]
     whole = [float(row["resume_s"]) for row in rows]
@@ -54,7 +59,7 @@ def _line(name: str, rows: Sequence[Row]) -> str:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """The table by kind of kill and by design, in Markdown."""
+    """The table by kind of kill, by design and by the code that was killed, in Markdown."""
     heads = [
         "kills",
         "resumed runs",
@@ -66,9 +71,12 @@ def summary(rows: Sequence[Row]) -> str:
     lines = [f"| killed | {' | '.join(heads)} |", f"|---{'|---' * len(heads)}|"]
     for kind in dict.fromkeys(row["kind"] for row in rows):
         lines.append(_line(kind, [row for row in rows if row["kind"] == kind]))
-    for columns in dict.fromkeys((row["preset"], row["timing"], row["ledger"]) for row in rows):
-        preset, timing, ledger = columns
-        some = [row for row in rows if (row["preset"], row["timing"], row["ledger"]) == columns]
-        lines.append(_line(f"`{preset}`, `{timing}`, ledger `{ledger}`", some))
+    for columns in dict.fromkeys(_design(row) for row in rows):
+        preset, timing, ledger, executor = columns
+        on = f" on {executor}" if executor else ""
+        some = [row for row in rows if _design(row) == columns]
+        lines.append(_line(f"`{preset}`, `{timing}`, ledger `{ledger}`{on}", some))
+    for code in dict.fromkeys(row["code"] for row in rows):
+        lines.append(_line(f"commit `{code}`", [row for row in rows if row["code"] == code]))
     lines.append(_line("**all**", rows))
     return "\n".join(lines) + "\n"
