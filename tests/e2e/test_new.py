@@ -126,6 +126,7 @@ def test_in_a_checkout_the_template_goes_into_the_room(tmp_path: Path) -> None:
     assert said.out.splitlines()[0] == f"A new answer: {Path('src/commonwatt/pricing/my_price.py')}"
     assert "commonwatt list pricing" in said.out
     assert "tests/conformance/test_pricing.py -k my_price" in said.out
+    assert "To land it: CONTRIBUTING.md" in said.out
     assert "--set pricing.policy=my_price" in said.out
     listed = commonwatt("list", "pricing", cwd=checkout, env=env)
     assert "my_price" in listed.out

@@ -52,7 +52,8 @@ def draft_lines(request: DraftRequest) -> list[str]:
     if request.out is None and checkout is not None:
         path = checkout / "src" / "commonwatt" / request.room / f"{request.name}.py"
         _write_new(path, text)
-        return [f"A new answer: {path.relative_to(checkout)}", *_next_steps(registry, request.name)]
+        land = '  To land it: CONTRIBUTING.md, "A new answer is one new file"'
+        return [f"A new answer: {path.relative_to(checkout)}", *_next_steps(registry, request.name), land]
     project = request.out or request.working_directory / f"commonwatt-{request.name.replace('_', '-')}"
     _write_project(project, registry, request.name, text)
     install = f"  python -m pip install -e {project}   # makes it known to commonwatt"
