@@ -25,7 +25,7 @@ EVERYTHING = (
     "forecasting.model=persistence",
     "metering.signing=gateway",
     "bidding.signing=order",
-    "ledger.window_slots=1",
+    "ledger.window_slots=2",
 )
 """Trades on forecasts from the second hour on, a packet of a gateway, an instruction an order, a correction within the morning."""
 
@@ -34,7 +34,7 @@ EVERYTHING = (
 def bill(tmp_path_factory: pytest.TempPathFactory) -> BillTexts:
     """A morning's bill with an estimate, its correction, imbalance, rewards and penalties."""
     root = tmp_path_factory.mktemp("forged")
-    street = write_morning_with_a_late_reading(root / "street", 6)
+    street = write_morning_with_a_late_reading(root / "street", 8)
     assert ran(street, root / "run", "p2pet", overrides=EVERYTHING).verified
     assert make_bills(BillRequest(root / "run", ("roof-1",), out=root / "bills")).passed
     texts = BillTexts.of(root / "bills" / "roof-1")
