@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +13,8 @@ from commonwatt.core.units import Floats, Ints
 _ROUNDS_A_CHECK: Final = 20
 _GOOD, _SOME, _LONG = 0.2, 0.8, 0.36
 """When to begin again from the best point: the gap shrank to a fifth; to four fifths and grows again; a third of all rounds went by."""
+_PATIENCE: Final = 4
+"""Cuts a line, after which overloads are cut as if nothing flowed against them."""
 
 
 class Point(NamedTuple):
@@ -189,19 +192,23 @@ def _sum_of(a: Floats, b: Floats) -> float:
 def within_lines(x: Floats, use: Any, limit: Floats, is_whole: bool = False) -> Floats:
     """Quantities of which those that go with an overload are cut until no line is overloaded, the worst first; whole ones stay so.
 
-    A cut relieves its line and may take a counterflow from another, so lines are looked at again until all hold.
+    A cut relieves its line and may take a counterflow from another, so lines are looked at again until all hold. Two lines can go on taking
+    ever smaller counterflows from each other: after some cuts a line keeps what it carries without any, and is never overloaded again.
     """
     use = use.tocsr()
-    while True:
+    for cuts in itertools.count():
         flow = use @ x
-        over = np.flatnonzero(np.abs(flow) > limit * (1 + 1e-12))
+        # Rounding grows with what is added up, not with what is left of it: a line that carries nothing may show a trace.
+        over = np.flatnonzero(np.abs(flow) > limit + 1e-12 * (limit + abs(use) @ x))
         if not len(over):
-            return x
+            break
         line = int(over[np.argmax(np.abs(flow[over]) - limit[over])])
         pairs = use.indices[use.indptr[line] : use.indptr[line + 1]]
         along = pairs[np.sign(flow[line]) * use.data[use.indptr[line] : use.indptr[line + 1]] > 0]
         with_flow = float(x[along].sum())
+        beyond = abs(float(flow[line])) - limit[line]
         x = x.copy()
-        x[along] *= max(with_flow - (abs(float(flow[line])) - limit[line]), 0.0) / with_flow
+        x[along] *= (max(with_flow - beyond, 0.0) if cuts < _PATIENCE * len(limit) else limit[line]) / with_flow
         if is_whole:
             x[along] = np.floor(x[along])
+    return x

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment, linprog
+from scipy.sparse import csr_array
 from tests.fakes.books import book_of, books, context, seeded_book
 from tests.fakes.feeders import feeder, feeders, flows_wh, usage
 
 from commonwatt.clearing import CLEARINGS, ClearingContext, Lines, OrderFacts, promise_findings
+from commonwatt.clearing._negotiation import within_lines
 from commonwatt.clearing.bilateral_primal_dual import BilateralPrimalDual
 from commonwatt.core.orders import OrderBook, Preference, Source
 from commonwatt.core.records import Agreement
@@ -170,3 +172,34 @@ def test_a_full_line_has_a_price_that_the_pair_shares() -> None:
     price = dict(zip(trades.sell_order.tolist(), trades.buy_price_micro_per_kwh.tolist(), strict=True))
     assert price[0] in (17, 18)
     assert price[1] in (25, 26)
+
+
+def test_a_line_that_carries_nothing_shows_a_trace_of_its_flows_and_is_not_cut_for_ever() -> None:
+    use = csr_array(np.array([[1.0, -1.0, -1.0, -1.0]]))
+    kept = within_lines(np.array([0.7, 0.8, 0.2, 0.8]), use, np.zeros(1))
+    assert kept[0] == 0.7
+    assert kept[1:].sum() == pytest.approx(0.7, abs=1e-11)
+
+
+def test_lines_that_take_counterflows_from_each_other_come_to_an_end() -> None:
+    # Pairs 0 and 1 go against each other on both lines, with a little more one way on each.
+    use = csr_array(np.array([[1.0, -1.0, 1.0, 0.0], [-1.0, 1.0, 0.0, 1.0]]))
+    kept = within_lines(np.array([1.0, 1.0, 1e-6, 1e-6]), use, np.zeros(2))
+    assert (np.abs(use @ kept) <= 1e-11).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), lines=st.integers(1, 5), pairs=st.integers(1, 8), is_whole=st.booleans())
+def test_overloads_of_any_lines_are_cut_and_nothing_grows(
+    data: st.DataObject, lines: int, pairs: int, is_whole: bool
+) -> None:
+    signs = st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=pairs, max_size=pairs)
+    use = csr_array(np.array(data.draw(st.lists(signs, min_size=lines, max_size=lines))))
+    much = st.integers(0, 10**6) if is_whole else st.floats(0, 2)
+    x = np.array(data.draw(st.lists(much, min_size=pairs, max_size=pairs)), np.float64)
+    limit = np.array(data.draw(st.lists(much, min_size=lines, max_size=lines)), np.float64)
+    kept = within_lines(x, use, limit, is_whole)
+    assert (kept >= 0).all()
+    assert (kept <= x).all()
+    assert (np.abs(use @ kept) <= limit + (0 if is_whole else 1e-9)).all()
+    assert not is_whole or (kept == np.floor(kept)).all()
