@@ -196,10 +196,11 @@ def within_lines(x: Floats, use: Any, limit: Floats, is_whole: bool = False) -> 
     ever smaller counterflows from each other: after some cuts a line keeps what it carries without any, and is never overloaded again.
     """
     use = use.tocsr()
+    carried = abs(use)
     for cuts in itertools.count():
         flow = use @ x
         # Rounding grows with what is added up, not with what is left of it: a line that carries nothing may show a trace.
-        over = np.flatnonzero(np.abs(flow) > limit + 1e-12 * (limit + abs(use) @ x))
+        over = np.flatnonzero(np.abs(flow) > limit + 1e-12 * (limit + carried @ x))
         if not len(over):
             break
         line = int(over[np.argmax(np.abs(flow[over]) - limit[over])])

@@ -74,6 +74,10 @@ class ClearingContext:
             return self.facts
         return OrderFacts.unknown(len(book)) if self.members is None else self.members.take(book.member)
 
+    def buses_of(self, facts: OrderFacts) -> Ints:
+        """Where each order is; without lines all are at one place."""
+        return facts.bus if self.lines is not None else np.full(len(facts), NO_PLACE)
+
     def priced(
         self,
         book: OrderBook,
@@ -98,7 +102,7 @@ class ClearingContext:
 
     def _at_places(self, book: OrderBook, sell: Ints, buy: Ints) -> Ints:
         lines = self.lines or Lines.none()
-        bus = self.facts_of(book).bus if self.lines is not None else np.full(len(book), NO_PLACE)
+        bus = self.buses_of(self.facts_of(book))
         rows = np.flatnonzero(book.energy_wh > 0)
         flow = tree_flow(book.take(rows), bus[rows], lines, np.zeros(len(lines), np.int64))
         return midpoint_micro_per_kwh(*(flow.price_micro_per_kwh[bus[side]] for side in (sell, buy)))

@@ -10,7 +10,7 @@ import numpy as np
 from commonwatt.clearing._matching import kept_apart, large_first, matched, unserved
 from commonwatt.clearing._pair_programme import PairProgramme
 from commonwatt.clearing._tree import TreeFlow, tree_flow
-from commonwatt.clearing.base import NO_PLACE, ClearingContext, Duals, Lines, OrderFacts
+from commonwatt.clearing.base import ClearingContext, Duals, Lines, OrderFacts
 from commonwatt.core.errors import SlotFailed
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason, Trades, with_filled
@@ -122,7 +122,7 @@ class MultiCriteria:
         if self.price == "nodal":
             flow = self._nodal(admitted, facts, context)
             sell, buy, energy_wh = flow.sell, flow.buy, flow.energy_wh
-            at = flow.price_micro_per_kwh[_bus(facts, context)]
+            at = flow.price_micro_per_kwh[context.buses_of(facts)]
             # No line lets a seller's bus be dearer than its buyer's.
             price = midpoint_micro_per_kwh(at[sell], at[buy])
         elif self._is_by_limits(admitted, facts, context):
@@ -152,7 +152,7 @@ class MultiCriteria:
         if self.price != "nodal":
             return self._programme(admitted, facts, context).duals()
         flow = self._nodal(admitted, facts, context)
-        own, limit = flow.price_micro_per_kwh[_bus(facts, context)], book.limit_micro_per_kwh
+        own, limit = flow.price_micro_per_kwh[context.buses_of(facts)], book.limit_micro_per_kwh
         gain = np.maximum(np.where(book.is_sell, own - limit, limit - own), 0) * (admitted.energy_wh > 0)
         return Duals(
             gain.astype(np.float64),
@@ -171,7 +171,7 @@ class MultiCriteria:
         lines = context.lines or Lines.none()
         cost = np.round(self.beta_micro_per_kwh * lines.loss_share).astype(np.int64)
         rows = _by_content(book, facts)
-        flow = tree_flow(book.take(rows), _bus(facts, context)[rows], lines, cost)
+        flow = tree_flow(book.take(rows), context.buses_of(facts)[rows], lines, cost)
         return TreeFlow(
             rows[flow.sell], rows[flow.buy], flow.energy_wh, flow.price_micro_per_kwh, flow.line_micro_per_kwh
         )
@@ -222,11 +222,6 @@ class MultiCriteria:
             trade_cost_nano=self.trade_cost_nano,
             most_nodes=self.most_nodes,
         )
-
-
-def _bus(facts: OrderFacts, context: ClearingContext) -> Ints:
-    """Where each order is; without lines all are at one place."""
-    return facts.bus if context.lines is not None else np.full(len(facts), NO_PLACE)
 
 
 def _between_buses(lines: Lines, begin: Ints, end: Ints) -> tuple[Ints, Floats]:
