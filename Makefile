@@ -31,10 +31,10 @@ bench: $(VENV)/.base  ## the benchmarks: limits, references, into out/bench.json
 	@$(BIN)/commonwatt bench $(SUITE) --json out/bench.json
 
 test: $(VENV)/.dev  ## every test that needs no outside server
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m "not full"
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not full"
 
 test-all: tools  ## all tests
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(PYTEST_EXTRA)
+	$(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST_EXTRA)
 
 tools: $(VENV)/.dev  ## what only the full tests need
 	@sh scripts/tools.sh

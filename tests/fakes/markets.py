@@ -231,7 +231,11 @@ class Ran:
         """What an auditor has of this run, with some tables exchanged."""
         public = {name: table for name, table in {**self.tables, **(tables or {})}.items() if name in PUBLIC}
         return Audited(
-            self.market.rules, PublicTables(public), self.market.ledger, final_s(self.market.rules, self.slots)
+            self.market.rules,
+            PublicTables(public),
+            self.market.ledger,
+            final_s(self.market.rules, self.slots),
+            grid=self.market.grid,
         )
 
 

@@ -15,6 +15,8 @@ from commonwatt.core.findings import Finding, one_of
 from commonwatt.grid import Bus, Feeder, Line, Transformer, feeder_findings
 
 SUFFIX: Final = ".toml"
+FEEDER: Final = "feeder.toml"
+"""What the feeder is called in the public folder of a run whose grid model looks at one."""
 _BUNDLED: Final = Path(__file__).resolve().parent / "datasets" / "feeders"
 _LISTS: Final = {"bus": Bus, "line": Line}
 _MOST: Final = 10_000

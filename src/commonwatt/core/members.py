@@ -17,13 +17,16 @@ class MemberFacts:
     """The most that what it buys from neighbours in a slot may cost, without fees; 0: no budget."""
     key_parts: int = 0
     """Parts of local production that a static key gives it."""
+    bus: str = ""
+    """Where it is on the feeder; empty where no model of the grid looks at one."""
 
     @property
     def line(self) -> str:
         """All of it as one line, for a hash; empty where nothing is said."""
         if self == MemberFacts():
             return ""
-        return f"microgrid={self.microgrid}\ttrust={self.trust}\tbudget_nano={self.budget_nano}\tkey_parts={self.key_parts}"
+        said = f"microgrid={self.microgrid}\ttrust={self.trust}\tbudget_nano={self.budget_nano}\tkey_parts={self.key_parts}"
+        return said + (f"\tbus={self.bus}" if self.bus else "")
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,10 @@ class Member:
     budget_nano: int = 0
     key_parts: int = 0
 
-    @property
-    def facts(self) -> MemberFacts:
-        """What the market may know of it."""
-        return MemberFacts(self.microgrid, self.trust, self.budget_nano, self.key_parts)
+    def facts(self, on_feeder: bool = False) -> MemberFacts:
+        """What the market may know of it; its place `on_feeder` only where a model of the grid looks at one."""
+        bus = self.bus if on_feeder else ""
+        return MemberFacts(self.microgrid, self.trust, self.budget_nano, self.key_parts, bus)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
 from commonwatt.grid._sweep import PowerFlow, power_flow
-from commonwatt.grid.base import GRIDS, Grid, GridContext
+from commonwatt.grid.base import GRIDS, NOWHERE, Grid, GridContext
 
 __all__ = [
     "GRIDS",
+    "NOWHERE",
     "Bus",
     "Feeder",
     "Grid",

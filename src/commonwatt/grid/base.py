@@ -1,13 +1,19 @@
 """Grid: whether the wires can carry what was agreed."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
 
 from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, GridVerdict
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.units import Ints
+from commonwatt.grid._feeder import Feeder
+
+NOWHERE: Final[Ints] = np.zeros(0, np.int64)
+"""The buses of members where there is no feeder."""
 
 
 @dataclass(frozen=True)
@@ -18,18 +24,22 @@ class GridContext:
     slot_s: int
     fleet: Fleet
     is_delivered: bool = False
-    """The energy has flowed (ex_post): nothing can be cut any more, the verdict is a report."""
+    """The energy has flowed: nothing can be cut any more, the verdict is a report."""
+    feeder: Feeder | None = None
+    """Where members are connected; None: nobody said, and no answer that needs one is asked."""
+    bus: Ints = field(default_factory=lambda: NOWHERE)
+    """Of each member the number of its bus on the feeder."""
 
 
 class Grid(Answer, Protocol):
     """What every answer of this room keeps.
 
     Promises: a verdict for every slot; losses in whole Wh, at least 0; cuts within the trades, as much energy sold as bought; nothing
-    cut that was delivered; never NaN, never a hang.
+    cut that was delivered; the same for the same positions, trades and context, so that an audit computes it again; never NaN, never a hang.
     """
 
     def check(self, net_wh: Ints, book: OrderBook, agreement: Agreement, context: GridContext) -> GridVerdict:
-        """Judge the slot's net injections per member (Wh, expected before delivery, metered after it) and the trades."""
+        """Judge the slot's net injections per member (Wh, as ordered before delivery, metered after it) and the trades."""
         ...
 
 

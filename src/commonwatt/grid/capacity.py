@@ -10,10 +10,10 @@ from commonwatt.core.records import Agreement, GridVerdict, Trades, Verdict
 from commonwatt.core.registry import parameter
 from commonwatt.core.splits import largest_remainder
 from commonwatt.core.units import Ints, parts_per_million, slot_energy_wh
+from commonwatt.grid._cuts import POOL, balanced, cuts_of, within_limits
 from commonwatt.grid.base import GridContext
 
 MILLION: Final = 10**6
-POOL: Final = -1
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ class Capacity:
         if context.is_delivered:
             return GridVerdict(Verdict.INFEASIBLE if excesses else Verdict.FEASIBLE, reason="; ".join(excesses))
         left_wh = self._left_wh(net_wh, book, agreement.trades, limit_wh, context.slot_s)
-        cut_wh = agreement.trades.energy_wh - left_wh
-        rows = np.flatnonzero(cut_wh)
-        cuts = tuple(zip(rows.tolist(), cut_wh[rows].tolist(), strict=True))
+        cuts = cuts_of(agreement.trades, left_wh)
         return GridVerdict(
             Verdict.CURTAILED if cuts else Verdict.FEASIBLE,
             curtailed_wh=cuts,
@@ -84,24 +82,11 @@ class Capacity:
     def _left_wh(self, net_wh: Ints, book: OrderBook, trades: Trades, limit_wh: Ints, slot_s: int) -> Ints:
         """What is left of each trade."""
         sides = (trades.sell_order, trades.buy_order)
-        left = np.minimum(*(_within_connections(trades.energy_wh, side, book, limit_wh) for side in sides))
+        left = np.minimum(*(within_limits(trades.energy_wh, side, book, limit_wh) for side in sides))
         for _, flow, most in self._shared(net_wh, slot_s):
             if flow > most:
                 left = np.minimum(left, _alike(trades, most, flow))
-        return _balanced(left, trades)
-
-
-def _within_connections(energy_wh: Ints, orders: Ints, book: OrderBook, limit_wh: Ints) -> Ints:
-    """Energy of the trades after each member of one side is cut to its limit; trades of the pool on this side are as they were."""
-    left = energy_wh.copy()
-    rows = np.flatnonzero(orders != POOL)
-    members = book.member[orders[rows]]
-    traded = np.zeros(len(limit_wh), np.int64)
-    np.add.at(traded, members, energy_wh[rows])
-    for member in np.flatnonzero(traded > limit_wh).tolist():
-        own = rows[members == member]
-        left[own] = largest_remainder(int(limit_wh[member]), energy_wh[own])
-    return left
+        return balanced(left, trades)
 
 
 def _alike(trades: Trades, most_wh: int, flow_wh: int) -> Ints:
@@ -111,15 +96,4 @@ def _alike(trades: Trades, most_wh: int, flow_wh: int) -> Ints:
         energy = trades.energy_wh[rows]
         if len(energy):
             left[rows] = np.minimum(left[rows], largest_remainder(int(energy.sum()) * most_wh // flow_wh, energy))
-    return left
-
-
-def _balanced(left_wh: Ints, trades: Trades) -> Ints:
-    """Energy of the trades after the pool sells no more than it bought, and the other way round."""
-    left = left_wh.copy()
-    sold, bought = np.flatnonzero(trades.buy_order == POOL), np.flatnonzero(trades.sell_order == POOL)
-    kept = min(int(left[sold].sum()), int(left[bought].sum()))
-    for rows in (sold, bought):
-        if int(left[rows].sum()) > kept:
-            left[rows] = largest_remainder(kept, left[rows])
     return left

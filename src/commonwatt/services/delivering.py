@@ -1,10 +1,24 @@
 """Delivering: dispatch, meter, settle and elect; what happens to a slot after its energy has flowed."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from commonwatt.assets import AssetContext, Flows
 from commonwatt.core.errors import ConservationBroken, VerificationFailed
-from commonwatt.core.records import Agreement, AssetState, Election, Quality, Readings, Reason, Scores, Statement
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import (
+    Agreement,
+    AssetState,
+    Election,
+    GridVerdict,
+    Quality,
+    Readings,
+    Reason,
+    Scores,
+    Statement,
+    Verdict,
+)
 from commonwatt.core.units import Ints
 from commonwatt.services.failing import attempted
 from commonwatt.services.feed import Metered
@@ -67,6 +81,17 @@ def verified(market: Market, slot: int, raw: Readings, last_counter: Ints) -> Re
     if findings:
         raise VerificationFailed("; ".join(str(f) for f in findings))
     return readings
+
+
+def flow(market: Market, slot: int, readings: Readings) -> GridVerdict:
+    """What the grid model says of the energy that flowed; unchecked, and why, where it could not tell."""
+    net_wh = readings.export_wh - readings.import_wh
+    context = market.rules.grid_context(slot, market.fleet, is_delivered=True)
+    nothing = Agreement.nothing(0, Reason.PRICE)
+    verdict, failed = attempted(
+        lambda: market.grid.check(net_wh, OrderBook.empty(), nothing, context), GridVerdict(Verdict.UNCHECKED)
+    )
+    return replace(verdict, reason="the model failed") if failed else verdict
 
 
 def settle(

@@ -98,6 +98,8 @@ class DeliveryHalf:
     scores: Scores
     election: Election | None
     calls: tuple[Signed, ...]
+    flowed: GridVerdict
+    """What the grid model says of the energy that was metered, with its losses."""
 
     def statements(self) -> tuple[Statement, ...]:
         """The slot's own statement, then those of the corrections."""

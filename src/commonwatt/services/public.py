@@ -44,7 +44,7 @@ class PublicTables:
     @cached_property
     def member_facts(self) -> tuple[MemberFacts, ...]:
         """What the market knew of each member."""
-        names = ("microgrid", "trust", "budget_nano", "key_parts")
+        names = ("microgrid", "trust", "budget_nano", "key_parts", "bus")
         columns = (self.tables["members"][name].to_pylist() for name in names)
         return tuple(MemberFacts(*row) for row in zip(*columns, strict=True))
 
@@ -142,6 +142,11 @@ class PublicTables:
         *postings, of = self._columns("postings", slot, *_POSTINGS, "revision")
         return _of_revision(Postings(*postings), of, revision)
 
+    def wires(self, slot: int) -> list[tuple[str | int, ...]]:
+        """What the grid model said of a slot, column by column but for the slot: one row where nothing was forged."""
+        rows = self.rows("wires", slot)
+        return list(zip(*(rows[name].to_pylist() for name in rows.column_names if name != "slot"), strict=True))
+
     def exchange(self, slot: int) -> Exchange:
         """What crossed to other communities in a slot, as its postings say; whether the others say so too is their audit's question."""
         postings = self.postings(slot)
@@ -213,6 +218,7 @@ class PublicTables:
                 "signature": ("signature", bytes_of(65)),
             },
             "statements": {"member": ("member", member), "leg": ("leg", codes_of([leg.name.lower() for leg in Leg]))},
+            "wires": {},
             "postings": {
                 "debit": ("debit", account),
                 "credit": ("credit", account),

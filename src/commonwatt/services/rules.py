@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,13 +20,14 @@ from commonwatt.clearing import (
 from commonwatt.core.determinism import stream
 from commonwatt.core.errors import BrokenPromise
 from commonwatt.core.events import Events
-from commonwatt.core.members import MemberFacts
+from commonwatt.core.members import Fleet, MemberFacts
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import NO_EXCHANGE, Deviation, Exchange
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.core.tariff import Rates, SupplyPrices, clearing_book
 from commonwatt.core.units import Bytes2D, Ints
+from commonwatt.grid import NOWHERE, Feeder, GridContext
 from commonwatt.metering import Metering
 from commonwatt.pricing import PriceTerms, Pricing
 from commonwatt.settlement import Settlement, SettlementContext
@@ -70,6 +71,10 @@ class Rules:
     """The rates of a slot for who has a supplier of this name."""
     members: OrderFacts | None = None
     """What the market knows of each member beside its orders; None: nothing."""
+    feeder: Feeder | None = None
+    """The wires, where a model of the grid looks at them."""
+    bus: Ints = field(default_factory=lambda: NOWHERE)
+    """By member index the number of its bus on the feeder."""
 
     @property
     def window_s(self) -> int:
@@ -189,6 +194,10 @@ class Rules:
         seen = self.as_cleared(slot, orders)
         return Meeting(with_exchange(seen, meeting.agreement, exchange), meeting.outcome)
 
+    def grid_context(self, slot: int, fleet: Fleet, is_delivered: bool) -> GridContext:
+        """What the model of the grid may look at in a slot."""
+        return GridContext(slot, self.slots.slot_s, fleet, is_delivered, self.feeder, self.bus)
+
     def settlement_context(
         self,
         slot: int,
@@ -234,6 +243,14 @@ def order_facts(members: Sequence[MemberFacts]) -> OrderFacts | None:
         budget_nano=np.array([facts.budget_nano or NO_BUDGET for facts in members], np.int64),
         parts=np.array([facts.key_parts or NO_PARTS for facts in members], np.int64),
     )
+
+
+def places(feeder: Feeder | None, members: Sequence[MemberFacts]) -> Ints:
+    """The number of each member's bus on the feeder. A bus that is none counts as the root's: the audit makes the rules first and names the row after."""
+    if feeder is None:
+        return NOWHERE
+    root = feeder.places[feeder.root]
+    return np.array([feeder.places.get(facts.bus, root) for facts in members], np.int64)
 
 
 def _rating(trust: str) -> float:

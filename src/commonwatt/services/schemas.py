@@ -7,7 +7,7 @@ import pyarrow as pa
 
 PUBLIC = (
     *("members", "enrolments", "instructions", "orders", "events", "trades"),
-    *("readings", "statements", "postings", "receipts"),
+    *("readings", "statements", "postings", "wires", "receipts"),
 )
 """What an auditor gets."""
 
@@ -30,6 +30,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "trust": (_TEXT, "Trust in it at the beginning, a number from 0 to 5; empty: nobody rates it."),
         "budget_nano": (_WHOLE, "Most that its purchases from neighbours may cost in a slot; 0: no budget."),
         "key_parts": (_WHOLE, "Parts of local production that a static allocation key gives it."),
+        "bus": (_TEXT, "Where it is on the feeder; empty where no model of the grid looks at one."),
     },
     "enrolments": {
         "member": _MEMBER,
@@ -129,6 +130,20 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "energy_wh": (_WHOLE, "Energy behind the amount; 0 for an amount that is none times a price."),
         "price_micro_per_kwh": (_WHOLE, "Price behind it, for the side that gave the energy or charges the fee."),
     },
+    "wires": {
+        "slot": _SLOT,
+        "verdict": (_TEXT, "What the grid model said of the trades: a [verdict](#verdict)."),
+        "verdict_why": (_TEXT, "Which limits they pass, or why nothing was checked; empty where all is well."),
+        "flowed": (_TEXT, "What it said of the energy that was metered: a [verdict](#verdict)."),
+        "flowed_why": (_TEXT, "Which limits that passed."),
+        "losses_wh": (_WHOLE, "Energy lost in the wires, by what was metered."),
+        "fullest": (_TEXT, "Line or transformer that was fullest; empty without a feeder."),
+        "loading_ppm": (_WHOLE, "How full that was, in millionths of its rating."),
+        "lowest": (_TEXT, "Bus with the lowest voltage."),
+        "low_ppm": (_WHOLE, "That voltage, in millionths of the nominal one."),
+        "highest": (_TEXT, "Bus with the highest voltage."),
+        "high_ppm": (_WHOLE, "That voltage, in millionths of the nominal one."),
+    },
     "receipts": {
         "slot": _SLOT,
         "kind": (
@@ -185,7 +200,7 @@ SCHEMAS: dict[str, pa.Schema] = {
 _REPEATED: Final = frozenset(
     {
         *("member", "seller", "buyer", "debit", "credit", "instruction"),
-        *("side", "source", "preference", "reason", "quality", "leg", "kind", "verdict", "outcome"),
+        *("side", "source", "preference", "reason", "quality", "leg", "kind", "verdict", "flowed", "outcome"),
     }
 )
 HELD: Final[dict[str, pa.Schema]] = {

@@ -12,7 +12,7 @@ import pyarrow as pa
 from commonwatt.core.accounts import account_names, kind_names
 from commonwatt.core.events import EventKind, EventOutcome
 from commonwatt.core.orders import Instructions, Preference, Source
-from commonwatt.core.records import Leg, Quality, Readings, Reason, Receipt, Statement, Verdict
+from commonwatt.core.records import GridVerdict, Leg, Quality, Readings, Reason, Receipt, Statement, Verdict
 from commonwatt.core.units import Bytes2D, Flags, Ints
 from commonwatt.services.halves import DeliveryHalf, GateHalf, Trading
 from commonwatt.services.market import Market
@@ -134,9 +134,11 @@ class TableBuilder:
             slot=[half.slot],
             failed=[bool(reason)],
             reason=[reason],
-            losses_wh=[trading.verdict.losses_wh],
-            verdict=[Verdict(trading.verdict.verdict).name.lower()],
+            losses_wh=[half.flowed.losses_wh],
+            verdict=[_verdict(trading.verdict)],
         )
+        verdict = trading.verdict if not reason or trading.verdict.verdict == Verdict.INFEASIBLE else FAILED
+        self._put("wires", slot=[half.slot], **{name: [said] for name, said in wires_row(verdict, half.flowed).items()})
 
     def _add_orders(self, slot: int, trading: Trading, void: bool) -> None:
         book, accepted = trading.book, trading.accepted
@@ -296,6 +298,7 @@ class TableBuilder:
             trust=[m.trust for m in members],
             budget_nano=[m.budget_nano for m in members],
             key_parts=[m.key_parts for m in members],
+            bus=[m.facts.bus for m in self._market.terms.members],
         )
 
     def _add_enrolments(self) -> None:
@@ -335,6 +338,32 @@ def hexes(rows: Bytes2D, present: Flags | None = None) -> pa.Array:
     ends = np.append(0, np.cumsum(there * width)).astype(np.int32)
     bitmap = None if present is None else pa.py_buffer(np.packbits(there, bitorder="little"))
     return pa.StringArray.from_buffers(len(rows), pa.py_buffer(ends), pa.py_buffer(text), bitmap)
+
+
+def _verdict(said: GridVerdict) -> str:
+    return Verdict(said.verdict).name.lower()
+
+
+FAILED: Final = GridVerdict(Verdict.UNCHECKED, reason="the slot failed")
+"""What is published of the trades of a slot that failed for another reason than the grid; which one is the operator's to know."""
+
+
+def wires_row(verdict: GridVerdict, flowed: GridVerdict) -> dict[str, str | int]:
+    """What is published of a slot's wires, by column: the verdict on its trades and that on the energy that was metered."""
+    at = flowed.extremes
+    return {
+        "verdict": _verdict(verdict),
+        "verdict_why": verdict.reason,
+        "flowed": _verdict(flowed),
+        "flowed_why": flowed.reason,
+        "losses_wh": flowed.losses_wh,
+        "fullest": at.fullest,
+        "loading_ppm": at.loading_ppm,
+        "lowest": at.lowest,
+        "low_ppm": at.low_ppm,
+        "highest": at.highest,
+        "high_ppm": at.high_ppm,
+    }
 
 
 def coded(codes: npt.NDArray[np.integer | np.bool_], names: pa.Array) -> pa.DictionaryArray:

@@ -8,7 +8,7 @@ from commonwatt.bidding import BiddingContext, Wishes
 from commonwatt.clearing import Position, promise_findings
 from commonwatt.core.accounts import FIRST_MEMBER, Account
 from commonwatt.core.determinism import stream
-from commonwatt.core.errors import BrokenPromise, SlotFailed, require
+from commonwatt.core.errors import BrokenPromise, require
 from commonwatt.core.events import EventOutcome, Events
 from commonwatt.core.orders import SETTLE_TRADES, Instructions, OrderBook, book_findings
 from commonwatt.core.records import (
@@ -26,7 +26,6 @@ from commonwatt.core.records import (
     with_filled,
 )
 from commonwatt.core.units import Bytes2D, Flags, Ints
-from commonwatt.grid import GridContext
 from commonwatt.services.claims import Revocation
 from commonwatt.services.drawing import drawn_events, in_drawn_sequence
 from commonwatt.services.failing import attempted
@@ -77,11 +76,17 @@ def trade(
     if not failed:
         met, failed = attempted(
             lambda: _met(
-                market, slot, net_wh, accepted, market.rules.met(slot, accepted, events, nonces, exchange, deviation)
+                market,
+                slot,
+                net_wh if market.rules.timing == EX_POST else ordered_wh(wished, len(market.members)),
+                accepted,
+                market.rules.met(slot, accepted, events, nonces, exchange, deviation),
             ),
             None,
         )
     meeting, verdict = met or (_void(accepted, events), GridVerdict(Verdict.UNCHECKED, reason=failed))
+    if not failed and verdict.verdict == Verdict.INFEASIBLE and market.rules.timing != EX_POST:
+        meeting, failed = _void(accepted, events), f"the grid cannot carry the trades: {verdict.reason}"
     book = OrderBook.joined([accepted, refused.replaced(sequence=np.arange(len(accepted), len(wished)))])
     signed, instruction = instructed(market, slot, book, standing)
     return Trading(
@@ -205,14 +210,22 @@ def _require_one_price(market: Market, trades: Trades) -> None:
 def _checked_by_grid(
     market: Market, slot: int, net_wh: Ints, book: OrderBook, agreement: Agreement
 ) -> tuple[Agreement, GridVerdict]:
-    context = GridContext(slot, market.rules.slots.slot_s, market.fleet, is_delivered=market.rules.timing == EX_POST)
+    context = market.rules.grid_context(slot, market.fleet, is_delivered=market.rules.timing == EX_POST)
     verdict = market.grid.check(net_wh, book, agreement, context)
-    if context.is_delivered:
+    if context.is_delivered or verdict.verdict == Verdict.INFEASIBLE:
         return agreement, verdict
-    if verdict.verdict == Verdict.INFEASIBLE:
-        raise SlotFailed(f"the grid cannot carry the trades: {verdict.reason}")
+    return cut_agreement(book, agreement, verdict), verdict
+
+
+def cut_agreement(book: OrderBook, agreement: Agreement, verdict: GridVerdict) -> Agreement:
+    """What a verdict leaves of an agreement; the same one where nothing is cut.
+
+    Raises:
+        BrokenPromise: a cut of less than 0 Wh.
+
+    """
     if not verdict.curtailed_wh:
-        return agreement, verdict
+        return agreement
     trades = agreement.trades
     energy = trades.energy_wh.copy()
     for row, cut in verdict.curtailed_wh:
@@ -222,7 +235,14 @@ def _checked_by_grid(
     kept = trades.replaced(energy_wh=energy).take(energy > 0)
     # Rationed or not before: whoever lost energy to the grid is told so, and the audit knows the slot by it.
     is_cut = kept.filled_wh(len(book)) < trades.filled_wh(len(book))
-    return with_filled(book, kept, np.where(is_cut, int(Reason.CURTAILED), agreement.reason)), verdict
+    return with_filled(book, kept, np.where(is_cut, int(Reason.CURTAILED), agreement.reason))
+
+
+def ordered_wh(book: OrderBook, members: int) -> Ints:
+    """What members ordered, refused orders too, Wh out of the member: what everybody knows of a slot's energy at its gate, shape (members,)."""
+    net = np.zeros(members, np.int64)
+    np.add.at(net, book.member, np.where(book.is_sell, book.energy_wh, -book.energy_wh))
+    return net
 
 
 def _void(book: OrderBook, events: Events) -> Meeting:

@@ -3,7 +3,7 @@
 from commonwatt.services.anchoring import anchor_of_period
 from commonwatt.services.correcting import due_corrections
 from commonwatt.services.covering import require_accepted, require_covered
-from commonwatt.services.delivering import delivered_s, dispatch, elect, meter, score, settle, signed_trades
+from commonwatt.services.delivering import delivered_s, dispatch, elect, flow, meter, score, settle, signed_trades
 from commonwatt.services.deviating import SETTLED, after_the_fact
 from commonwatt.services.halves import DeliveryHalf, GateHalf
 from commonwatt.services.market import Market
@@ -47,6 +47,7 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     flows, assets, undispatched = dispatch(market, state, slot, metered)
     readings, unread = meter(market, state, slot, flows, metered.quality)
     election, unelected = elect(market, state, slot)
+    flowed = flow(market, slot, readings)
     trading = None
     balances = market.ledger.balances(delivered_s(market, slot))
     if market.rules.timing == EX_POST:
@@ -82,5 +83,5 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     signed = market.ledger.sign(calls)
     require_accepted(market, slot, calls, signed, delivered_s(market, slot))
     return DeliveryHalf(
-        slot, flows, assets, readings, trading, failed, statement, corrections, scores, election, signed
+        slot, flows, assets, readings, trading, failed, statement, corrections, scores, election, signed, flowed
     )

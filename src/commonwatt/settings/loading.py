@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from commonwatt.adapters.csv_table import nearest_name, read_bytes, read_csv
+from commonwatt.adapters.feeder_file import FeederFile, read_feeder
 from commonwatt.bidding import BIDDINGS
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding, one_of
@@ -26,6 +27,7 @@ from commonwatt.settings.rooms import (
     SECTION_ROOMS,
     matrix_findings,
     name_finding,
+    needs_feeder,
     path_findings,
     room_findings,
     shown,
@@ -47,6 +49,7 @@ class Draft:
     file: Path
     sections: dict[str, s.Section] = field(default_factory=dict)
     members: Members = field(default_factory=Members)
+    feeder: FeederFile | None = None
     findings: list[Finding] = field(default_factory=list)
 
     def settings(self) -> Settings:
@@ -65,6 +68,7 @@ class Draft:
             file=self.file,
             members=tuple(members),
             environment_key_file=Path(key_file) if key_file else None,
+            feeder=self.feeder,
             **self.sections,  # type: ignore[arg-type]
         )
 
@@ -121,9 +125,18 @@ def draft(
         if name in SECTION_ROOMS:
             result.findings += room_findings(name, layers.values[name], layers.where)
     result.findings += _between_sections(layers, result.sections)
+    _add_feeder(result, layers)
     if with_members:
         _add_members(result, lines, listed, layers.values["tariff"])
     return result
+
+
+def _add_feeder(result: Draft, layers: Layers) -> None:
+    """The feeder's file, where the grid model looks at one."""
+    grid = result.sections.get("grid")
+    if isinstance(grid, s.Grid) and grid.feeder and needs_feeder(grid.model):
+        result.feeder, faults = read_feeder(grid.feeder, result.file.parent, layers.where("grid", "feeder"))
+        result.findings += faults
 
 
 def missing_community(file: Path) -> Finding | None:
@@ -208,7 +221,8 @@ def _add_members(result: Draft, lines: TomlLines, listed: Mapping[str, Any], tar
     buy, sell = _limits(result.sections.get("tariff"))
     section = result.sections.get("tariff")
     suppliers = tuple(own.name for own in section.suppliers) if isinstance(section, s.Tariff) else ()
-    terms = MemberTerms(tuple(strategy_names()), suppliers, tariff.get("allow_negative") is True, buy, sell)
+    buses = tuple(result.feeder.feeder.places) if result.feeder is not None else None
+    terms = MemberTerms(tuple(strategy_names()), suppliers, tariff.get("allow_negative") is True, buy, sell, buses)
     result.members = members_of(label, rows, terms)
     result.findings += result.members.findings
     for name in sorted({m.strategy for m in result.members.members}):

@@ -27,7 +27,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 MEANINGS: Final[Mapping[str, str]] = {
     "id": "Name of the member; on no ledger and in no public file. Required.",
     "role": "`prosumer` or `consumer` (which has no PV).",
-    "bus": "Node of the feeder.",
+    "bus": "Its bus on the feeder, where the grid model looks at one; public in such a run.",
     "microgrid": "Part of the community it belongs to.",
     "pv_w": "Nominal power of its PV, W.",
     "battery_wh": "Capacity of its battery, Wh.",
@@ -88,6 +88,8 @@ class MemberTerms:
     default_buy_micro_per_kwh: int
     """For an empty limit: as much as the grid costs, all-in."""
     default_sell_micro_per_kwh: int
+    buses: tuple[str, ...] | None = None
+    """Of the feeder that the grid model looks at; None: it looks at none."""
     """For an empty limit: as little as the supplier pays."""
 
 
@@ -212,6 +214,11 @@ def _faults(row: MemberRow, m: Mapping[str, Any], terms: MemberTerms) -> list[Fi
             one_of(m["supplier"], terms.suppliers) if terms.suppliers else "nothing, for the tariff has no suppliers",
         ),
         ("strategy", m["strategy"] in terms.strategies, one_of(m["strategy"], terms.strategies)),
+        (
+            "bus",
+            terms.buses is None or m["bus"] in terms.buses,
+            "a bus of the feeder: " + one_of(m["bus"], terms.buses or ()),
+        ),
     ]
     checks += [
         (key, m[key] >= 0 or terms.allow_negative, "at least 0 (or tariff.allow_negative = true)") for key in LIMITS

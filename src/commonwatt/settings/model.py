@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import tomli_w
 
+from commonwatt.adapters.feeder_file import FEEDER, FeederFile
 from commonwatt.bidding import BIDDINGS
-from commonwatt.core.members import Member
+from commonwatt.core.members import Member, MemberFacts
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import (
@@ -60,6 +61,8 @@ class Settings:
     members: tuple[Member, ...]
     """In the order of the file, which is the order of the dense index."""
     environment_key_file: Path | None = field(default=None, compare=False)
+    feeder: FeederFile | None = None
+    """The wires, where the grid model looks at them."""
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -98,6 +101,11 @@ class Settings:
         """The bidding strategies in use by name, each with those parameters of [bidding] that it takes."""
         extras = self.bidding.model_extra or {}
         return {name: choice(BIDDINGS, name, extras) for name in sorted({m.strategy for m in self.members})}
+
+    @cached_property
+    def member_facts(self) -> tuple[MemberFacts, ...]:
+        """What the market may know of each member, and so everybody."""
+        return tuple(member.facts(on_feeder=self.feeder is not None) for member in self.members)
 
     def parameters(self, room: str) -> dict[str, Any]:
         """The parameters that were given for the answer of a room (`clearing`, `venues`, ...)."""
@@ -177,6 +185,8 @@ class Settings:
         the community's folder appear by name only.
         """
         tables = {name: self._written(name, getattr(self, name)) for name in s.SECTIONS}
+        # What is published lies beside it; what no model looks at is no part of the rules.
+        tables["grid"]["feeder"] = FEEDER if self.feeder is not None else ""
         for name in _QUIET:
             if tables[name] == self._written(name, s.SECTIONS[name]()):
                 del tables[name]

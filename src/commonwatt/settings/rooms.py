@@ -150,6 +150,11 @@ def matrix_findings(names: Mapping[str, str], has_feeder: bool, where: Where) ->
     return found
 
 
+def needs_feeder(model: str) -> bool:
+    """Whether a grid model looks at a feeder."""
+    return "feeder" in getattr(_answer(GRIDS, model), "needs", ())
+
+
 def asks_clearing(venue: str) -> bool:
     """Whether a venue asks the mechanism of `market.clearing` who trades with whom; others decide it by themselves."""
     return "clearing" in getattr(_answer(VENUES, venue), "asks", ("clearing",))

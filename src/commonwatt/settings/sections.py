@@ -264,7 +264,10 @@ class Grid(RoomSection):
     """What the wires carry; other keys are parameters of the model."""
 
     model: str = Field("unlimited", description="Grid model (room `grid`).")
-    feeder: str = Field("", description="Feeder of the grid model; empty: none.")
+    feeder: str = Field(
+        "",
+        description="Feeder of the grid model: a TOML file beside this one, or a bundled one (`street`); empty: none. Only looked at where the model needs one.",
+    )
 
 
 class Metering(RoomSection):

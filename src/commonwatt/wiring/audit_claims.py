@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.csv as pa_csv
 
+from commonwatt.adapters.feeder_file import FEEDER
 from commonwatt.adapters.store.run_folder import CHAIN, INPUTS, KNOWN_FILES, MANIFEST, SETTINGS
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import InvalidInput
@@ -72,7 +73,6 @@ def _may_fail(settings: Settings) -> str:
     """Rooms whose failure leaves nothing public to judge it by."""
     names = {room: chosen.name for room, chosen in settings.choices.items()}
     harmless = {
-        "grid": ("unlimited",),
         "trust": ("none",),
         "validators": ("authority",),
         "assets": ("battery", "price_threshold"),
@@ -123,6 +123,10 @@ def check_plain_files(public: Path, manifest: dict[str, Any], settings: Settings
         or manifest["format"] != 1
     ):
         found.append(Finding(f"public/{MANIFEST}", "the fields of format 1", ", ".join(sorted(manifest))))
+    if settings.feeder is not None:
+        found += _text_findings(public / FEEDER, settings.feeder.text)
+    elif (public / FEEDER).exists():
+        found.append(Finding(f"public/{FEEDER}", "no feeder: no grid model of this run looks at one", "a file"))
     for name in PUBLIC:
         path = public / f"{name}.csv"
         if path.is_file() and path.read_bytes() != _csv(tables, name):

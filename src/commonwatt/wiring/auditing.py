@@ -75,10 +75,11 @@ def audit_run(request: AuditRequest, watcher: Watcher | None = None, label: str 
         checks.append(Check("public files can be read", 1, "run", tuple(found)))
         return AuditResult(tuple(checks), result_lines(checks))
     try:
-        rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers, tables.member_facts)
+        answers = answers_of(settings, Stopwatch())
+        rules = rules_of(settings, answers, tables.suppliers, tables.member_facts)
         slots = _asked_slots(request, tables)
         last = range(tables.slots[0], tables.slots[-1] + 1) if tables.slots else range(0)
-        audited = Audited(rules, tables, ledger, final_s(rules, last), slots, told.at)
+        audited = Audited(rules, tables, ledger, final_s(rules, last), slots, told.at, answers["grid"])
         checks += told.made(_chain_checks(request, public, manifest, settings, audited), ledger.head().number + 1)
         form = check_form(audited)
         checks.append(form)

@@ -45,9 +45,10 @@ def with_bonds(terms: LedgerTerms, settings: Settings) -> LedgerTerms:
 
 
 def _rules_hash(terms: LedgerTerms, settings: Settings) -> bytes:
-    """Of the settings, and of what is said of the members where anything is: nobody tells it otherwise after a gate."""
+    """Of the settings, of what is said of the members where anything is, and of the feeder: nobody tells it otherwise after a gate."""
     said = [member.facts.line for member in terms.members]
-    return sha256((settings.effective_toml() + ("\n".join(["", *said]) if any(said) else "")).encode()).digest()
+    rules = settings.effective_toml() + ("\n".join(["", *said]) if any(said) else "")
+    return sha256((rules + (settings.feeder.text if settings.feeder else "")).encode()).digest()
 
 
 def most_locked_nano(terms: LedgerTerms) -> int:

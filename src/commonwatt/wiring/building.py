@@ -14,7 +14,7 @@ from commonwatt.services.federation import Others
 from commonwatt.services.feed import Feed
 from commonwatt.services.market import Market
 from commonwatt.services.ports import LedgerMember, LedgerTerms
-from commonwatt.services.rules import Rules, order_facts
+from commonwatt.services.rules import Rules, order_facts, places
 from commonwatt.settings import Settings
 from commonwatt.settings.rooms import ROOMS
 from commonwatt.wiring.bonds import with_bonds
@@ -45,6 +45,7 @@ def rules_of(
     settings: Settings, answers: dict[str, Any], suppliers: Sequence[str] = (), members: Sequence[MemberFacts] = ()
 ) -> Rules:
     """The published design as answers of the rooms; `suppliers` names each member's own by index, unknown ones are left out; `members` is what is known of each, by whoever has to clear."""
+    feeder = settings.feeder.feeder if settings.feeder else None
     known = {own.name for own in settings.tariff.suppliers}
     named = tuple(name if name in known else "" for name in suppliers)
     return Rules(
@@ -71,6 +72,8 @@ def rules_of(
         suppliers=named if any(named) else (),
         supplied=settings.rates,
         members=order_facts(members),
+        feeder=feeder,
+        bus=places(feeder, members),
     )
 
 
@@ -84,9 +87,11 @@ def terms_of(settings: Settings, keys: KeyFile, deposits_nano: tuple[int, ...]) 
             connection_w=member.connection_w,
             deposit_nano=deposit,
             role=member.role,
-            facts=member.facts,
+            facts=facts,
         )
-        for index, (member, deposit) in enumerate(zip(settings.members, deposits_nano, strict=True))
+        for index, (member, deposit, facts) in enumerate(
+            zip(settings.members, deposits_nano, settings.member_facts, strict=True)
+        )
     )
     founded = LedgerTerms(
         community=settings.community.name,
@@ -113,7 +118,7 @@ def market_of(
     # In the order in which they see the energy: the battery acts on what load and PV leave.
     assets = (*(ASSETS.make(name) for name in ALWAYS), answers["assets"])
     return Market(
-        rules=rules_of(settings, answers, [m.supplier for m in settings.members], [m.facts for m in settings.members]),
+        rules=rules_of(settings, answers, [m.supplier for m in settings.members], settings.member_facts),
         members=settings.members,
         authorities=settings.validators.authorities,
         terms=terms,

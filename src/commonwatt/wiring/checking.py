@@ -5,7 +5,7 @@ from shlex import quote
 
 from commonwatt.services.reporting.words import exact_price, several
 from commonwatt.settings.checking import open_community
-from commonwatt.wiring.doubting import community_doubts, data_lines, unit_lines, write_doubts
+from commonwatt.wiring.doubting import community_doubts, data_lines, feeder_lines, unit_lines, write_doubts
 from commonwatt.wiring.inputs import slots_of
 
 _HINT = (
@@ -43,6 +43,7 @@ def check_lines(
         f"A run covers {days[0]} to {days[1]}, both included: [data] from and to, or --from and --to, choose other days.",
         f"A kWh from the supplier costs {exact_price(charges)} {settings.community.currency} with fees and taxes, one fed in brings "
         f"{exact_price(tariff.feed_in_micro_per_kwh)}" + ("; other prices in windows." if tariff.windows else "."),
+        *feeder_lines(community),
         *feed.notices(),
         *(
             data_lines(community, found, doubts)

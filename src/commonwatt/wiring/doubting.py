@@ -33,6 +33,25 @@ def unit_lines(community: OpenCommunity) -> list[str]:
     return [f"Doubt: {line.strip()}" for line in doubt_lines(unit_doubts(_series(community)), zone)]
 
 
+def feeder_lines(community: OpenCommunity) -> list[str]:
+    """What the feeder is that the grid model looks at, and the doubt that its transformer is smaller than what the members draw or export together."""
+    if community.settings.feeder is None:
+        return []
+    feeder, feed = community.settings.feeder.feeder, community.feed
+    rated_w = feeder.transformer.rating_va
+    length_m = sum(line.length_m for line in feeder.lines)
+    buses, lines = several(len(feeder.buses), "bus", "buses"), several(len(feeder.lines), "line")
+    said = [f"Feeder {feeder.name}: {buses}, {lines} of {length_m:,.0f} m, a transformer of {rated_w / 1000:,.0f} kVA."]
+    together_wh = (feed.load_wh - feed.pv_wh).sum(axis=1)
+    for word, most_wh in (("draw", int(together_wh.max(initial=0))), ("export", int(-together_wh.min(initial=0)))):
+        most_w = most_wh * SECONDS_PER_HOUR // community.settings.community.slot_s
+        if most_w > rated_w:
+            said.append(
+                f"Doubt: the transformer is smaller than the load: members {word} {most_w / 1000:,.1f} kW together in the strongest slot, batteries aside."
+            )
+    return said
+
+
 def _series(community: OpenCommunity) -> Series:
     settings, feed = community.settings, community.feed
     members = settings.members

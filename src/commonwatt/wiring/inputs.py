@@ -69,6 +69,7 @@ def input_hash(community: OpenCommunity, slots: range) -> bytes:
     parts = [
         community.settings.effective_toml().encode(),
         b"".join(encode(member) for member in community.settings.members),
+        *([community.settings.feeder.text.encode()] if community.settings.feeder else []),
         json.dumps(community.feed.file_hashes(), sort_keys=True).encode(),
         f"{slots.start} {slots.stop} {commonwatt.__version__}".encode(),
     ]
@@ -82,6 +83,7 @@ def run_identity(
     settings = community.settings
     parts = {
         "settings": settings.effective_toml().encode(),
+        **({"feeder": settings.feeder.text.encode()} if settings.feeder else {}),
         "members": b"".join(encode(member) for member in settings.members),
         "data": json.dumps(community.feed.file_hashes(), sort_keys=True).encode(),
         "key file": address_of_secret(operator_key),

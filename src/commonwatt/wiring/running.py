@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from commonwatt.adapters.feeder_file import FEEDER
 from commonwatt.adapters.keys import KeyFile
 from commonwatt.adapters.ledger import open_ledger
 from commonwatt.adapters.store.files import write_json, write_text
@@ -22,6 +23,7 @@ from commonwatt.services.reporting import RunFacts
 from commonwatt.services.reporting.summary import Results, Summary
 from commonwatt.services.run import Progress, anchor_run, final_s, halves, trade_days
 from commonwatt.services.tables import TableBuilder
+from commonwatt.settings import Settings
 from commonwatt.settings.checking import OpenCommunity, open_community
 from commonwatt.settings.designs import Design
 from commonwatt.wiring.auditing import AuditRequest, audit_run
@@ -157,7 +159,8 @@ def open_run(begun: BegunRun, watch: Stopwatch, beside: Beside = BY_ITSELF) -> I
         chain, executor = settings.ledger.chain, settings.ledger.executor
         with closing(open_ledger(chain, folder.live_chain, terms.community, key, executor, mends=True)) as ledger:
             market = market_of(settings, terms, community.feed, keys, ledger, watch, beside.others)
-            write_text(folder.settings, settings.effective_toml())
+            for name, text in {SETTINGS: settings.effective_toml(), **feeder_texts(settings)}.items():
+                write_text(folder.private / name, text)
             write_json(folder.pseudonyms, names_of(market))
             if any(market.rules.suppliers):
                 named = zip(market.members, market.rules.suppliers, strict=True)
@@ -262,6 +265,11 @@ def _telling(watcher: Watcher, watch: Stopwatch) -> Callable[[Progress], None]:
     return tick
 
 
+def feeder_texts(settings: Settings) -> dict[str, str]:
+    """The feeder as a run publishes it, by its file's name; nothing where no grid model looks at one."""
+    return {FEEDER: settings.feeder.text} if settings.feeder is not None else {}
+
+
 def close_books(run: OpenRun, csv: bool = False) -> dict[str, pa.Table]:
     """Write the public tables, anchor their root as the run's last transaction, publish the chain and the manifest.
 
@@ -277,7 +285,7 @@ def close_books(run: OpenRun, csv: bool = False) -> dict[str, pa.Table]:
         paid_in = deposits + moved_nano(market.ledger.entries(), len(deposits))
         tables = builder.finish(market.ledger.receipts(), balances, paid_in)
     inputs = inputs_json(run.community, run.slots, run.federation)
-    texts = {SETTINGS: run.community.settings.effective_toml(), INPUTS: inputs}
+    texts = {SETTINGS: run.community.settings.effective_toml(), INPUTS: inputs, **feeder_texts(run.community.settings)}
     anchor_run(market, run.journal, run.slots, folder.write_texts(texts))
     market.ledger.export(folder.public / CHAIN)
     folder.write_manifest(market.ledger.head())

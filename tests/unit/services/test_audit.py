@@ -200,6 +200,7 @@ ALONE = {
     "check_drawn": ("orders", "sequence", 77),
     "check_clearing": ("trades", "round", 77),
     "check_roots": ("orders", "nonce", "0x" + "33" * 32),
+    "check_wires": ("wires", "losses_wh", 1),
     "check_statements": ("statements", "price_micro_per_kwh", 1),
     "check_balances": ("postings", "amount_nano", 1),
     "check_receipts": ("receipts", "block", 99),

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from tests.fakes import markets
 from tests.fakes.markets import FIRST, Ran, rows
+from tests.fakes.wires import line, wires
 
 from commonwatt.clearing import CLEARINGS
+from commonwatt.core.members import MemberFacts
 from commonwatt.forecasting import FORECASTINGS
 from commonwatt.grid import GRIDS
 from commonwatt.services.audit import CHECKS
 from commonwatt.services.audit.slots import check_clearing
+from commonwatt.services.audit.wires import check_wires
 from commonwatt.services.rules import EX_ANTE, EX_POST
+from commonwatt.services.schemas import SCHEMAS
 
 HOURS = 8
 MECHANISMS = pytest.mark.parametrize("clearing", ["uniform_price", "two_round_double_auction"])
@@ -91,3 +99,99 @@ def test_a_loss_without_its_reason_is_found() -> None:
     table = pa.Table.from_pylist(orders, schema=run.tables["orders"].schema)
     found = check_clearing(run.audited({"orders": table})).findings
     assert [(finding.expected, finding.found) for finding in found] == [("curtailed", "rationed")]
+
+
+FEEDER = wires(*(line(begin, end, 60, 0.4, 3) for begin, end in pairwise("nabcde")), root="n")
+"""The five one after the other on a thin cable."""
+
+
+@cache
+def on_feeder(timing: str) -> Ran:
+    founded = markets.terms()
+    members = tuple(replace(m, facts=MemberFacts(bus=bus)) for m, bus in zip(founded.members, "abcde", strict=True))
+    design = markets.rules(
+        timing, clearing=CLEARINGS.make("uniform_price"), feeder=FEEDER, bus=np.arange(1, 6, dtype=np.int64)
+    )
+    grid, forecasts = GRIDS.make("radial"), FORECASTINGS.make("same_hour_yesterday")
+    return markets.run(
+        markets.market(
+            timing,
+            hours=HOURS,
+            design=design,
+            forecasting=forecasts,
+            grid=grid,
+            founded_on=replace(founded, members=members),
+        ),
+        HOURS,
+    )
+
+
+TIMINGS = pytest.mark.parametrize("timing", [EX_ANTE, EX_POST])
+
+
+@TIMINGS
+def test_a_run_on_a_feeder_tells_its_losses_and_passes_the_audit(timing: str) -> None:
+    run = on_feeder(timing)
+    table = run.tables["wires"].to_pylist()
+    assert len(table) == HOURS
+    assert all(row["losses_wh"] > 0 and row["fullest"] and 0 < row["low_ppm"] <= row["high_ppm"] for row in table)
+    assert run.tables["slots"]["losses_wh"].to_pylist() == [row["losses_wh"] for row in table]
+    assert set(run.tables["slots"]["failed"].to_pylist()) == {False}
+    assert ("curtailed" in {row["verdict"] for row in table}) is (timing == EX_ANTE)
+    assert "infeasible" in {row["flowed"] for row in table}
+    assert not [finding for check in CHECKS for finding in check(run.audited()).findings]
+
+
+def test_a_feeder_that_is_full_cuts_trades_of_who_is_told_so() -> None:
+    run = on_feeder(EX_ANTE)
+    cut = {row["slot"] for row in rows(run.tables["wires"], verdict="curtailed")}
+    assert {row["slot"] for row in rows(run.tables["orders"], reason="curtailed")} == cut != set()
+
+
+@TIMINGS
+@pytest.mark.parametrize("column", [name for name in SCHEMAS["wires"].names if name != "slot"])
+def test_nothing_that_is_said_of_the_wires_can_be_changed(timing: str, column: str) -> None:
+    run = on_feeder(timing)
+    old = run.tables["wires"][column][0].as_py()
+    wrong = old + 1 if isinstance(old, int) else "unchecked" if column in ("verdict", "flowed") else old + "x"
+    found = check_wires(run.audited({"wires": changed(run.tables["wires"], **{column: wrong})})).findings
+    assert found
+
+
+@pytest.mark.parametrize("bus", ["", "elsewhere"])
+def test_every_member_is_on_a_bus_of_the_feeder(bus: str) -> None:
+    run = on_feeder(EX_ANTE)
+    assert check_wires(run.audited({"members": changed(run.tables["members"], bus=bus)})).findings
+
+
+def test_a_cut_is_as_large_as_the_rule_says_and_no_smaller_or_larger() -> None:
+    run = on_feeder(EX_ANTE)
+    slot = next(row["slot"] for row in run.tables["wires"].to_pylist() if row["verdict"] == "curtailed")
+    trades = run.tables["trades"].to_pylist()
+    at = next(i for i, row in enumerate(trades) if row["slot"] == slot)
+    for more in (1, -1):
+        spoilt = [dict(row) for row in trades]
+        spoilt[at]["energy_wh"] += more
+        table = pa.Table.from_pylist(spoilt, schema=run.tables["trades"].schema)
+        assert any(f.where == f"trades slot {slot}" for f in check_wires(run.audited({"trades": table})).findings)
+
+
+def test_what_no_cut_helps_fails_the_slot_and_says_so() -> None:
+    high = replace(FEEDER, source_share=1.2)
+    founded = markets.terms()
+    members = tuple(replace(m, facts=MemberFacts(bus=bus)) for m, bus in zip(founded.members, "abcde", strict=True))
+    design = markets.rules(EX_ANTE, feeder=high, bus=np.arange(1, 6, dtype=np.int64))
+    market = markets.market(
+        EX_ANTE, hours=2, design=design, grid=GRIDS.make("radial"), founded_on=replace(founded, members=members)
+    )
+    run = markets.run(market, 2)
+    assert set(run.tables["slots"]["failed"].to_pylist()) == {True}
+    assert set(run.tables["wires"]["verdict"].to_pylist()) == {"infeasible"}
+    assert "nominal voltage" in run.tables["slots"]["reason"][0].as_py()
+    assert not [finding for check in CHECKS for finding in check(run.audited()).findings]
+
+
+def test_without_a_feeder_nobody_says_where_a_member_is() -> None:
+    run = ran(EX_POST)
+    assert set(run.tables["members"]["bus"].to_pylist()) == {""}
+    assert check_wires(run.audited({"members": changed(run.tables["members"], bus="a")})).findings

@@ -10,6 +10,7 @@ from tests.fakes.run_tables import FIRST_SLOT, RATES, Rows, changed, facts_of, w
 from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.facts import DemandCounts, RunFacts
 from commonwatt.services.reporting.summary import results, summary_json
+from commonwatt.services.schemas import SCHEMAS
 
 Run = tuple[RunFacts, dict[str, pa.Table]]
 
@@ -61,6 +62,7 @@ def test_every_figure_of_two_neighbours_is_as_counted_by_hand(neighbours: Run) -
         "slots": 1, "failed_slots": 0, "members": 2, "traded_wh": 900, "delivered_wh": 900, "backed_wh": 900,
         "imported_wh": 500, "exported_wh": 0, "losses_wh": 0, "supplier_sold_wh": 600, "supplier_bought_wh": 100,
         "self_sufficiency_share": round(1 - 500 / 1900, 9), "self_consumption_share": 1.0,
+        "curtailed_slots": 0, "infeasible_slots": 0, "line_loading_max_share": None, "voltage_min_share": None, "voltage_max_share": None,
         # energy-only limits: bob 300 - 15 = 285, ann 100
         "clearing_efficiency_share": 0.9, "efficiency_share": 0.9,
         "price_mean_micro_per_kwh": 200_000, "price_min_micro_per_kwh": 200_000, "price_max_micro_per_kwh": 200_000,
@@ -72,6 +74,25 @@ def test_every_figure_of_two_neighbours_is_as_counted_by_hand(neighbours: Run) -
         "not_built": ["dispute"],
     }  # fmt: skip
     assert summary == expected
+
+
+def test_what_was_said_of_the_wires_is_summed_up(neighbours: Run) -> None:
+    facts, tables = neighbours
+    said = [(0, "curtailed", "feasible", 70, "l1", 500_000, 980_000, 1_010_000), (1, "feasible", "infeasible", 30, "l2", 1_200_000, 990_000, 1_020_000)]  # fmt: skip
+    wires = pa.Table.from_pylist(
+        [
+            {
+                "slot": FIRST_SLOT + slot, "verdict": verdict, "verdict_why": "", "flowed": flowed, "flowed_why": "", "losses_wh": lost,
+                "fullest": full, "loading_ppm": loading, "lowest": "b", "low_ppm": low, "highest": "a", "high_ppm": high,
+            }
+            for slot, verdict, flowed, lost, full, loading, low, high in said
+        ],
+        schema=SCHEMAS["wires"],
+    )  # fmt: skip
+    summary = results(facts, {**tables, "wires": wires}).summary
+    assert (summary["curtailed_slots"], summary["infeasible_slots"]) == (1, 1)
+    assert summary["line_loading_max_share"] == 1.2
+    assert (summary["voltage_min_share"], summary["voltage_max_share"]) == (0.98, 1.02)
 
 
 def test_demands_and_what_was_void_are_counted_and_said(neighbours: Run) -> None:

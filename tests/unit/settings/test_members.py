@@ -129,13 +129,13 @@ def test_a_community_without_members_is_refused(tmp_path: Path) -> None:
 def test_what_the_market_may_know_of_a_member_is_read(tmp_path: Path) -> None:
     rows = (f"{HEADER},microgrid,trust,budget_nano,key_parts", f"{ANNA},north,4.25,1000,3", f"{BEN},,,,")
     anna, ben = load(write_community(tmp_path, members="\n".join(rows) + "\n")).members
-    assert (anna.facts.microgrid, anna.facts.trust, anna.facts.budget_nano, anna.facts.key_parts) == (
+    assert (anna.facts().microgrid, anna.facts().trust, anna.facts().budget_nano, anna.facts().key_parts) == (
         "north",
         "4.25",
         1000,
         3,
     )
-    assert (ben.facts.trust, ben.facts.budget_nano, ben.facts.key_parts, ben.facts.line) == ("", 0, 0, "")
+    assert (ben.facts().trust, ben.facts().budget_nano, ben.facts().key_parts, ben.facts().line) == ("", 0, 0, "")
 
 
 @pytest.mark.parametrize(

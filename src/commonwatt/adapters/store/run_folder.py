@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from commonwatt.adapters.feeder_file import FEEDER
 from commonwatt.adapters.store.files import write_json, write_text
 from commonwatt.adapters.store.table_files import TableFiles
 from commonwatt.core.determinism import merkle_root
@@ -23,7 +24,7 @@ CHAIN = "chain.sqlite"
 SETTINGS = "settings.toml"
 INPUTS = "inputs.json"
 _CSV = frozenset(f"{name}.csv" for name in PUBLIC)
-KNOWN_FILES = frozenset({MANIFEST, CHAIN, SETTINGS, INPUTS, *_CSV, *(f"{name}.parquet" for name in PUBLIC)})
+KNOWN_FILES = frozenset({MANIFEST, CHAIN, SETTINGS, INPUTS, FEEDER, *_CSV, *(f"{name}.parquet" for name in PUBLIC)})
 """Everything that a run writes into its public folder."""
 UNDER_NO_ROOT = frozenset({MANIFEST, CHAIN, *_CSV})
 """Public files that are not under the anchored root: they hold it, or repeat a table (an audit compares them)."""

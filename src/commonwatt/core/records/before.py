@@ -206,6 +206,21 @@ class Verdict(IntEnum):
 
 
 @dataclass(frozen=True)
+class Extremes:
+    """The fullest branch of a feeder and its lowest and highest voltage; in millionths of the rating and of the nominal voltage, 0 without a feeder."""
+
+    fullest: str = ""
+    loading_ppm: int = 0
+    lowest: str = ""
+    low_ppm: int = 0
+    highest: str = ""
+    high_ppm: int = 0
+
+
+NO_EXTREMES: Final = Extremes()
+
+
+@dataclass(frozen=True)
 class GridVerdict:
     """Feasible, curtailed (which fills, why) or unchecked; with the physical losses of the slot."""
 
@@ -214,3 +229,5 @@ class GridVerdict:
     curtailed_wh: tuple[tuple[int, int], ...] = ()
     """(row of the agreement, Wh cut)."""
     reason: str = ""
+    extremes: Extremes = NO_EXTREMES
+    """Of what was expected, cuts aside, or of what was metered."""

@@ -14,6 +14,7 @@ from commonwatt.services.audit.instructions import check_instructions
 from commonwatt.services.audit.links import check_links
 from commonwatt.services.audit.slots import check_clearing, check_readings, check_statements
 from commonwatt.services.audit.unanswered import check_unanswered
+from commonwatt.services.audit.wires import check_wires
 
 __all__ = ["CHECKS", "CLAIM_CHECKS", "SHOWN", "Audited", "Check", "Claimed", "check_form", "check_tables"]
 
@@ -26,6 +27,7 @@ CHECKS: tuple[Callable[[Audited], Check], ...] = (
     check_drawn,
     check_clearing,
     check_roots,
+    check_wires,
     check_statements,
     check_balances,
     check_receipts,

@@ -7,7 +7,7 @@ import numpy as np
 from commonwatt.core.accounts import FIRST_MEMBER, Account, Postings, balances_nano
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import SETTLE_TRADES
-from commonwatt.core.records import NO_EXCHANGE, WITH_OTHERS, Agreement, Exchange, Reason, Trades
+from commonwatt.core.records import NO_EXCHANGE, WITH_OTHERS, Agreement, Exchange, Reason, Trades, Verdict
 from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import EXPIRE_CALL, VOID_CALL, Check, met_again
 from commonwatt.services.audit.chain import settlement_calls
@@ -15,6 +15,7 @@ from commonwatt.services.audit.drawn import drawn_again
 from commonwatt.services.audit.entries import Claimed
 from commonwatt.services.audit.instructions import signed_orders, taken_back
 from commonwatt.services.audit.pools import rewards_before
+from commonwatt.services.audit.wires import gate_verdict
 from commonwatt.services.claims import DemandState
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.pairing import one_price_findings
@@ -82,7 +83,7 @@ def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Fi
         return [Finding(where, "no trades of a clearing that fails", f"{len(published)}")] if len(published) else []
     if len(published) and not _within(published, again.trades):
         return [Finding(f"trades slot {slot}", "the trades that were void", "others")]
-    if claimed.may_fail or was_void:
+    if claimed.may_fail or was_void or _grid_fails(claimed, slot, again):
         return []
     try:
         book = public.orders(slot)[0]
@@ -95,9 +96,21 @@ def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Fi
     return [Finding(where, f"{len(again.trades)} trades: clearing and settlement work", "slot_failed")]
 
 
+def _grid_fails(claimed: Claimed, slot: int, cleared: Agreement) -> bool:
+    """Whether the grid's model fails again at the gate, or says again that no cut helps."""
+    grid = claimed.audited.grid
+    if grid is None or claimed.audited.rules.timing != EX_ANTE:
+        return False
+    try:
+        return gate_verdict(claimed.audited, grid, slot, cleared).verdict == Verdict.INFEASIBLE
+    except ROOM_FAILURES:
+        return True
+
+
 def _cut_findings(claimed: Claimed, slot: int) -> list[Finding]:
+    """That this grid cuts these trades so is the audit of the wires' to say."""
     where = f"orders slot {slot} reason"
-    if not claimed.may_fail or claimed.audited.rules.timing != EX_ANTE:
+    if claimed.audited.grid is None or claimed.audited.rules.timing != EX_ANTE:
         return [Finding(where, "no cut: no grid of this run cuts trades", "curtailed")]
     published = claimed.audited.public.agreement(slot)[0].trades
     if not _within(published, _cleared(claimed, slot).trades):

@@ -12,7 +12,7 @@ from commonwatt.core.accounts import account_names, kind_names
 from commonwatt.core.events import EventKind, EventOutcome
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import Preference, Source
-from commonwatt.core.records import Leg, Quality, Reason
+from commonwatt.core.records import Leg, Quality, Reason, Verdict
 from commonwatt.core.units import ENERGY_LIMIT_WH, PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.services.audit.base import Audited, Check
 from commonwatt.services.schemas import PUBLIC_RECEIPTS
@@ -74,6 +74,10 @@ _RANGES: Final = {
     "parts": (1, 256),
     "block": (0, 2**40),
     "status": (0, 1),
+    "losses_wh": (0, 2**40),
+    "loading_ppm": (0, 2**40),
+    "low_ppm": (0, 2**40),
+    "high_ppm": (0, 2**40),
     "budget_nano": (0, 10**15),
     "key_parts": (0, 10**9),
 }
@@ -116,6 +120,8 @@ def _names(table: str, members: list[str]) -> dict[str, list[str]]:
         "quality": [q.name.lower() for q in Quality],
         "leg": [leg.name.lower() for leg in Leg],
         "kind": kinds.get(table, kind_names()),
+        "verdict": [verdict.name.lower() for verdict in Verdict],
+        "flowed": [verdict.name.lower() for verdict in Verdict],
         "outcome": [outcome.name.lower() for outcome in EventOutcome],
         "debit": accounts,
         "credit": accounts,

@@ -152,7 +152,8 @@ METRICS: Final[Sequence[Metric]] = (
     Metric("reward_nano", "rewards paid out", _sum("reward_nano"), "", "Rewards"),
     Metric("forecast_cost_nano", "what trading on forecasts cost against trading after delivery", _total("forecast_cost_nano"), "lower", "Cost of forecasts"),
     Metric("peak_to_average_ratio", "largest import of a day over its mean, mean of the days with any import", lambda s: ratio(s["peak_ratios"], s["peak_days"]), "lower", "Peak to average of the import"),
-    Metric("line_loading_max_share", "largest loading of a line", _nothing, "lower", "Line loading"),
+    Metric("line_loading_max_share", "largest loading of a line or of the transformer, metered", _total("line_loading_max_share"), "lower", "Line loading"),
+    Metric("infeasible_slots", "slots in which what was metered passed a limit of the grid", _total("infeasible_slots"), "lower", "Grid limits passed"),
     Metric("voltage_violation_slots", "slots in which a voltage left its band", _nothing, "lower", "Voltage violations"),
     Metric("failed_slots", "slots whose trades were void", _total("failed_slots"), "lower", "Failed slots"),
     Metric("transactions", "transactions on the ledger", _total("transactions"), "lower", "Transactions"),
@@ -166,8 +167,7 @@ METRICS: Final[Sequence[Metric]] = (
 """In the order of the table. A value may be missing (nan): nothing was traded, or no room of this version measures it."""
 
 UNMEASURED: Final = {
-    "line_loading_max_share": "needs a feeder model",
-    "voltage_violation_slots": "needs a feeder model",
+    "voltage_violation_slots": "counted in infeasible_slots together with lines",
     "trust_accuracy_share": "needs a trust model and planted sellers",
     "false_trust_share": "needs a trust model and planted sellers",
 }

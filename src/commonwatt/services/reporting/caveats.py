@@ -100,6 +100,11 @@ def _readings(results: Results) -> list[str]:
 
 
 def _grid(results: Results) -> list[str]:
+    if any(results.books.tables["wires"].column("fullest").to_pylist()):
+        return [
+            "The wires are a model: a power flow with three phases alike and energy spread evenly over the "
+            f"{slot_word(results.facts)}, on the feeder of the settings, whose figures are as good as whoever wrote them down."
+        ]
     verdicts = set(pc.unique(results.books.tables["slots"].column("verdict")).to_pylist())
     if verdicts <= {"unchecked", None}:
         return ["The wires were not checked: there is no model of the grid in this run, and losses count as zero."]

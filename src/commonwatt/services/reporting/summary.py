@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from commonwatt.core.units import Ints
+from commonwatt.core.units import Ints, parts_per_million
 from commonwatt.services.reporting.books import Books, numbers
 from commonwatt.services.reporting.checks import energy_mismatch_wh, money_mismatch_nano
 from commonwatt.services.reporting.efficiency import clearing_efficiency_share, efficiency_share
@@ -64,6 +66,7 @@ def results(facts: RunFacts, tables: RunTables) -> Results:
         "failed_slots": len(facts.failed),
         "members": books.members,
         **_energy(books, figures),
+        **_wires(books),
         "clearing_efficiency_share": _share(clearing_efficiency_share(books)),
         "efficiency_share": _share(efficiency_share(books)),
         **_prices(books),
@@ -110,6 +113,25 @@ def _energy(books: Books, figures: MemberFigures) -> Summary:
         "supplier_bought_wh": int(given.sum()),
         "self_sufficiency_share": _kept(imported, int(figures.load_wh.sum()) + losses),
         "self_consumption_share": _kept(exported, int(figures.pv_wh.sum())),
+    }
+
+
+def _wires(books: Books) -> Summary:
+    """Slots in which the grid said no, and the extremes of a feeder; null without one."""
+    table = books.tables["wires"]
+    said = {name: table.column(name).cast(pa.string()).to_pylist() for name in ("verdict", "flowed", "fullest")}
+    has_feeder = [bool(name) for name in said["fullest"]]
+
+    def extreme(column: str, of: Callable[[list[int]], int]) -> float | None:
+        values = [value for value, real in zip(numbers(table, column).tolist(), has_feeder, strict=True) if real]
+        return of(values) / parts_per_million(1.0) if values else None
+
+    return {
+        "curtailed_slots": said["verdict"].count("curtailed"),
+        "infeasible_slots": said["flowed"].count("infeasible"),
+        "line_loading_max_share": extreme("loading_ppm", max),
+        "voltage_min_share": extreme("low_ppm", min),
+        "voltage_max_share": extreme("high_ppm", max),
     }
 
 

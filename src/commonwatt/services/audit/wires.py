@@ -1,0 +1,109 @@
+"""Audit of the wires: what the grid model said of every slot, said again from public orders, trades and readings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from commonwatt.core.findings import Finding
+from commonwatt.core.members import Fleet
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Agreement, GridVerdict, Reason, Verdict
+from commonwatt.grid import Grid
+from commonwatt.services.audit.base import Audited, Check, differences, met_again, recomputed
+from commonwatt.services.failing import attempted
+from commonwatt.services.reporting.words import several
+from commonwatt.services.rules import EX_POST
+from commonwatt.services.tables import FAILED, wires_row
+from commonwatt.services.trading import cut_agreement, ordered_wh
+
+UNTOLD: Final = GridVerdict(Verdict.UNCHECKED, reason="the model failed")
+NAME: Final = "what the wires carried, computed again"
+
+
+def check_wires(audited: Audited) -> Check:
+    """Verdict, losses, fullest line and voltages of every slot, and which trades were cut; every member on a bus of the feeder."""
+    grid = audited.grid
+    if grid is None:
+        return Check(NAME, 0, "slots", skipped="no grid model of this run is known")
+    found = _bus_findings(audited)
+    lost_wh = full = 0
+    for done, slot in enumerate(audited.slots):
+        audited.at(done)
+        rows = audited.public.wires(slot)
+        if len(rows) != 1:
+            found.append(Finding(f"wires slot {slot}", "one row", f"{len(rows)}"))
+            continue
+        failed = rows[0][:2] == ("unchecked", FAILED.reason)
+        again, faults = recomputed(f"wires slot {slot}", _again, audited, grid, slot, failed)
+        found += faults
+        if again is None:
+            continue
+        said, more = again
+        found += more
+        names = audited.public.tables["wires"].column_names[1:]
+        found += [
+            Finding(f"wires slot {slot} {name}", repr(expected), repr(was))
+            for name, was, expected in zip(names, rows[0], said, strict=True)
+            if was != expected
+        ]
+        published = dict(zip(names, rows[0], strict=True))
+        lost_wh += int(published["losses_wh"])
+        full += published["flowed"] == "infeasible"
+    note = f"{lost_wh:,} Wh lost; beyond a limit in {several(full, 'slot')}" if lost_wh or full else ""
+    return Check(NAME, len(audited.slots), "slots", tuple(found), note=note)
+
+
+def _bus_findings(audited: Audited) -> list[Finding]:
+    feeder = audited.rules.feeder
+    return [
+        Finding(f"members row {row} bus", "empty" if feeder is None else "a bus of the feeder", repr(facts.bus))
+        for row, facts in enumerate(audited.public.member_facts)
+        if (facts.bus not in feeder.places if feeder is not None else facts.bus)
+    ]
+
+
+def _again(audited: Audited, grid: Grid, slot: int, failed: bool) -> tuple[list[str | int], list[Finding]]:
+    """The row of a slot as it should be, and what is wrong with its cuts; `failed`: it is said to have failed for another reason."""
+    public, rules = audited.public, audited.rules
+    readings = public.readings(slot, 0)
+    context = rules.grid_context(slot, _fleet(audited), is_delivered=True)
+    nothing = Agreement.nothing(0, Reason.PRICE)
+    net_wh = readings.export_wh - readings.import_wh
+    flowed, _ = attempted(lambda: grid.check(net_wh, OrderBook.empty(), nothing, context), UNTOLD)
+    _, accepted, _, reason = public.orders(slot)
+    if failed and (not accepted or (reason == Reason.SLOT_FAILED).any()):
+        verdict, found = FAILED, list[Finding]()
+    elif rules.timing == EX_POST:
+        verdict, found = flowed, []
+    else:
+        cleared = met_again(public, rules, slot).agreement
+        verdict = gate_verdict(audited, grid, slot, cleared)
+        found = [] if verdict.verdict == Verdict.INFEASIBLE else _left_findings(audited, slot, cleared, verdict)
+    return list(wires_row(verdict, flowed).values()), found
+
+
+def gate_verdict(audited: Audited, grid: Grid, slot: int, cleared: Agreement) -> GridVerdict:
+    """What the model says of trades at their gate, by what was ordered; raises what the model raises."""
+    book, accepted, _, _ = audited.public.orders(slot)
+    ordered = ordered_wh(book, len(audited.public.pseudonyms))
+    context = audited.rules.grid_context(slot, _fleet(audited), is_delivered=False)
+    return grid.check(ordered, book.take(np.arange(accepted)), cleared, context)
+
+
+def _left_findings(audited: Audited, slot: int, cleared: Agreement, verdict: GridVerdict) -> list[Finding]:
+    """Published trades that are not what the cuts leave."""
+    book, accepted, _, reason = audited.public.orders(slot)
+    published = audited.public.agreement(slot)[0].trades
+    left = cut_agreement(book.take(np.arange(accepted)), cleared, verdict)
+    if (left.reason == Reason.CURTAILED).any() != (reason == Reason.CURTAILED).any():
+        expected = "cuts" if left is not cleared else "no cuts"
+        return [Finding(f"orders slot {slot} reason", f"{expected} by the grid", "others")]
+    return differences(f"trades slot {slot}", left.trades, published)
+
+
+def _fleet(audited: Audited) -> Fleet:
+    """What is public of the members' equipment: their connections."""
+    members = audited.public.tables["members"]
+    return Fleet.of(len(members), connection_w=np.array(members["connection_w"].to_pylist(), np.int64))

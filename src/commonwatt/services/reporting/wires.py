@@ -1,0 +1,101 @@
+"""The wires of a run: what was lost, where they were fullest, which slots passed a limit."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from commonwatt.core.units import parts_per_million
+from commonwatt.services.reporting.html import Table, paragraph
+from commonwatt.services.reporting.summary import Results
+from commonwatt.services.reporting.words import energy, local_start, percent, several, slot_word
+
+_MILLION: Final = parts_per_million(1.0)
+MOST_ROWS: Final = 30
+"""Slots beyond a limit that the page lists, the fullest first."""
+
+Row = dict[str, Any]
+
+
+def wire_sentences(results: Results) -> list[str]:
+    """What the power flow said, the answer first; nothing where there was no feeder."""
+    rows = [row for row in _rows(results) if row["fullest"]]
+    if not rows:
+        return []
+    used = int(results.members.load_wh.sum())
+    lost = results.whole("losses_wh")
+    share = f", {percent(lost / used)} of what the members used" if used else ""
+    full = max(rows, key=lambda row: row["loading_ppm"])
+    low, high = min(rows, key=lambda row: row["low_ppm"]), max(rows, key=lambda row: row["high_ppm"])
+    return [
+        f"{energy(lost)} were lost in lines and transformer{share}.",
+        f"Fullest was {_branch(full)}: {percent(full['loading_ppm'] / _MILLION)} of its rating ({_when(results, full)}).",
+        f"The voltage was between {_volts(low['low_ppm'])} ({low['lowest']}, {_when(results, low)}) and {_volts(high['high_ppm'])} "
+        f"({high['highest']}, {_when(results, high)}) of the nominal one.",
+        _beyond(results),
+    ]
+
+
+def wires_line(results: Results) -> str:
+    """The same for a terminal, in one line; empty where there was no feeder."""
+    rows = [row for row in _rows(results) if row["fullest"]]
+    if not rows:
+        return ""
+    full = max(rows, key=lambda row: row["loading_ppm"])
+    return (
+        f"{energy(results.whole('losses_wh'))} lost, {_branch(full)} fullest with {percent(full['loading_ppm'] / _MILLION)} of its rating; "
+        + _beyond(results)[:-1].lower()
+    )
+
+
+def wires_section(results: Results) -> str:
+    """Sentences, and the slots beyond a limit; empty where no model of the grid looked."""
+    rows = _rows(results)
+    if all(row["verdict"] == row["flowed"] == "unchecked" for row in rows):
+        return ""
+    text = "".join(paragraph(sentence) for sentence in wire_sentences(results) or [_beyond(results)])
+    beyond = [row for row in rows if row["verdict"] == "curtailed" or "infeasible" in (row["verdict"], row["flowed"])]
+    if not beyond:
+        return text
+    ranked = sorted(beyond, key=lambda row: (-row["loading_ppm"], row["slot"]))[:MOST_ROWS]
+    cells = [
+        [
+            _when(results, row),
+            row["verdict"],
+            row["verdict_why"] or "\u2013",
+            row["flowed"],
+            row["flowed_why"] or "\u2013",
+        ]
+        for row in ranked
+    ]
+    heads = ["Begins", "Trades", "Because of what was ordered", "Metered", "Because of what flowed"]
+    if len(beyond) > len(ranked):
+        text += paragraph(f"The fullest {len(ranked)} of {len(beyond)}; all of them are in the public table `wires`.")
+    return text + Table("Beyond a limit", heads, cells, texts=5).html()
+
+
+def _rows(results: Results) -> list[Row]:
+    rows: list[Row] = results.books.tables["wires"].to_pylist()
+    return rows
+
+
+def _beyond(results: Results) -> str:
+    cut, beyond = results.whole("curtailed_slots"), results.whole("infeasible_slots")
+    word = slot_word(results.facts)
+    if not cut + beyond:
+        return "No limit was passed."
+    parts = [f"trades were cut in {several(cut, word)}"] if cut else []
+    parts += [f"what was metered passed a limit in {several(beyond, word)}"] if beyond else []
+    text = " and ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _branch(row: Row) -> str:
+    return "the transformer" if row["fullest"] == "transformer" else f"line {row['fullest']}"
+
+
+def _when(results: Results, row: Row) -> str:
+    return local_start(results.facts, row["slot"] - results.facts.first_slot).strftime("%Y-%m-%d %H:%M")
+
+
+def _volts(ppm: int) -> str:
+    return f"{100 * ppm / _MILLION:.1f}\u00a0%"

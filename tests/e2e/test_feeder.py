@@ -1,0 +1,158 @@
+"""A run on a feeder, end to end: what it publishes, what an auditor makes of it, and what is said of a feeder that does not fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from tests.fakes.small_runs import MEMBERS
+from tests.fakes.tampering import change_cell, sealed
+from tests.fakes.tiny_runs import ran, write_morning
+from tests.fakes.wires import line, wires
+
+from commonwatt.adapters.feeder_file import FeederFile
+from commonwatt.core.errors import InvalidInput
+from commonwatt.wiring.auditing import AuditRequest, audit_run
+from commonwatt.wiring.checking import check_lines
+
+LANE = wires(*(line(f"h{at}", f"h{at + 1}", 60, 0.4, 100) for at in range(5)), root="h0")
+ON = ("grid.model=radial", "grid.feeder=lane.toml", "ledger.chain=memory")
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_morning(tmp_path_factory.mktemp("lane") / "street")
+    header, *rows = MEMBERS.splitlines()
+    lines = [f"{header},bus", *(f"{row},h{at}" for at, row in enumerate(rows, 1))]
+    (folder / "members.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "lane.toml").write_text("# mine\n" + FeederFile(LANE).text, encoding="utf-8")
+    return folder
+
+
+def rows_of(out: Path, table: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pq.read_table(out / "public" / f"{table}.parquet").to_pylist()
+    return found
+
+
+def found_by(out: Path) -> dict[str, Any]:
+    return {check.name: check.findings for check in audit_run(AuditRequest(out)).checks if check.findings}
+
+
+def test_losses_are_in_the_books_and_the_audit_computes_them_again(street: Path, tmp_path: Path) -> None:
+    result = ran(street, tmp_path / "run", overrides=ON)
+    assert result.verified
+    summary = result.summary
+    assert (summary["energy_mismatch_wh"], summary["money_mismatch_nano"]) == (0, 0)
+    wires_rows = rows_of(tmp_path / "run", "wires")
+    lost = sum(row["losses_wh"] for row in wires_rows)
+    assert summary["losses_wh"] == lost > 0
+    # What comes in less what goes out is what the members' meters say and what was lost on the way.
+    meters = rows_of(tmp_path / "run", "readings")
+    drawn = sum(row["import_wh"] - row["export_wh"] for row in meters)
+    assert result.results.whole("imported_wh") - result.results.whole("exported_wh") == drawn + lost
+    assert {row["bus"] for row in rows_of(tmp_path / "run", "members")} == {f"h{at}" for at in range(1, 6)}
+    assert (tmp_path / "run" / "public" / "feeder.toml").read_text() == FeederFile(LANE).text
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "were lost in lines and transformer" in report
+    assert any(text.startswith("Wires") for text in result.ending)
+
+
+def test_without_a_model_of_the_wires_nothing_is_said_of_them(street: Path, tmp_path: Path) -> None:
+    result = ran(street, tmp_path / "run", overrides=("grid.feeder=lane.toml", "ledger.chain=memory"))
+    assert result.verified
+    assert result.summary["losses_wh"] == 0
+    assert result.summary["line_loading_max_share"] is None
+    assert not (tmp_path / "run" / "public" / "feeder.toml").exists()
+    assert {row["bus"] for row in rows_of(tmp_path / "run", "members")} == {""}
+    assert 'feeder = ""' in (tmp_path / "run" / "public" / "settings.toml").read_text()
+    assert not any(text.startswith("Wires") for text in result.ending)
+
+
+def test_a_tight_feeder_cuts_trades_before_delivery(street: Path, tmp_path: Path) -> None:
+    tight = (*ON, "market.timing=ex_ante", "grid.rating_share=0.02")
+    result = ran(street, tmp_path / "run", overrides=tight)
+    assert result.verified
+    assert result.results.whole("curtailed_slots") > 0
+    assert result.summary["failed_slots"] == 0
+    assert "curtailed" in {row["reason"] for row in rows_of(tmp_path / "run", "orders")}
+
+
+def test_neither_feeder_nor_places_nor_losses_can_be_told_otherwise_afterwards(street: Path, tmp_path: Path) -> None:
+    assert ran(street, tmp_path / "run", overrides=ON).verified
+    public = tmp_path / "run" / "public"
+    feeder = public / "feeder.toml"
+    before = feeder.read_text()
+    feeder.write_text(before.replace("length_m = 60.0", "length_m = 61.0", 1))
+    sealed(public)
+    found = found_by(tmp_path / "run")
+    assert {"the ledger was founded on these terms and members", "what the wires carried, computed again"} <= set(found)
+    feeder.write_text(before.replace("length_m = 60.0", "length_m = 60.00", 1))
+    sealed(public)
+    assert "files say one thing, in one way" in found_by(tmp_path / "run")
+    feeder.write_text(before)
+    change_cell(public, "members", "bus", lambda _: "h5", row=0)
+    sealed(public)
+    found = found_by(tmp_path / "run")
+    assert {"the ledger was founded on these terms and members", "what the wires carried, computed again"} <= set(found)
+    change_cell(public, "members", "bus", lambda _: "h1", row=0)
+    change_cell(public, "wires", "losses_wh", lambda value: value + 1, row=0)
+    sealed(public)
+    assert "what the wires carried, computed again" in found_by(tmp_path / "run")
+    feeder.unlink()
+    sealed(public)
+    assert found_by(tmp_path / "run")
+
+
+def said(street: Path, *overrides: str) -> list[str]:
+    with pytest.raises(InvalidInput) as error:
+        check_lines(street, None, overrides)
+    return [str(finding) for finding in error.value.findings]
+
+
+def test_a_model_that_needs_a_feeder_asks_for_one(street: Path) -> None:
+    found = said(street, "grid.model=radial")
+    assert len(found) == 1
+    assert "expected a feeder ([grid] feeder), which grid radial needs" in found[0]
+
+
+def test_every_member_needs_a_bus_of_the_feeder(street: Path) -> None:
+    found = said(street, "grid.model=radial", "grid.feeder=street")
+    assert len(found) == 5
+    assert found[0].startswith("members.csv:2 bus: expected a bus of the feeder: one of n00, ")
+    assert found[0].endswith("found 'h1'")
+
+
+def test_faults_of_a_feeder_are_found_with_those_of_the_community(street: Path, tmp_path: Path) -> None:
+    bad = street / "bad.toml"
+    bad.write_text(FeederFile(wires(line("h0", "h1"), line("x", "y"), root="h0")).text, encoding="utf-8")
+    found = said(street, "grid.model=radial", "grid.feeder=bad.toml", "community.slot_s=7")
+    assert "bad.toml bus x: expected a way to h0, found none from x, y" in found
+    assert len(found) > 1
+    found = said(street, "grid.model=radial", "grid.feeder=stret")
+    assert "(did you mean street?)" in found[0]
+
+
+def test_check_says_what_the_feeder_is_and_doubts_a_transformer_that_is_too_small(street: Path) -> None:
+    lines = check_lines(street, None, ON)
+    assert "Feeder test: 6 buses, 5 lines of 300 m, a transformer of 100 kVA." in lines
+    assert not any("smaller than the load" in text for text in lines)
+    small = FeederFile(wires(*LANE.lines, root="h0", transformer=LANE.transformer.__class__(2000, 0.04, 30, 0)))
+    (street / "small.toml").write_text(small.text, encoding="utf-8")
+    lines = check_lines(street, None, ("grid.model=radial", "grid.feeder=small.toml"))
+    assert any(text.startswith("Doubt: the transformer is smaller than the load: members ") for text in lines)
+
+
+def test_a_run_goes_on_with_the_same_feeder_only(street: Path, tmp_path: Path) -> None:
+    assert ran(street, tmp_path / "run", overrides=ON).verified
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["losses_wh"] > 0
+    folder = street / "lane.toml"
+    before = folder.read_text()
+    try:
+        folder.write_text(before.replace("length_m = 60.0", "length_m = 61.0", 1))
+        with pytest.raises(Exception, match="feeder"):
+            ran(street, tmp_path / "run", overrides=ON, resume=True)
+    finally:
+        folder.write_text(before)
