@@ -12,7 +12,7 @@ import numpy as np
 from commonwatt.core.findings import Finding
 
 if TYPE_CHECKING:
-    from commonwatt.core.units import Floats, Ints
+    from commonwatt.core.units import Flags, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,17 @@ class Tree:
         for node in range(1, len(self.toward)):
             matrix[:, node] += matrix[:, self.toward[node]]
         return matrix
+
+    def behind(self, branch: int) -> Flags:
+        """Which nodes a branch feeds, shape (nodes,)."""
+        fed: Flags = self.feeds[branch] > 0
+        return fed
+
+    def trunk(self, node: int) -> int:
+        """The first line from the transformer's bus on the way to a node; the transformer itself for its own bus."""
+        while node > 1 and self.toward[node] != 1:
+            node = self.toward[node]
+        return node
 
 
 def feeder_findings(feeder: Feeder, where: str = "feeder") -> list[Finding]:
