@@ -130,7 +130,7 @@ def agreement(markets: Markets, outcome: Outcome, priced: Priced) -> Agreement:
         own[new] = np.repeat(price[first:last], np.diff(np.searchsorted(rows, starts[first : last + 1])))
         done = new.stop
     sell, buy, energy_wh, own = sell[:done], buy[:done], energy_wh[:done], own[:done]
-    return Agreement(Trades(sell, buy, energy_wh, own, own, np.ones(done, np.int8)), outcome.reason)
+    return Agreement(Trades.at_one_price(sell, buy, energy_wh, own, np.ones(done, np.int8)), outcome.reason)
 
 
 def _fill(table: _Table, low: Ints, is_alive: Flags, outcome: Outcome) -> Flags:

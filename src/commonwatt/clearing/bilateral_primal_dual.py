@@ -176,7 +176,7 @@ class _Call(NamedTuple):
         traded = np.flatnonzero(self.energy_wh)
         columns = (self.talks.sell, self.talks.buy, self.energy_wh, self.talks.price(book, self.ended))
         sell, buy, energy_wh, price = (column[traded] for column in columns)
-        return Trades(sell, buy, energy_wh, price, price, np.ones(len(traded), np.int8))
+        return Trades.at_one_price(sell, buy, energy_wh, price, np.ones(len(traded), np.int8))
 
 
 def _told(calls: list[_Call]) -> str:

@@ -137,7 +137,7 @@ class MultiCriteria:
         rest = unserved(admitted)
         rest[spent] = int(Reason.BUDGET)
         rest[gated] = int(Reason.TRUST)
-        trades = Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int8))
+        trades = Trades.at_one_price(sell, buy, energy_wh, price, np.ones(len(sell), np.int8))
         return with_filled(book, trades, kept_apart(admitted, trades, rest), note)
 
     def duals(self, book: OrderBook, context: ClearingContext) -> Duals:

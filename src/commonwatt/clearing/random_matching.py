@@ -52,7 +52,7 @@ class RandomMatching:
         sell, buy, energy_wh = (np.concatenate(parts) for parts in zip(*met, strict=True))
         price = context.priced(book, limit[sell], limit[buy], sell, buy)
         number = np.repeat(np.arange(1, len(met) + 1), [len(part[0]) for part in met])
-        return with_filled(book, Trades(sell, buy, energy_wh, price, price, number), unserved(book))
+        return with_filled(book, Trades.at_one_price(sell, buy, energy_wh, price, number), unserved(book))
 
 
 def _able(limit: Ints, left_wh: Ints, sells: Ints, buys: Ints) -> tuple[Ints, Ints]:

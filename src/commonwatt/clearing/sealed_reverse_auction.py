@@ -68,7 +68,7 @@ class SealedReverseAuction:
         # A request that the floor refuses is none.
         asked = book.replaced(limit_micro_per_kwh=raised, energy_wh=np.where(refused, 0, book.energy_wh))
         sell, buy, energy_wh, price = self._won(asked)
-        trades = Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int8))
+        trades = Trades.at_one_price(sell, buy, energy_wh, price, np.ones(len(sell), np.int8))
         return with_filled(book, trades, kept_apart(asked, trades, _rest(asked, refused)))
 
     def _won(self, book: OrderBook) -> tuple[Ints, Ints, Ints, Ints]:

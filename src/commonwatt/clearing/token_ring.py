@@ -44,7 +44,7 @@ class TokenRing:
         sell, buy, energy_wh = (np.concatenate(parts) for parts in zip(*answers, strict=True))
         limit = book.limit_micro_per_kwh
         price = context.priced(book, limit[sell], limit[buy], sell, buy)
-        trades = Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int64))
+        trades = Trades.at_one_price(sell, buy, energy_wh, price, np.ones(len(sell), np.int64))
         return with_filled(book, trades, unserved(book))
 
 

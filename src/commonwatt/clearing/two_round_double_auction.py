@@ -40,7 +40,7 @@ class TwoRoundDoubleAuction:
         limit = book.limit_micro_per_kwh
         price = context.priced(book, limit[sell], limit[buy], sell, buy)
         number = np.repeat(np.array([1, 2]), (len(first[0]), len(second[0])))
-        return with_filled(book, Trades(sell, buy, energy_wh, price, price, number), unserved(book))
+        return with_filled(book, Trades.at_one_price(sell, buy, energy_wh, price, number), unserved(book))
 
 
 def _is_renewable(book: OrderBook, context: ClearingContext) -> Flags:

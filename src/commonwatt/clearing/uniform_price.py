@@ -55,7 +55,7 @@ class UniformPrice:
         # All bits set (-1, the pool) for a buyer's row, none for a seller's.
         pool = book.is_sell[rows].astype(np.int64) - 1
         own = np.full(len(rows), price)
-        trades = Trades(rows | pool, rows | ~pool, fills_wh[rows], own, own, np.ones(len(rows), np.int8))
+        trades = Trades.at_one_price(rows | pool, rows | ~pool, fills_wh[rows], own, np.ones(len(rows), np.int8))
         # Every order that accepts the price but got less was rationed; the others asked for another price.
         limit = book.limit_micro_per_kwh
         accepts = (limit == price) | (book.is_sell ^ (limit > price))

@@ -102,7 +102,7 @@ def _duals_of(kind: str, names: Any, values: Floats, unit: str) -> pa.Table:
     return pa.table({**columns, "unit": pa.array([unit] * size, pa.string())})
 
 
-_PRICES = ("sell_price_micro_per_kwh", "buy_price_micro_per_kwh")
+_PRICES = tuple(f"{side}_{what}_micro_per_kwh" for what in ("price", "fee") for side in ("sell", "buy"))
 
 
 def _taken(texts: Any, rows: Ints) -> Any:

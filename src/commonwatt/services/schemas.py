@@ -95,6 +95,11 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
             _WHOLE,
             "Round of the clearing in which it was made; -1: with other communities of the federation, through the pool.",
         ),
+        "sell_fee_micro_per_kwh": (
+            _WHOLE,
+            "What the seller pays the grid for its part of the way; 0 without fees by location.",
+        ),
+        "buy_fee_micro_per_kwh": (_WHOLE, "What the buyer pays the grid for its part of the way."),
     },
     "readings": {
         "slot": _SLOT,

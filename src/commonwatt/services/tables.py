@@ -222,6 +222,8 @@ class TableBuilder:
             buy_amount_nano=delivered_wh * trades.buy_price_micro_per_kwh,
             delivered_wh=delivered_wh,
             round=trades.round.astype(np.int64),
+            sell_fee_micro_per_kwh=trades.sell_fee_micro_per_kwh,
+            buy_fee_micro_per_kwh=trades.buy_fee_micro_per_kwh,
         )
 
     def _add_readings(self, slot: int, readings: Readings) -> None:

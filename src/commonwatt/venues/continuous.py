@@ -69,7 +69,7 @@ class Continuous:
         outcome[np.flatnonzero(taken & is_cancel)[result.was_filled]] = EventOutcome.FILLED
         sell, buy = result.sell, result.buy
         price = self._price(seen, result, context)
-        trades = Trades(sell, buy, result.energy_wh, price, price, np.ones(len(sell), np.int8))
+        trades = Trades.at_one_price(sell, buy, result.energy_wh, price, np.ones(len(sell), np.int8))
         return Meeting(_agreement(seen, events, outcome, trades), outcome)
 
     def _price(self, seen: OrderBook, result: Matched, context: VenueContext) -> Ints:

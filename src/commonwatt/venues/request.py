@@ -83,7 +83,7 @@ class Request:
         if self.trade_price == "policy":
             # Never below what was answered, which may be above the seller's limit.
             price = context.market.priced(seen, price, limit[buy], sell, buy)
-        trades = Trades(sell, buy, energy_wh, price, price, np.ones(len(sell), np.int8))
+        trades = Trades.at_one_price(sell, buy, energy_wh, price, np.ones(len(sell), np.int8))
         return Meeting(_agreement(seen, events, outcome, trades), outcome)
 
     @property

@@ -32,7 +32,7 @@ sell, buy = sells[np.searchsorted(sold_to, ends)], buys[np.searchsorted(bought_t
 agreed = limit[sell] <= limit[buy]
 sell, buy, energy = sell[agreed], buy[agreed], energy[agreed]
 price = context.priced(book, limit[sell], limit[buy], sell)
-trades = Trades(sell, buy, energy, price, price, np.zeros(len(sell), np.int64))
+trades = Trades.at_one_price(sell, buy, energy, price, np.zeros(len(sell), np.int64))
 return with_filled(book, trades, np.full(len(book), int(Reason.NO_COUNTERPART)))
 """
 

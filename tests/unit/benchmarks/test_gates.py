@@ -71,7 +71,7 @@ def test_an_order_filled_twice_is_found() -> None:
 
 def test_right_volume_between_the_wrong_members_is_found() -> None:
     book = book_of(("sell", 5, 10), ("sell", 5, 20), ("buy", 5, 30))
-    dear = Trades(*(np.array([v]) for v in (1, 2, 5, 25, 25, 1)))
+    dear = Trades(*(np.array([v]) for v in (1, 2, 5, 25, 25, 1, 0, 0)))
     found = gates.clearing_findings(NAME, frozenset(), book, Agreement(dear, np.zeros(3, np.int64)))
     assert [f.where for f in found] == ["welfare_nano"]
 
@@ -110,7 +110,7 @@ def test_a_year_of_markets_is_gated_market_by_market() -> None:
 
 def test_a_trade_across_two_markets_is_found() -> None:
     book = book_of(("sell", 5, 10), ("buy", 5, 9), ("sell", 5, 11), ("buy", 5, 30))
-    across = Trades(*(np.array([v]) for v in (0, 3, 5, 20, 20, 1)))
+    across = Trades(*(np.array([v]) for v in (0, 3, 5, 20, 20, 1, 0, 0)))
     agreement = Agreement(across, np.zeros(4, np.int64))
     found = gates.market_findings(NAME, frozenset(), book, np.array([0, 2, 4]), agreement)
     assert [str(f) for f in found] == [

@@ -12,7 +12,7 @@ BOOK = book_of(("sell", 10, 5), ("buy", 10, 20), ("buy", 10, 9))
 
 def agreement(*rows: tuple[int, int, int, int, int], orders: int = 3) -> Agreement:
     """Trades of (sell row, buy row, Wh, sell price, buy price)."""
-    columns = np.array([(*row, 1) for row in rows], np.int64).reshape(-1, 6).T
+    columns = np.array([(*row, 1, 0, 0) for row in rows], np.int64).reshape(-1, 8).T
     return Agreement(Trades(*columns), np.zeros(orders, np.int64))
 
 

@@ -22,7 +22,7 @@ PRICE = 150_000
 def trades(*rows: tuple[int, int, int, int, int]) -> Trades:
     """Sell order, buy order, energy, price of the seller, price of the buyer."""
     sell, buy, energy, sell_price, buy_price = (np.array([row[k] for row in rows], np.int64) for k in range(5))
-    return Trades(sell, buy, energy, sell_price, buy_price, np.zeros(len(rows), np.int64))
+    return Trades(sell, buy, energy, sell_price, buy_price, *np.zeros((3, len(rows)), np.int64))
 
 
 def pooled(sold: list[int], bought: list[int]) -> Trades:

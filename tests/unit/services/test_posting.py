@@ -27,7 +27,7 @@ def statement(postings: Postings) -> Statement:
 def postings_of(sellers: Ints, buyers: Ints, energy: Ints, sell_price: Ints, buy_price: Ints) -> Postings:
     """What trades cost, as every rule posts them; -1 is the pool."""
     book = OrderBook.of(PEOPLE, member=np.arange(PEOPLE), is_sell=np.zeros(PEOPLE, np.bool_))
-    trades = Trades(sellers, buyers, energy, sell_price, buy_price, np.zeros(len(energy), np.int64))
+    trades = Trades(sellers, buyers, energy, sell_price, buy_price, *np.zeros((3, len(energy)), np.int64))
     return trade_postings(Peers.of(book, trades, energy))
 
 

@@ -103,7 +103,9 @@ def crossed(world: World, exchange: Exchange) -> Agreement:
     rows, take = rows[take > 0], take[take > 0]
     none = np.full(len(rows), -1, np.int64)
     price = np.full(len(rows), exchange.price_micro_per_kwh, np.int64)
-    more = Trades(rows if sells else none, none if sells else rows, take, price, price, np.full(len(rows), WITH_OTHERS))
+    more = Trades.at_one_price(
+        rows if sells else none, none if sells else rows, take, price, np.full(len(rows), WITH_OTHERS)
+    )
     return with_filled(orders, Trades.joined([trades, more]), world.agreement.reason)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 import numpy as np
 
@@ -151,6 +151,7 @@ class Trades(Columns):
 
     `sell_order` and `buy_order` are row numbers of the order book, -1 where the counterparty is the pool. The two prices of a trade may
     differ; the difference is posted to the operator's account.
+    The fees are for the way: from where the seller is to where both meet, and on from there to the buyer; each side pays its own.
     """
 
     sell_order: Ints
@@ -159,8 +160,17 @@ class Trades(Columns):
     sell_price_micro_per_kwh: Ints
     buy_price_micro_per_kwh: Ints
     round: Ints
+    sell_fee_micro_per_kwh: Ints
+    """What the seller pays for its part of the way, to the grid; 0 without fees by location."""
+    buy_fee_micro_per_kwh: Ints
 
     dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {"round": ("int8", 0)}
+
+    @classmethod
+    def at_one_price(cls, sell_order: Ints, buy_order: Ints, energy_wh: Ints, price: Ints, in_round: Ints) -> Self:
+        """Trades in which both sides have the same price, and no fee for the way."""
+        free = np.zeros(len(energy_wh), np.int64)
+        return cls(sell_order, buy_order, energy_wh, price, price, in_round, free, free)
 
     def filled_wh(self, orders: int) -> Ints:
         """Energy filled per order of the book, shape (orders,)."""

@@ -126,7 +126,10 @@ def _within(published: Trades, cleared: Trades) -> bool:
 
 def _energy_by_pair(trades: Trades) -> dict[tuple[int, ...], int]:
     pairs: dict[tuple[int, ...], int] = {}
-    columns = (trades.sell_order, trades.buy_order, trades.sell_price_micro_per_kwh, trades.buy_price_micro_per_kwh)
+    columns = (
+        *(trades.sell_order, trades.buy_order, trades.sell_price_micro_per_kwh, trades.buy_price_micro_per_kwh),
+        *(trades.sell_fee_micro_per_kwh, trades.buy_fee_micro_per_kwh),
+    )
     rows = zip(*(column.tolist() for column in columns), strict=True)
     for pair, energy in zip(rows, trades.energy_wh.tolist(), strict=True):
         pairs[pair] = pairs.get(pair, 0) + energy

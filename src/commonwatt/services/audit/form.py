@@ -63,6 +63,8 @@ _RANGES: Final = {
     "filled_wh": (0, ENERGY_LIMIT_WH),
     "delivered_wh": (0, ENERGY_LIMIT_WH),
     "round": (-1, 127),
+    "sell_fee_micro_per_kwh": (0, _PRICE),
+    "buy_fee_micro_per_kwh": (0, _PRICE),
     "import_wh": (0, ENERGY_LIMIT_WH - 1),
     "export_wh": (0, ENERGY_LIMIT_WH - 1),
     "revision": (0, 2**15),
