@@ -1,6 +1,7 @@
 """Grid: whether the wires can carry what was agreed."""
 
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
+from commonwatt.grid._sensitivities import Sensitivities, loss_shares, pair_capacity_w, sensitivities, zones
 from commonwatt.grid._sweep import PowerFlow, power_flow
 from commonwatt.grid.base import GRIDS, NOWHERE, Grid, GridContext
 
@@ -13,8 +14,13 @@ __all__ = [
     "GridContext",
     "Line",
     "PowerFlow",
+    "Sensitivities",
     "Transformer",
     "Tree",
     "feeder_findings",
+    "loss_shares",
+    "pair_capacity_w",
     "power_flow",
+    "sensitivities",
+    "zones",
 ]
