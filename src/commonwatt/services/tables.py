@@ -1,9 +1,9 @@
 """Tables: the public tables of a run, and the private ones its report needs, from the journalled halves."""
 
 from binascii import hexlify
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,68 +14,13 @@ from commonwatt.core.events import EventKind, EventOutcome
 from commonwatt.core.orders import Instructions, Preference, Source
 from commonwatt.core.records import GridVerdict, Leg, Quality, Readings, Reason, Receipt, Statement, Verdict
 from commonwatt.core.units import Bytes2D, Flags, Ints
+from commonwatt.services.gathering import HeldTables, Tables
 from commonwatt.services.halves import DeliveryHalf, GateHalf, Trading
 from commonwatt.services.market import Market
 from commonwatt.services.ports import Balances
 from commonwatt.services.schemas import HELD, PUBLIC_RECEIPTS, SCHEMAS
 
 Column: TypeAlias = npt.NDArray[np.generic] | Sequence[str | None] | Sequence[int] | pa.Array
-
-
-class Tables(Protocol):
-    """Where the rows of the tables go as they are made."""
-
-    def put(self, name: str, rows: pa.Table) -> None:
-        """More rows of a table, as `HELD` says, in order."""
-        ...
-
-    def whole(self) -> Mapping[str, pa.Table]:
-        """Every table by name, when all rows are there; asked once."""
-        ...
-
-
-class Parts:
-    """Rows of one table that wait to be joined; many small parts become a larger one as soon as they are many."""
-
-    def __init__(self) -> None:
-        self._small: list[pa.Table] = []
-        self._joined: list[pa.Table] = []
-
-    def put(self, rows: pa.Table) -> None:
-        """More rows, of the same columns."""
-        self._small.append(rows)
-        if len(self._small) == _PARTS_AT_ONCE:
-            self._joined.append(_one_chunk(self._small))
-            self._small.clear()
-
-    def taken(self, nothing: pa.Table) -> pa.Table:
-        """All rows behind `nothing`, which says the columns where there are none; they wait no longer.
-
-        One chunk a column: what is made of hundreds of small ones is slow to filter and sort ever after.
-        """
-        parts = [nothing, *self._joined, *self._small]
-        self._small.clear()
-        self._joined.clear()
-        return _one_chunk(parts)
-
-
-class HeldTables:
-    """Tables in memory, less the columns `without`, texts that repeat as codes."""
-
-    def __init__(self, without: frozenset[str] = frozenset()) -> None:
-        self._columns = {name: [c for c in schema.names if c not in without] for name, schema in HELD.items()}
-        self._parts = {name: Parts() for name in HELD}
-
-    def put(self, name: str, rows: pa.Table) -> None:
-        """More rows of a table."""
-        self._parts[name].put(rows.select(self._columns[name]))
-
-    def whole(self) -> Mapping[str, pa.Table]:
-        """Every table by name."""
-        return {
-            name: self._parts.pop(name).taken(HELD[name].empty_table().select(columns))
-            for name, columns in self._columns.items()
-        }
 
 
 class TableBuilder:
@@ -372,14 +317,6 @@ def coded(codes: npt.NDArray[np.integer | np.bool_], names: pa.Array) -> pa.Dict
     """The names of codes; null for a negative one."""
     whole = codes.astype(np.int32)
     return pa.DictionaryArray.from_arrays(pa.array(whole, mask=whole < 0), names)
-
-
-_PARTS_AT_ONCE: Final = 256
-"""Parts of a table that are joined as soon as there are so many: a small one takes more memory than its rows."""
-
-
-def _one_chunk(parts: list[pa.Table]) -> pa.Table:
-    return pa.concat_tables(parts).combine_chunks()
 
 
 def _held(column: Column, kind: pa.DataType) -> pa.Array:

@@ -12,8 +12,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from commonwatt.adapters.store.files import ROWS_OF_A_GROUP, disk_named, parquet_writer, put_in_place, temporary_of
+from commonwatt.services.gathering import HeldTables, Parts
 from commonwatt.services.schemas import HELD, PROOFS, PUBLIC, SCHEMAS
-from commonwatt.services.tables import HeldTables, Parts
 
 
 class TableFiles:
