@@ -69,6 +69,7 @@ def trade(
     nonces = _nonces(market, slot, accepted)
     exchange = _exchanged(market, slot, accepted)
     events, met = Events.empty(), None
+    judged = net_wh if market.rules.timing == EX_POST else ordered_wh(wished, len(market.members))
     if not failed:
         events, failed = attempted(
             lambda: drawn_events(market.rules, slot, accepted, nonces, exchange, deviation), events
@@ -76,11 +77,7 @@ def trade(
     if not failed:
         met, failed = attempted(
             lambda: _met(
-                market,
-                slot,
-                net_wh if market.rules.timing == EX_POST else ordered_wh(wished, len(market.members)),
-                accepted,
-                market.rules.met(slot, accepted, events, nonces, exchange, deviation),
+                market, slot, judged, accepted, market.rules.met(slot, accepted, events, nonces, exchange, deviation)
             ),
             None,
         )

@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.markets import market, run
 
 from commonwatt.adapters.store.files import write_table
-from commonwatt.services import tables
+from commonwatt.services import gathering
 from commonwatt.services.schemas import HELD, PROOFS, SCHEMAS
 from commonwatt.services.tables import coded, hexes
 
@@ -38,7 +38,7 @@ def test_codes_are_spelt_out_in_the_file(tmp_path: Path) -> None:
 def test_tables_do_not_depend_on_how_many_parts_are_joined_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = run(market(), hours=5)
     whole = ran.tables
-    monkeypatch.setattr(tables, "_PARTS_AT_ONCE", 2)
+    monkeypatch.setattr(gathering, "_PARTS_AT_ONCE", 2)
     again = type(ran)(ran.market, ran.journal, ran.slots).tables
     assert len(whole["orders"]) > 5
     assert all(again[name].equals(whole[name]) for name in SCHEMAS)
