@@ -179,6 +179,10 @@ def test_a_full_line_parts_prices_and_the_duals_say_what_it_is_worth(tmp_path: P
         ("bus,toward,limit_wh\na,,\na,c,5\n", "LINES.csv:3 bus: expected a bus of its own (line 2 has it), found 'a'"),
         ("bus,toward,limit_wh\na,,\nb,a,-1\n", "LINES.csv:3 limit_wh: expected"),
         ("bus,toward,limit_wh,loss_share\na,,,\nb,a,1,2\n", "LINES.csv:3 loss_share: expected a number from 0 to 1"),
+        (
+            "bus,toward,limit_wh,fee_micro_per_kwh\na,,,\nb,a,1,-5\n",
+            "LINES.csv:3 fee_micro_per_kwh: expected a whole number",
+        ),
         ("bus,toward,limit_wh\na,,\n", "ORDERS.csv bus: expected empty, or "),
         ("bus,limit_wh\na,5\n", "LINES.csv:1"),
     ],

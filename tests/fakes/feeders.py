@@ -7,10 +7,11 @@ from commonwatt.clearing import Lines
 from commonwatt.core.records import Trades
 
 
-def feeder(*lines: tuple[int, int], losses: tuple[float, ...] = ()) -> Lines:
+def feeder(*lines: tuple[int, int], losses: tuple[float, ...] = (), fees: tuple[int, ...] = ()) -> Lines:
     """(next bus towards the root, limit in Wh) of each bus; the root has -1."""
     toward, limit = zip(*lines, strict=True)
-    return Lines(np.array(toward), np.array(limit), np.array(losses or [0.0] * len(lines)))
+    nothing = (0,) * len(lines)
+    return Lines(np.array(toward), np.array(limit), np.array(losses or nothing), np.array(fees or nothing))
 
 
 @st.composite
@@ -20,7 +21,7 @@ def feeders(draw: st.DrawFn, most_buses: int = 8, most_wh: int = 60) -> Lines:
     toward = [-1] + [draw(st.integers(-1 if draw(st.integers(0, 9)) == 0 else 0, bus - 1)) for bus in range(1, buses)]
     limits = draw(st.lists(st.integers(0, most_wh), min_size=buses, max_size=buses))
     losses = draw(st.lists(st.sampled_from([0.0, 0.05, 0.2]), min_size=buses, max_size=buses))
-    return Lines(np.array(toward), np.array(limits), np.array(losses))
+    return Lines.of(buses, toward=np.array(toward), limit_wh=np.array(limits), loss_share=np.array(losses))
 
 
 def usage(lines: Lines, bus: np.ndarray) -> np.ndarray:

@@ -11,10 +11,10 @@ import numpy as np
 from commonwatt.adapters.csv_table import TextTable, column_findings, read_bytes, read_csv
 from commonwatt.clearing import Lines
 from commonwatt.core.findings import Finding, one_of, whole_number
-from commonwatt.core.units import ENERGY_LIMIT_WH
+from commonwatt.core.units import ENERGY_LIMIT_WH, PRICE_LIMIT_MICRO_PER_KWH
 
 REQUIRED: Final = ("bus", "toward", "limit_wh")
-OPTIONAL: Final = ("loss_share",)
+OPTIONAL: Final = ("loss_share", "fee_micro_per_kwh")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ def read_lines(path: Path) -> tuple[LineFile | None, list[Finding]]:
         ]
     limit = [int(cell or "0") for cell in table.columns["limit_wh"]]
     losses = [float(cell or "0") for cell in table.columns.get("loss_share", [""] * len(buses))]
-    return LineFile(Lines(np.array(toward, np.int64), np.array(limit, np.int64), np.array(losses)), tuple(buses)), []
+    fees = [int(cell or "0") for cell in table.columns.get("fee_micro_per_kwh", [""] * len(buses))]
+    lines = Lines(np.array(toward, np.int64), np.array(limit, np.int64), np.array(losses), np.array(fees, np.int64))
+    return LineFile(lines, tuple(buses)), []
 
 
 def _name_findings(table: TextTable) -> list[Finding]:
@@ -81,6 +83,9 @@ def _number_findings(table: TextTable) -> list[Finding]:
             found.append(
                 Finding(f"{table.file}:{line} loss_share", "a number from 0 to 1, with a decimal point", repr(loss))
             )
+        fee, most = row.get("fee_micro_per_kwh", ""), PRICE_LIMIT_MICRO_PER_KWH - 1
+        if fee and not (fee.isascii() and fee.isdecimal() and len(fee) <= 18 and int(fee) <= most):
+            found.append(Finding(f"{table.file}:{line} fee_micro_per_kwh", f"a whole number 0..{most}", repr(fee)))
     return found
 
 

@@ -67,7 +67,7 @@ class Feeder:
             behind[toward[line]] += behind[line]
         # The net of n random orders is about sqrt(n) of one.
         limit_wh = np.maximum(1, np.sqrt(behind) * MOST_WH / 4).astype(np.int64)
-        return cls(drawn_book(sells, buys, 0), bus, Lines(np.array(toward), limit_wh, np.zeros(BUSES)))
+        return cls(drawn_book(sells, buys, 0), bus, Lines.of(BUSES, toward=np.array(toward), limit_wh=limit_wh))
 
     def later(self, slot: int) -> Feeder:
         """The same feeder with the orders of another slot."""

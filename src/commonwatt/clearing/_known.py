@@ -66,12 +66,16 @@ class Lines(Columns):
     """What the line carries in the slot, either way, Wh."""
     loss_share: Floats
     """Part of the energy on the line that is lost, for what losses are worth; energy itself is traded without them."""
+    fee_micro_per_kwh: Ints
+    """What a kWh that crosses the line pays for its use, either way, micro per kWh (>= 0)."""
 
     dtypes: ClassVar[Mapping[str, tuple[str, int]]] = {"loss_share": ("float64", 0)}
 
     def __post_init__(self) -> None:
         super().__post_init__()
         depth_findings(self.toward)
+        if int(self.fee_micro_per_kwh.min(initial=0)) < 0:
+            raise ValueError(f"expected fees of at least 0, was {self.fee_micro_per_kwh.min()}")
 
     @cached_property
     def rooted(self) -> Rooted:
@@ -81,7 +85,7 @@ class Lines(Columns):
     @classmethod
     def none(cls) -> Lines:
         """No bus, no line."""
-        return cls.of(0, loss_share=np.zeros(0))
+        return cls.empty()
 
     def paths(self, begin: Ints, end: Ints) -> tuple[Ints, Floats]:
         """The least limit (Wh) and the sum of losses (share) of the lines between each two buses; `NO_PLACE` is every root's."""

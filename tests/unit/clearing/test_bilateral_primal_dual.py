@@ -105,7 +105,7 @@ def test_with_lines_it_comes_as_near_and_no_line_is_overloaded(seed: int) -> Non
     draw = np.random.default_rng(seed)
     book = seeded_book(seed, 50)
     toward = np.array([-1, *(int(draw.integers(0, bus)) for bus in range(1, 7))])
-    lines = Lines(toward, draw.integers(1000, 12_000, 7), np.zeros(7))
+    lines = Lines.of(7, toward=toward, limit_wh=draw.integers(1000, 12_000, 7))
     known = replace(rated(book, seed, bus=draw.integers(-1, 7, 50)), lines=lines)
     assert known.facts is not None
     agreement = cleared(book, known, **PREMIUM)

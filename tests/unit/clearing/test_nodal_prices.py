@@ -133,4 +133,4 @@ def test_a_budget_that_could_bind_is_refused_with_nodal_prices() -> None:
 @pytest.mark.parametrize("toward", [[1, 0], [0], [5, -1], [-2]])
 def test_lines_that_are_no_tree_are_refused(toward: list[int]) -> None:
     with pytest.raises(ValueError, match=r"expected (lines that end at a root|buses)"):
-        Lines(np.array(toward), np.zeros(len(toward), np.int64), np.zeros(len(toward)))
+        Lines.of(len(toward), toward=np.array(toward))

@@ -161,7 +161,7 @@ def test_a_feeder_is_numbered_once() -> None:
 
 def test_a_deep_feeder_is_walked_without_recursion() -> None:
     buses = 3_000
-    lines = Lines(np.arange(-1, buses - 1), np.full(buses, 7), np.zeros(buses))
+    lines = Lines.of(buses, toward=np.arange(-1, buses - 1), limit_wh=7)
     flow = tree_flow(
         book_of(("sell", 9, 10), ("buy", 9, 30)), np.array([buses - 1, 0]), lines, np.zeros(buses, np.int64)
     )

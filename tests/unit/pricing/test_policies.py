@@ -137,7 +137,7 @@ def test_without_wires_every_pair_has_the_price_that_would_clear_the_whole_book(
 
 def test_a_full_line_parts_the_prices_of_its_ends() -> None:
     """Bus 1 hangs on bus 0 by a line of 50 Wh: energy is cheap behind it, dear before it, and between for a pair across."""
-    lines = Lines(np.array([-1, 0]), np.array([1000, 50]), np.zeros(2))
+    lines = Lines.of(2, toward=np.array([-1, 0]), limit_wh=np.array([1000, 50]))
     book = book_of(
         ("sell", 500, 90_000), ("buy", 50, 290_000), ("buy", 40, 240_000), ("sell", 30, 200_000), ("buy", 100, 130_000)
     )
