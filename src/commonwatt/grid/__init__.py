@@ -3,7 +3,7 @@
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
 from commonwatt.grid._sensitivities import Sensitivities, loss_shares, pair_capacity_w, sensitivities, zones
 from commonwatt.grid._sweep import PowerFlow, power_flow
-from commonwatt.grid.base import GRIDS, NOWHERE, Grid, GridContext
+from commonwatt.grid.base import GRIDS, NOWHERE, Grid, GridContext, HasFlow
 
 __all__ = [
     "GRIDS",
@@ -12,6 +12,7 @@ __all__ = [
     "Feeder",
     "Grid",
     "GridContext",
+    "HasFlow",
     "Line",
     "PowerFlow",
     "Sensitivities",

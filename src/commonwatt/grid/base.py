@@ -1,7 +1,7 @@
 """Grid: whether the wires can carry what was agreed."""
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from commonwatt.core.records import Agreement, GridVerdict
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.units import Ints
 from commonwatt.grid._feeder import Feeder
+from commonwatt.grid._sweep import PowerFlow
 
 NOWHERE: Final[Ints] = np.zeros(0, np.int64)
 """The buses of members where there is no feeder."""
@@ -40,6 +41,20 @@ class Grid(Answer, Protocol):
 
     def check(self, net_wh: Ints, book: OrderBook, agreement: Agreement, context: GridContext) -> GridVerdict:
         """Judge the slot's net injections per member (Wh, as ordered before delivery, metered after it) and the trades."""
+        ...
+
+
+@runtime_checkable
+class HasFlow(Protocol):
+    """What an answer may have beside `check`: what flows where, which reports draw by the same rules that the verdict is found by."""
+
+    @property
+    def rating_share(self) -> float:
+        """Part of the ratings that may be used; loadings are of the whole of them."""
+        ...
+
+    def flow(self, net_wh: Ints, context: GridContext) -> PowerFlow:
+        """The power flow of many slots at once: net injections per member, Wh, shape (members, slots); the context's slot is not looked at."""
         ...
 
 

@@ -58,7 +58,7 @@ class Radial:
         feeder = context.feeder
         if feeder is None:
             return GridVerdict(Verdict.UNCHECKED, reason="no feeder")
-        flow = self._flow(feeder, net_wh[:, None], context)
+        flow = self.flow(net_wh[:, None], context)
         excesses = self._excesses(feeder, flow)
         losses_wh, extremes = int(flow.losses_wh(context.slot_s)[0]), _extremes(feeder.tree, flow)
         if not excesses:
@@ -72,8 +72,11 @@ class Radial:
                 return GridVerdict(verdict, losses_wh, cuts, reason, extremes)
         return GridVerdict(Verdict.INFEASIBLE, losses_wh, reason=reason, extremes=extremes)
 
-    def _flow(self, feeder: Feeder, net_wh: Ints, context: GridContext) -> PowerFlow:
-        """What flows at these positions, Wh, shape (members, columns)."""
+    def flow(self, net_wh: Ints, context: GridContext) -> PowerFlow:
+        """What flows at these positions, Wh, shape (members, columns), on the feeder that the context must have."""
+        feeder = context.feeder
+        if feeder is None:
+            raise ValueError("expected a feeder, was none")
         net_w = net_wh * (SECONDS_PER_HOUR / context.slot_s)
         injected = np.zeros((len(feeder.buses), net_wh.shape[1]))
         reactive = np.zeros_like(injected)
@@ -102,14 +105,14 @@ class Radial:
         left = net_wh
         # Every round settles a branch or a bus for good, or another one that it had hidden.
         for _ in range(4 * len(feeder.tree.toward)):
-            excesses = self._excesses(feeder, self._flow(feeder, left[:, None], context))
+            excesses = self._excesses(feeder, self.flow(left[:, None], context))
             if not excesses:
                 return left
             node, side, _ = excesses[0]
             behind, pushing = _behind(feeder.tree, node, side, left, context.bus)
             for giving in (pushing, behind):
                 kept = _kept(left, giving)
-                holds = self._holds(feeder, self._flow(feeder, kept, context), node, side)
+                holds = self._holds(feeder, self.flow(kept, context), node, side)
                 if holds.any():
                     break
             else:

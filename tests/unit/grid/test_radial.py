@@ -11,7 +11,7 @@ from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Extremes, GridVerdict, Trades, Verdict, with_filled
 from commonwatt.core.units import Ints
-from commonwatt.grid import GRIDS, Feeder, GridContext, power_flow
+from commonwatt.grid import GRIDS, Feeder, GridContext, HasFlow, power_flow
 
 POOL = -1
 FEEDER = wires(line("a", "b"), line("b", "c"), line("a", "d"))
@@ -162,3 +162,21 @@ def test_a_slot_of_quarter_hours_is_four_times_the_power() -> None:
 
 def test_without_a_feeder_nothing_is_checked() -> None:
     assert judged(None) == GridVerdict(Verdict.UNCHECKED, reason="no feeder", extremes=Extremes())
+
+
+def test_many_slots_flow_as_each_is_judged() -> None:
+    model = GRIDS.make("radial", power_factor=0.9, rating_share=0.7)
+    assert isinstance(model, HasFlow)
+    slots = np.array([PLANS, (-9000, 0, 4000), (0, 0, -900_000)], np.int64).T
+    together = model.flow(slots, context(is_delivered=True))
+    for column, plans in enumerate(slots.T.tolist()):
+        said = judged(plans=tuple(plans), trades=(), is_delivered=True, power_factor=0.9, rating_share=0.7)
+        extremes = said.extremes
+        if not together.is_solved[column]:
+            assert extremes == Extremes()
+            continue
+        full = int(np.argmax(together.loading_share[:, column]))
+        assert FEEDER.tree.names[full] == extremes.fullest
+        assert round(together.loading_share[full, column] * 10**6) == extremes.loading_ppm
+        assert int(together.losses_wh(3600)[column]) == said.losses_wh
+    assert together.is_solved.tolist() == [True, True, False]
