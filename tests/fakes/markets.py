@@ -23,7 +23,7 @@ from commonwatt.core.slots import SlotGrid
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Ints
 from commonwatt.forecasting import FORECASTINGS
-from commonwatt.grid import GRIDS
+from commonwatt.grid import GRIDS, Grid
 from commonwatt.metering import GATEWAY, METER, METERINGS
 from commonwatt.pricing import PRICINGS
 from commonwatt.services.audit import Audited
@@ -140,6 +140,7 @@ def rules(timing: str = EX_POST, **changes: Any) -> Rules:
         pricing=PRICINGS.make("midpoint"),
         settlement=SETTLEMENTS.make("scheduled", rewards_fee_share=0.2),
         venue=VENUES.make("sealed_batch"),
+        grid=GRIDS.make("unlimited"),
         path=SETTLE_NET,
     )
     return replace(usual, **changes)
@@ -181,18 +182,21 @@ def market(
     founded_on: LedgerTerms | None = None,
     members: tuple[Member, ...] = MEMBERS,
     design: Rules | None = None,
+    grid: Grid | None = None,
     **changes: Any,
 ) -> Market:
-    """The street's market; `changes` replace fields of it."""
+    """The street's market; `changes` replace fields of it, `grid` that of its design."""
+    design = design or rules(timing)
+    if grid is not None:
+        design = replace(design, grid=grid)
     usual = Market(
-        rules=design or rules(timing),
+        rules=design,
         members=members,
         authorities=("alpha", "beta"),
         terms=founded_on or terms(members=members),
         assets=tuple(ASSETS.make(name) for name in ("load", "pv", "battery")),
         bidding={name: BIDDINGS.make(name) for name in sorted({m.strategy for m in members})},
         forecasting=FORECASTINGS.make("persistence"),
-        grid=GRIDS.make("unlimited"),
         trust=TRUSTS.make("none"),
         validators=VALIDATORS.make("authority"),
         feed=feed or FakeFeed.made_up(hours, len(members)),
@@ -235,7 +239,6 @@ class Ran:
             PublicTables(public),
             self.market.ledger,
             final_s(self.market.rules, self.slots),
-            grid=self.market.grid,
         )
 
 

@@ -3,7 +3,7 @@
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
 from commonwatt.grid._sensitivities import Sensitivities, loss_shares, pair_capacity_w, sensitivities, zones
 from commonwatt.grid._sweep import PowerFlow, power_flow
-from commonwatt.grid.base import GRIDS, NOWHERE, Grid, GridContext, HasFlow
+from commonwatt.grid.base import GRIDS, NOWHERE, Grid, GridContext, HasFlow, HasWires, wires_of
 
 __all__ = [
     "GRIDS",
@@ -13,6 +13,7 @@ __all__ = [
     "Grid",
     "GridContext",
     "HasFlow",
+    "HasWires",
     "Line",
     "PowerFlow",
     "Sensitivities",
@@ -23,5 +24,6 @@ __all__ = [
     "pair_capacity_w",
     "power_flow",
     "sensitivities",
+    "wires_of",
     "zones",
 ]

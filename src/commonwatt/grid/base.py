@@ -7,7 +7,7 @@ import numpy as np
 
 from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, GridVerdict
+from commonwatt.core.records import Agreement, GridVerdict, Wires
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.units import Ints
 from commonwatt.grid._feeder import Feeder
@@ -56,6 +56,22 @@ class HasFlow(Protocol):
     def flow(self, net_wh: Ints, context: GridContext) -> PowerFlow:
         """The power flow of many slots at once: net injections per member, Wh, shape (members, slots); the context's slot is not looked at."""
         ...
+
+
+@runtime_checkable
+class HasWires(Protocol):
+    """What an answer may have beside `check`: lines that a market can hold its trades to."""
+
+    def wires(self, context: GridContext) -> Wires | None:
+        """What every line carries in a slot of this length; None: the market is to know of none. The same in every slot of a run."""
+        ...
+
+
+def wires_of(grid: Grid, context: GridContext) -> Wires | None:
+    """What a model's wires carry; None where it has none, or the market is to know of none."""
+    # Asked by name: a run measures an answer through a stand-in, which is no instance of anything.
+    offered = getattr(grid, "wires", None)
+    return None if offered is None else offered(context)
 
 
 GRIDS = Registry[Grid]("grid", "model")

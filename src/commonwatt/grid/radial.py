@@ -9,12 +9,13 @@ from typing import ClassVar, Final
 import numpy as np
 
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, Extremes, GridVerdict, Trades, Verdict
+from commonwatt.core.records import Agreement, Extremes, GridVerdict, Trades, Verdict, Wires
 from commonwatt.core.registry import parameter
 from commonwatt.core.units import SECONDS_PER_HOUR, Flags, Ints
 from commonwatt.grid._cuts import POOL, balanced, cuts_of, within_limits
 from commonwatt.grid._feeder import Feeder, Tree
 from commonwatt.grid._sweep import PowerFlow, power_flow
+from commonwatt.grid._wires import wires_of_feeder
 from commonwatt.grid.base import GridContext
 
 MILLION: Final = 10**6
@@ -52,6 +53,18 @@ class Radial:
     rating_share: float = parameter(
         1.0, doc="part of the ratings of lines and transformer that may be used", low=0.01, high=2.0
     )
+
+    limits: str = parameter(
+        "market",
+        doc="where limits count: nowhere (they are only reported), at the gate (trades are cut), or in the market too (trades are made within them)",
+        choices=("none", "verdict", "market"),
+    )
+
+    def wires(self, context: GridContext) -> Wires | None:
+        """The real energy that each line carries at nominal voltage and `power_factor`, whole Wh, rounded down; None where the market is to know of none."""
+        if context.feeder is None or self.limits != "market":
+            return None
+        return wires_of_feeder(context.feeder, self.rating_share * self.power_factor, context.slot_s)
 
     def check(self, net_wh: Ints, book: OrderBook, agreement: Agreement, context: GridContext) -> GridVerdict:
         """Feasible; or curtailed, with the Wh cut of each trade; or infeasible, with the reason: delivered, or no cut of trades helps."""

@@ -89,7 +89,7 @@ def flow(market: Market, slot: int, readings: Readings) -> GridVerdict:
     context = market.rules.grid_context(slot, market.fleet, is_delivered=True)
     nothing = Agreement.nothing(0, Reason.PRICE)
     verdict, failed = attempted(
-        lambda: market.grid.check(net_wh, OrderBook.empty(), nothing, context), GridVerdict(Verdict.UNCHECKED)
+        lambda: market.rules.grid.check(net_wh, OrderBook.empty(), nothing, context), GridVerdict(Verdict.UNCHECKED)
     )
     return replace(verdict, reason="the model failed") if failed else verdict
 

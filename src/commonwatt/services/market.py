@@ -11,7 +11,6 @@ from commonwatt.core.members import Fleet, Member
 from commonwatt.core.orders import Preference, Source
 from commonwatt.core.units import Ints
 from commonwatt.forecasting import Forecasting
-from commonwatt.grid import Grid
 from commonwatt.metering import GATEWAY, enrolment_digest
 from commonwatt.services.claims import ClaimsLedger
 from commonwatt.services.enrolment import Enrolment, packet_signers
@@ -37,7 +36,6 @@ class Market:
     bidding: dict[str, Bidding]
     """By strategy name."""
     forecasting: Forecasting
-    grid: Grid
     trust: Trust
     validators: Validators
 

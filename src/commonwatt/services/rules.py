@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from commonwatt.clearing import (
     NO_PLACE,
     Clearing,
     ClearingContext,
+    Lines,
     OrderFacts,
     promise_findings,
     quoted,
@@ -27,7 +29,7 @@ from commonwatt.core.slots import SlotGrid
 from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.core.tariff import Rates, SupplyPrices, clearing_book
 from commonwatt.core.units import Bytes2D, Ints
-from commonwatt.grid import NOWHERE, Feeder, GridContext
+from commonwatt.grid import NOWHERE, Feeder, Grid, GridContext, wires_of
 from commonwatt.metering import Metering
 from commonwatt.pricing import PriceTerms, Pricing
 from commonwatt.settlement import Settlement, SettlementContext
@@ -63,6 +65,7 @@ class Rules:
     pricing: Pricing
     settlement: Settlement
     venue: Venue
+    grid: Grid
     path: int
     """How slots are settled: `SETTLE_NET` or `SETTLE_TRADES` (`core.orders`)."""
     suppliers: tuple[str, ...] = ()
@@ -163,7 +166,8 @@ class Rules:
             rng=stream(self.seed, "clearing", slot),
             own_prices=self.own_prices(slot, rates),
             deviation=deviation if self.follows_deviation else None,
-            members=self.members,
+            members=self._placed,
+            lines=self.lines,
         )
 
     def met(
@@ -193,6 +197,24 @@ class Rules:
             return meeting
         seen = self.as_cleared(slot, orders)
         return Meeting(with_exchange(seen, meeting.agreement, exchange), meeting.outcome)
+
+    @cached_property
+    def lines(self) -> Lines | None:
+        """What lies between the buses of the members in every slot; None where nothing does that the market is to know of."""
+        wires = wires_of(self.grid, self.grid_context(0, Fleet.empty(), is_delivered=False))
+        if wires is None:
+            return None
+        return Lines.of(
+            len(wires), toward=wires.toward, limit_wh=wires.limit_wh, loss_share=np.asarray(wires.loss_share)
+        )
+
+    @cached_property
+    def _placed(self) -> OrderFacts | None:
+        """What is known of each member, with its bus where there are lines."""
+        if self.lines is None:
+            return self.members
+        known = OrderFacts.unknown(len(self.bus)) if self.members is None else self.members
+        return known.replaced(bus=self.bus)
 
     def grid_context(self, slot: int, fleet: Fleet, is_delivered: bool) -> GridContext:
         """What the model of the grid may look at in a slot."""

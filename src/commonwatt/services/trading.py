@@ -208,7 +208,7 @@ def _checked_by_grid(
     market: Market, slot: int, net_wh: Ints, book: OrderBook, agreement: Agreement
 ) -> tuple[Agreement, GridVerdict]:
     context = market.rules.grid_context(slot, market.fleet, is_delivered=market.rules.timing == EX_POST)
-    verdict = market.grid.check(net_wh, book, agreement, context)
+    verdict = market.rules.grid.check(net_wh, book, agreement, context)
     if context.is_delivered or verdict.verdict == Verdict.INFEASIBLE:
         return agreement, verdict
     return cut_agreement(book, agreement, verdict), verdict

@@ -79,7 +79,7 @@ def audit_run(request: AuditRequest, watcher: Watcher | None = None, label: str 
         rules = rules_of(settings, answers, tables.suppliers, tables.member_facts)
         slots = _asked_slots(request, tables)
         last = range(tables.slots[0], tables.slots[-1] + 1) if tables.slots else range(0)
-        audited = Audited(rules, tables, ledger, final_s(rules, last), slots, told.at, answers["grid"])
+        audited = Audited(rules, tables, ledger, final_s(rules, last), slots, told.at)
         checks += told.made(_chain_checks(request, public, manifest, settings, audited), ledger.head().number + 1)
         form = check_form(audited)
         checks.append(form)

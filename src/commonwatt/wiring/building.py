@@ -68,6 +68,7 @@ def rules_of(
         ),
         settlement=answers["settlement"],
         venue=answers["venues"],
+        grid=answers["grid"],
         path=SETTLE_TRADES if settings.ledger.path == "trades" else SETTLE_NET,
         suppliers=named if any(named) else (),
         supplied=settings.rates,
@@ -128,7 +129,6 @@ def market_of(
             for name, chosen in settings.strategies.items()
         },
         forecasting=answers["forecasting"],
-        grid=answers["grid"],
         trust=answers["trust"],
         validators=answers["validators"],
         feed=feed,

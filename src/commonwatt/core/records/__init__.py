@@ -35,6 +35,7 @@ from commonwatt.core.records.before import (
     Verdict,
     with_filled,
 )
+from commonwatt.core.records.wires import Wires
 
 __all__ = [
     "FINAL_DAYS",
@@ -67,5 +68,6 @@ __all__ = [
     "Statement",
     "Trades",
     "Verdict",
+    "Wires",
     "with_filled",
 ]

@@ -13,7 +13,6 @@ from commonwatt.core.events import Events
 from commonwatt.core.findings import Finding
 from commonwatt.core.records import Exchange
 from commonwatt.core.units import Ints
-from commonwatt.grid import Grid
 from commonwatt.services.claims import ClaimsReader, Demand, Revocation
 from commonwatt.services.deviating import PublishedErrors, published_deviation
 from commonwatt.services.enrolment import is_enrolled, packet_signers
@@ -64,8 +63,6 @@ class Audited:
     """Slots to look at; None for all."""
     at: Callable[[int], None] = lambda _: None
     """Told how many slots a check is done with."""
-    grid: Grid | None = None
-    """The model of the grid; None: nobody said."""
 
     @cached_property
     def packet_signers(self) -> tuple[tuple[bytes, ...], ...]:

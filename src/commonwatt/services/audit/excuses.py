@@ -98,11 +98,10 @@ def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Fi
 
 def _grid_fails(claimed: Claimed, slot: int, cleared: Agreement) -> bool:
     """Whether the grid's model fails again at the gate, or says again that no cut helps."""
-    grid = claimed.audited.grid
-    if grid is None or claimed.audited.rules.timing != EX_ANTE:
+    if claimed.audited.rules.timing != EX_ANTE:
         return False
     try:
-        return gate_verdict(claimed.audited, grid, slot, cleared).verdict == Verdict.INFEASIBLE
+        return gate_verdict(claimed.audited, slot, cleared).verdict == Verdict.INFEASIBLE
     except ROOM_FAILURES:
         return True
 
@@ -110,7 +109,7 @@ def _grid_fails(claimed: Claimed, slot: int, cleared: Agreement) -> bool:
 def _cut_findings(claimed: Claimed, slot: int) -> list[Finding]:
     """That this grid cuts these trades so is the audit of the wires' to say."""
     where = f"orders slot {slot} reason"
-    if claimed.audited.grid is None or claimed.audited.rules.timing != EX_ANTE:
+    if claimed.audited.rules.timing != EX_ANTE:
         return [Finding(where, "no cut: no grid of this run cuts trades", "curtailed")]
     published = claimed.audited.public.agreement(slot)[0].trades
     if not _within(published, _cleared(claimed, slot).trades):

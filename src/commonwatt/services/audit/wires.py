@@ -10,7 +10,6 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, GridVerdict, Reason, Verdict
-from commonwatt.grid import Grid
 from commonwatt.services.audit.base import Audited, Check, differences, met_again, recomputed
 from commonwatt.services.failing import attempted
 from commonwatt.services.reporting.words import several
@@ -24,9 +23,6 @@ NAME: Final = "what the wires carried, computed again"
 
 def check_wires(audited: Audited) -> Check:
     """Verdict, losses, fullest line and voltages of every slot, and which trades were cut; every member on a bus of the feeder."""
-    grid = audited.grid
-    if grid is None:
-        return Check(NAME, 0, "slots", skipped="no grid model of this run is known")
     found = _bus_findings(audited)
     lost_wh = full = 0
     for done, slot in enumerate(audited.slots):
@@ -36,7 +32,7 @@ def check_wires(audited: Audited) -> Check:
             found.append(Finding(f"wires slot {slot}", "one row", f"{len(rows)}"))
             continue
         failed = rows[0][:2] == ("unchecked", FAILED.reason)
-        again, faults = recomputed(f"wires slot {slot}", _again, audited, grid, slot, failed)
+        again, faults = recomputed(f"wires slot {slot}", _again, audited, slot, failed)
         found += faults
         if again is None:
             continue
@@ -64,14 +60,14 @@ def _bus_findings(audited: Audited) -> list[Finding]:
     ]
 
 
-def _again(audited: Audited, grid: Grid, slot: int, failed: bool) -> tuple[list[str | int], list[Finding]]:
+def _again(audited: Audited, slot: int, failed: bool) -> tuple[list[str | int], list[Finding]]:
     """The row of a slot as it should be, and what is wrong with its cuts; `failed`: it is said to have failed for another reason."""
     public, rules = audited.public, audited.rules
     readings = public.readings(slot, 0)
     context = rules.grid_context(slot, _fleet(audited), is_delivered=True)
     nothing = Agreement.nothing(0, Reason.PRICE)
     net_wh = readings.export_wh - readings.import_wh
-    flowed, _ = attempted(lambda: grid.check(net_wh, OrderBook.empty(), nothing, context), UNTOLD)
+    flowed, _ = attempted(lambda: rules.grid.check(net_wh, OrderBook.empty(), nothing, context), UNTOLD)
     _, accepted, _, reason = public.orders(slot)
     if failed and (not accepted or (reason == Reason.SLOT_FAILED).any()):
         verdict, found = FAILED, list[Finding]()
@@ -79,17 +75,17 @@ def _again(audited: Audited, grid: Grid, slot: int, failed: bool) -> tuple[list[
         verdict, found = flowed, []
     else:
         cleared = met_again(public, rules, slot).agreement
-        verdict = gate_verdict(audited, grid, slot, cleared)
+        verdict = gate_verdict(audited, slot, cleared)
         found = [] if verdict.verdict == Verdict.INFEASIBLE else _left_findings(audited, slot, cleared, verdict)
     return list(wires_row(verdict, flowed).values()), found
 
 
-def gate_verdict(audited: Audited, grid: Grid, slot: int, cleared: Agreement) -> GridVerdict:
+def gate_verdict(audited: Audited, slot: int, cleared: Agreement) -> GridVerdict:
     """What the model says of trades at their gate, by what was ordered; raises what the model raises."""
     book, accepted, _, _ = audited.public.orders(slot)
     ordered = ordered_wh(book, len(audited.public.pseudonyms))
     context = audited.rules.grid_context(slot, _fleet(audited), is_delivered=False)
-    return grid.check(ordered, book.take(np.arange(accepted)), cleared, context)
+    return audited.rules.grid.check(ordered, book.take(np.arange(accepted)), cleared, context)
 
 
 def _left_findings(audited: Audited, slot: int, cleared: Agreement, verdict: GridVerdict) -> list[Finding]:

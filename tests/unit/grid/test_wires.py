@@ -1,0 +1,55 @@
+"""What a feeder's lines carry, as a market is told: by hand for a small one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from tests.fakes.wires import line, street, wires
+
+from commonwatt.core.members import Fleet
+from commonwatt.core.records import Wires
+from commonwatt.grid import GRIDS, Feeder, GridContext, wires_of
+
+FEEDER = wires(line("b", "c", rating_a=20), line("a", "b", rating_a=30), root="a")
+"""The bus behind the transformer comes last in the file's lines, so that rows and nodes are not in the same order."""
+
+
+def told(feeder: Feeder | None = FEEDER, slot_s: int = 3600, **parameters: float | str) -> Wires | None:
+    context = GridContext(1, slot_s, Fleet.empty(), feeder=feeder)
+    return wires_of(GRIDS.make("radial", **parameters), context)
+
+
+def test_each_line_carries_its_rating_at_nominal_voltage_less_what_reactive_power_takes() -> None:
+    said = told()
+    assert said is not None
+    assert [bus.id for bus in FEEDER.buses] == ["b", "c", "a"]
+    # b hangs on a, c on b, a on the far side of the transformer of 100 kVA.
+    assert said.toward.tolist() == [2, 0, 3, -1]
+    assert said.limit_wh.tolist() == [*(math.floor(math.sqrt(3) * 400 * a * 0.95) for a in (30, 20)), 95_000, 0]
+    assert not said.loss_share.any()
+    assert not said.fee_micro_per_kwh.any()
+
+
+def test_a_part_of_the_ratings_and_a_shorter_slot_carry_less() -> None:
+    said = told(slot_s=900, rating_share=0.5, power_factor=1.0)
+    assert said is not None
+    assert said.limit_wh.tolist() == [*(math.floor(math.sqrt(3) * 400 * a / 8) for a in (30, 20)), 12_500, 0]
+
+
+def test_a_market_is_told_of_no_wires_where_limits_are_not_its_business() -> None:
+    assert told(limits="none") is None
+    assert told(limits="verdict") is None
+    assert told(None) is None
+    assert wires_of(GRIDS.make("unlimited"), GridContext(1, 3600, Fleet.empty(), feeder=FEEDER)) is None
+
+
+def test_every_bus_of_any_feeder_leads_to_its_transformer() -> None:
+    feeder = street()
+    said = told(feeder)
+    assert said is not None
+    assert len(said) == len(feeder.buses) + 1
+    at = np.arange(len(feeder.buses))
+    for _ in feeder.buses:
+        at = np.where(at == len(feeder.buses), at, said.toward[at])
+    assert (at == len(feeder.buses)).all()
