@@ -204,9 +204,7 @@ class Rules:
         wires = wires_of(self.grid, self.grid_context(0, Fleet.empty(), is_delivered=False))
         if wires is None:
             return None
-        return Lines.of(
-            len(wires), toward=wires.toward, limit_wh=wires.limit_wh, loss_share=np.asarray(wires.loss_share)
-        )
+        return Lines(wires.toward, wires.limit_wh, wires.loss_share, wires.fee_micro_per_kwh)
 
     @cached_property
     def _placed(self) -> OrderFacts | None:

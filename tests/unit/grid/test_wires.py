@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from tests.fakes.wires import line, street, wires
@@ -15,7 +16,7 @@ FEEDER = wires(line("b", "c", rating_a=20), line("a", "b", rating_a=30), root="a
 """The bus behind the transformer comes last in the file's lines, so that rows and nodes are not in the same order."""
 
 
-def told(feeder: Feeder | None = FEEDER, slot_s: int = 3600, **parameters: float | str) -> Wires | None:
+def told(feeder: Feeder | None = FEEDER, slot_s: int = 3600, **parameters: Any) -> Wires | None:
     context = GridContext(1, slot_s, Fleet.empty(), feeder=feeder)
     return wires_of(GRIDS.make("radial", **parameters), context)
 
