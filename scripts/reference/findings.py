@@ -32,7 +32,7 @@ GROUPS: Final = {
         "([faults of data](../explain/data-faults.md)).",
     ),
     "Feeders": (
-        ("adapters/feeder_file", "adapters/line_file", "grid/_feeder"),
+        ("adapters/feeder_file", "adapters/line_file", "grid/_equipment", "grid/_feeder"),
         "Mend the feeder's file: connect what is not, open loops, give every line a length, an impedance and a rating "
         "([the grid](../explain/grid.md)).",
     ),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from commonwatt.adapters.feeder_file import read_feeder
 from commonwatt.core.units import Floats
-from commonwatt.grid import Bus, Feeder, Line, Transformer
+from commonwatt.grid import Bus, Feeder, InnerTransformer, Line, Regulator, Transformer
 
 IRON = Transformer(rating_va=100_000, short_circuit_share=0.04, load_loss_w=1500, no_load_loss_w=0)
 
@@ -25,6 +25,14 @@ def wires(*lines: Line, root: str = "a", **changed: Any) -> Feeder:
     names = dict.fromkeys(name for each in lines for name in (each.begin, each.end))
     buses = tuple(Bus(name) for name in names or (root,))
     return replace(Feeder("test", "", 400, 1.0, 0.9, 1.1, root, IRON, buses, lines), **changed)
+
+
+def regulated() -> Feeder:
+    """Two lines with a regulator between them, and a transformer to 230 V at the end of the second."""
+    plain = wires(line("a", "b", 300), line("r", "c", 300), line("d", "e", 50))
+    buses = tuple(Bus(name) for name in "abrcde")
+    step = InnerTransformer("step", "c", "d", 50_000, 230, 0.04, 600, 50)
+    return replace(plain, buses=buses, inner_transformers=(step,), regulators=(Regulator("reg", "b", "r", 1.08, 200),))
 
 
 def street() -> Feeder:
@@ -47,24 +55,49 @@ def trees(draw: st.DrawFn, most_buses: int = 12) -> Feeder:
     return wires(*draw(st.permutations(lines)), root="b0")
 
 
-def newton(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> tuple[Floats, float]:
-    """Voltages of the buses (share of nominal) and losses in branches (W) of one slot: no tree, no sweep."""
+def _two_ports(feeder: Feeder) -> list[tuple[int, int, complex, float]]:
+    """(near node, far node, impedance, ratio) of every branch, per unit of nominal voltages; a regulator has next to no impedance."""
     base_va, at = feeder.transformer.rating_va, {bus.id: i + 1 for i, bus in enumerate(feeder.buses)}
-    base_ohm = feeder.base_v**2 / base_va
     own = feeder.transformer
     r = own.load_loss_w / base_va
-    branches = [(0, at[feeder.root], complex(r, (own.short_circuit_share**2 - r**2) ** 0.5))]
-    branches += [
-        (at[each.begin], at[each.end], complex(each.r_ohm_per_km, each.x_ohm_per_km) * each.length_m / 1000 / base_ohm)
-        for each in feeder.lines
-    ]
-    size = len(feeder.buses) + 1
+    ports = [(0, at[feeder.root], complex(r, (own.short_circuit_share**2 - r**2) ** 0.5), 1.0)]
+    base_v, left = {feeder.root: feeder.base_v}, list(feeder.lines)
+    steps = {each.begin: each for each in feeder.inner_transformers}
+    reached = [feeder.root]
+    for bus in reached:
+        there = {
+            (each.end if each.begin == bus else each.begin): each for each in left if bus in (each.begin, each.end)
+        }
+        for name, each in there.items():
+            left.remove(each)
+            ohm = complex(each.r_ohm_per_km, each.x_ohm_per_km) * each.length_m / 1000
+            ports.append((at[bus], at[name], ohm * base_va / base_v[bus] ** 2, 1.0))
+            base_v[name] = base_v[bus]
+            reached.append(name)
+        for regulator in (each for each in feeder.regulators if each.begin == bus):
+            ports.append((at[bus], at[regulator.end], 1e-8j, regulator.ratio))
+            base_v[regulator.end] = base_v[bus]
+            reached.append(regulator.end)
+        if step := steps.get(bus):
+            z = complex(step.load_loss_w / step.rating_va, 0)
+            z += 1j * (step.short_circuit_share**2 - z.real**2) ** 0.5
+            ports.append((at[bus], at[step.end], z * base_va / step.rating_va, 1.0))
+            base_v[step.end] = step.base_v
+            reached.append(step.end)
+    return ports
+
+
+def newton(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> tuple[Floats, float]:
+    """Voltages of the buses (share of nominal) and losses in branches (W) of one slot: no tree, no sweep; the feeder's own loads are not looked at."""
+    base_va, size = feeder.transformer.rating_va, len(feeder.buses) + 1
     admittance = np.zeros((size, size), complex)
-    for begin, end, ohm in branches:
-        for i, j, sign in ((begin, begin, 1), (end, end, 1), (begin, end, -1), (end, begin, -1)):
-            admittance[i, j] += sign / ohm
+    for begin, end, ohm, ratio in _two_ports(feeder):
+        for i, j, part in ((begin, begin, ratio**2), (end, end, 1.0), (begin, end, -ratio), (end, begin, -ratio)):
+            admittance[i, j] += part / ohm
     wanted = np.append(0, injected_w + 1j * injected_var) / base_va
     voltage = np.full(size, feeder.source_share, complex)
+    # From where nothing flows: ratios are in it already.
+    voltage[1:] = np.linalg.solve(admittance[1:, 1:], -admittance[1:, 0] * feeder.source_share)
     for _ in range(30):
         current = admittance @ voltage
         off = (voltage * np.conj(current) - wanted)[1:]

@@ -12,15 +12,24 @@ import tomli_w
 
 from commonwatt.adapters.csv_table import nearest_name, read_bytes
 from commonwatt.core.findings import Finding, one_of
-from commonwatt.grid import Bus, Feeder, Line, Transformer, feeder_findings
+from commonwatt.grid import Bus, Feeder, InnerTransformer, Line, Load, Regulator, Transformer, feeder_findings
 
 SUFFIX: Final = ".toml"
 FEEDER: Final = "feeder.toml"
 """What the feeder is called in the public folder of a run whose grid model looks at one."""
 _BUNDLED: Final = Path(__file__).resolve().parent / "datasets" / "feeders"
-_LISTS: Final = {"bus": Bus, "line": Line}
+_LISTS: Final = {
+    "bus": (Bus, "buses"),
+    "line": (Line, "lines"),
+    "inner_transformer": (InnerTransformer, "inner_transformers"),
+    "regulator": (Regulator, "regulators"),
+    "load": (Load, "loads"),
+}
+"""What a feeder has many of: by the table's name its record and the feeder's field."""
+_ALWAYS: Final = {"bus", "line"}
+"""Lists that are written although they are empty."""
 _MOST: Final = 10_000
-"""Buses or lines of one feeder."""
+"""Buses, lines or loads of one feeder."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +41,8 @@ class FeederFile:
     @property
     def text(self) -> str:
         """The feeder as TOML: the same feeder gives the same text, and the text the feeder."""
-        rows = {"bus": self.feeder.buses, "line": self.feeder.lines}
-        lists = {name: [_written(row) for row in each] for name, each in rows.items()}
+        rows = {name: getattr(self.feeder, field) for name, (_, field) in _LISTS.items()}
+        lists = {name: [_written(row) for row in each] for name, each in rows.items() if each or name in _ALWAYS}
         own = {"transformer": _written(self.feeder.transformer)}
         return tomli_w.dumps({**_written(self.feeder), **own, **lists})
 
@@ -73,7 +82,7 @@ def read_feeder_file(path: Path) -> tuple[FeederFile | None, list[Finding]]:
 def _feeder(file: str, table: dict[str, Any]) -> tuple[Feeder | None, list[Finding]]:
     rows: dict[str, list[Any]] = {}
     found: list[Finding] = []
-    for name, kind in _LISTS.items():
+    for name, (kind, _) in _LISTS.items():
         listed = table.pop(name, [])
         if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed) or len(listed) > _MOST:
             found.append(Finding(f"{file} {name}", f"[[{name}]] tables, {_MOST} at most", "something else"))
@@ -91,7 +100,7 @@ def _feeder(file: str, table: dict[str, Any]) -> tuple[Feeder | None, list[Findi
         own = None
     transformer, faults = _made(Transformer, own, f"{file} transformer") if own is not None else (None, [])
     found += faults
-    given = {"transformer": transformer, "buses": tuple(rows["bus"]), "lines": tuple(rows["line"])}
+    given = {"transformer": transformer, **{key: tuple(rows[name]) for name, (_, key) in _LISTS.items()}}
     feeder, faults = _made(Feeder, table, file, given)
     found += faults
     return (None, found) if found else (feeder, [])

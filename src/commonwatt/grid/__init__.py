@@ -1,5 +1,6 @@
 """Grid: whether the wires can carry what was agreed."""
 
+from commonwatt.grid._equipment import InnerTransformer, Load, Regulator
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
 from commonwatt.grid._sensitivities import Sensitivities, loss_shares, pair_capacity_w, sensitivities, zones
 from commonwatt.grid._sweep import PowerFlow, power_flow
@@ -14,8 +15,11 @@ __all__ = [
     "GridContext",
     "HasFlow",
     "HasWires",
+    "InnerTransformer",
     "Line",
+    "Load",
     "PowerFlow",
+    "Regulator",
     "Sensitivities",
     "Transformer",
     "Tree",

@@ -1,15 +1,23 @@
-"""A radial feeder as it is built: buses, lines, a transformer, limits of voltage; and its tree, the shape in which power flows are computed."""
+"""A radial feeder as it is built: buses, lines, transformers, limits of voltage; and its tree, the shape in which power flows are computed."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from commonwatt.core.findings import Finding
+from commonwatt.grid._equipment import (
+    InnerTransformer,
+    Load,
+    Regulator,
+    equipment_findings,
+    number_findings,
+    transformer_findings,
+)
 
 if TYPE_CHECKING:
     from commonwatt.core.units import Flags, Floats, Ints
@@ -38,6 +46,15 @@ class Line:
     x_ohm_per_km: float
     rating_a: float
     """Current that it carries for good."""
+
+    @property
+    def ohm(self) -> complex:
+        """Its impedance."""
+        return complex(self.r_ohm_per_km, self.x_ohm_per_km) * self.length_m / 1000
+
+
+Branch: TypeAlias = Line | InnerTransformer | Regulator
+"""What joins two buses."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,28 @@ class Feeder:
     transformer: Transformer
     buses: tuple[Bus, ...]
     lines: tuple[Line, ...]
+    inner_transformers: tuple[InnerTransformer, ...] = ()
+    regulators: tuple[Regulator, ...] = ()
+    loads: tuple[Load, ...] = ()
+    """What is drawn at all times by nobody of the community."""
+
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """Everything between two buses: lines, transformers on the way, regulators."""
+        return (*self.lines, *self.inner_transformers, *self.regulators)
+
+    @property
+    def no_load_loss_w(self) -> float:
+        """Lost in the cores of all transformers whenever they are switched on."""
+        return self.transformer.no_load_loss_w + sum(own.no_load_loss_w for own in self.inner_transformers)
+
+    @cached_property
+    def own_va(self) -> Any:
+        """What the feeder's own loads inject, complex, VA, shape (buses,)."""
+        power = np.zeros(len(self.buses), np.complex128)
+        for load in self.loads:
+            power[self.places[load.bus]] -= complex(load.draw_w, load.draw_var)
+        return power
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -94,7 +133,8 @@ class Feeder:
 class Tree:
     """A feeder for the sweep: branch k leads from node `toward[k]` to node k; node 0 is ahead of the transformer, branch 0 is none.
 
-    Per unit of the transformer's rating and the nominal voltage.
+    Per unit of the first transformer's rating and, at each node, of the voltage there with nothing flowing: the nominal one times
+    what the regulators on the way make of it. So a ratio is in no equation of the sweep, only in what its voltages are shares of.
     """
 
     toward: tuple[int, ...]
@@ -106,9 +146,11 @@ class Tree:
     node: Ints
     """The node of each bus, in the order of the feeder's buses."""
     names: tuple[str, ...]
-    """Of each branch: `transformer`, or the line's id; empty of branch 0."""
+    """Of each branch: `transformer`, or the branch's id; empty of branch 0."""
     bus_names: tuple[str, ...]
     """Of each node: its bus's id; `source` of node 0."""
+    gain: Floats
+    """Of each node, by what its voltage of the sweep is multiplied to be of the nominal one: ratios of the regulators on the way, shape (nodes,)."""
 
     @cached_property
     def feeds(self) -> Floats:
@@ -133,15 +175,14 @@ class Tree:
 def feeder_findings(feeder: Feeder, where: str = "feeder") -> list[Finding]:
     """Why a feeder cannot be computed with, all at once: what is not connected, loops, impedances and ratings of zero, voltages."""
     found = [*_number_findings(feeder, where), *_name_findings(feeder, where)]
-    known = [line for line in feeder.lines if {line.begin, line.end} <= feeder.places.keys()]
-    # A forest grown line by line: one between two buses that are joined already closes a loop.
+    known = [branch for branch in feeder.branches if {branch.begin, branch.end} <= feeder.places.keys()]
+    # A forest grown branch by branch: one between two buses that are joined already closes a loop.
     group = {bus.id: bus.id for bus in feeder.buses}
-    for line in known:
-        ends = _end(group, line.begin), _end(group, line.end)
+    for branch in known:
+        ends = _end(group, branch.begin), _end(group, branch.end)
         if ends[0] == ends[1]:
-            found.append(
-                Finding(f"{where} line {line.id}", "a radial feeder: one way to every bus", f"a loop over {line.begin}")
-            )
+            at = f"{where} {_kind(branch)} {branch.id}"
+            found.append(Finding(at, "a radial feeder: one way to every bus", f"a loop over {branch.begin}"))
         group[ends[0]] = ends[1]
     if feeder.root in feeder.places:
         home = _end(group, feeder.root)
@@ -152,7 +193,25 @@ def feeder_findings(feeder: Feeder, where: str = "feeder") -> list[Finding]:
         for names in islands.values():
             listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
             found.append(Finding(f"{where} bus {names[0]}", f"a way to {feeder.root}", f"none from {listed}"))
-    return found
+    return found or _direction_findings(feeder, where)
+
+
+def _direction_findings(feeder: Feeder, where: str) -> list[Finding]:
+    """Of a feeder that is a tree: transformers and regulators that are named against the way from the root."""
+    rank = {name: number for number, name in enumerate(_outwards(feeder.root, _ways(feeder)))}
+    directed: tuple[InnerTransformer | Regulator, ...] = (*feeder.inner_transformers, *feeder.regulators)
+    return [
+        Finding(f"{where} {_kind(own)} {own.id} begin", f"the end on the side of {feeder.root}", f"{own.begin!r}")
+        for own in directed
+        if rank[own.begin] > rank[own.end]
+    ]
+
+
+def _kind(branch: Branch) -> str:
+    """What a branch is called in a feeder's file."""
+    if isinstance(branch, Line):
+        return "line"
+    return "regulator" if isinstance(branch, Regulator) else "inner_transformer"
 
 
 def _end(group: dict[str, str], name: str) -> str:
@@ -163,15 +222,20 @@ def _end(group: dict[str, str], name: str) -> str:
 
 def _name_findings(feeder: Feeder, where: str) -> list[Finding]:
     found = []
-    for kind, names in (("bus", [bus.id for bus in feeder.buses]), ("line", [line.id for line in feeder.lines])):
+    ids = [branch.id for branch in feeder.branches]
+    for kind, names in (("bus", [bus.id for bus in feeder.buses]), ("line", ids)):
         twice = sorted({name for name in names if names.count(name) > 1})
         found += [Finding(f"{where} {kind} {name}", "an id of its own", "the id twice") for name in twice]
     if feeder.root not in feeder.places:
         found.append(Finding(f"{where} root", "the id of a bus", repr(feeder.root)))
-    for line in feeder.lines:
-        for key, name in (("begin", line.begin), ("end", line.end)):
+    for branch in feeder.branches:
+        for key, name in (("begin", branch.begin), ("end", branch.end)):
             if name not in feeder.places:
-                found.append(Finding(f"{where} line {line.id} {key}", "the id of a bus", repr(name)))
+                at = f"{where} {_kind(branch)} {branch.id} {key}"
+                found.append(Finding(at, "the id of a bus", repr(name)))
+    for number, load in enumerate(feeder.loads, 1):
+        if load.bus not in feeder.places:
+            found.append(Finding(f"{where} load {number} bus", "the id of a bus", repr(load.bus)))
     return found
 
 
@@ -182,72 +246,49 @@ def _number_findings(feeder: Feeder, where: str) -> list[Finding]:
         ("source_share", feeder.source_share, 0.5 < feeder.source_share < 1.5, "a part of base_v between 0.5 and 1.5"),
         ("voltage_low_share", feeder.voltage_low_share, 0 < feeder.voltage_low_share < 1, "between 0 and 1"),
         ("voltage_high_share", feeder.voltage_high_share, 1 < feeder.voltage_high_share < 2, "between 1 and 2"),
-        ("transformer rating_va", own.rating_va, own.rating_va > 0, "more than 0"),
-        ("transformer no_load_loss_w", own.no_load_loss_w, own.no_load_loss_w >= 0, "at least 0"),
-        (
-            "transformer short_circuit_share",
-            own.short_circuit_share,
-            0 < own.short_circuit_share < 1,
-            "between 0 and 1: without it the transformer had no impedance",
-        ),
-        (
-            "transformer load_loss_w",
-            own.load_loss_w,
-            0 <= own.load_loss_w <= own.short_circuit_share * own.rating_va,
-            "0 to short_circuit_share x rating_va",
-        ),
     ]
+    found = number_findings(checks, where)
+    found += transformer_findings(
+        own.rating_va, own.short_circuit_share, own.load_loss_w, own.no_load_loss_w, f"{where} transformer"
+    )
     for line in feeder.lines:
-        checks += [
-            (f"line {line.id} length_m", line.length_m, line.length_m > 0, "more than 0"),
+        checks = [
+            ("length_m", line.length_m, line.length_m > 0, "more than 0"),
+            ("rating_a", line.rating_a, line.rating_a > 0, "more than 0: a line of no capacity is none"),
+            ("r_ohm_per_km", line.r_ohm_per_km, line.r_ohm_per_km >= 0, "at least 0"),
+            ("x_ohm_per_km", line.x_ohm_per_km, line.x_ohm_per_km >= 0, "at least 0"),
             (
-                f"line {line.id} rating_a",
-                line.rating_a,
-                line.rating_a > 0,
-                "more than 0: a line of no capacity is none",
-            ),
-            (f"line {line.id} r_ohm_per_km", line.r_ohm_per_km, line.r_ohm_per_km >= 0, "at least 0"),
-            (f"line {line.id} x_ohm_per_km", line.x_ohm_per_km, line.x_ohm_per_km >= 0, "at least 0"),
-            (
-                f"line {line.id} impedance",
+                "impedance",
                 0.0,
                 line.r_ohm_per_km != 0 or line.x_ohm_per_km != 0,
                 "r_ohm_per_km or x_ohm_per_km of more than 0",
             ),
         ]
-    # Written so that NaN and infinity are out of range.
-    return [
-        Finding(f"{where} {key}", expected, f"{value:g}")
-        for key, value, holds, expected in checks
-        if not (holds and math.isfinite(value))
-    ]
+        found += number_findings(checks, f"{where} line {line.id}")
+    return found + equipment_findings(feeder.inner_transformers, feeder.regulators, feeder.loads, where)
 
 
 def _tree(feeder: Feeder) -> Tree:
     own, base_va = feeder.transformer, feeder.transformer.rating_va
-    base_ohm = feeder.base_v**2 / base_va
-    nominal_a = base_va / (math.sqrt(3) * feeder.base_v)
     resistance = own.load_loss_w / base_va
     toward, names, buses = [-1, 0], ["", "transformer"], ["source", feeder.root]
     impedance = [0j, complex(resistance, math.sqrt(own.short_circuit_share**2 - resistance**2))]
-    rating = [math.inf, 1.0]
-    ways: dict[str, list[Line]] = {bus.id: [] for bus in feeder.buses}
-    for line in feeder.lines:
-        ways[line.begin].append(line)
-        ways[line.end].append(line)
-    at = {feeder.root: 1}
+    rating, base_v, gain = [math.inf, 1.0], [feeder.base_v] * 2, [1.0, 1.0]
+    ways, at = _ways(feeder), {feeder.root: 1}
     for here in _outwards(feeder.root, ways):
-        for line in ways[here]:
-            there = line.end if line.begin == here else line.begin
+        for branch in ways[here]:
+            there = branch.end if branch.begin == here else branch.begin
             if there in at:
                 continue
             at[there] = len(toward)
             toward.append(at[here])
-            names.append(line.id)
+            names.append(branch.id)
             buses.append(there)
-            ohm = complex(line.r_ohm_per_km, line.x_ohm_per_km) * line.length_m / 1000
-            impedance.append(ohm / base_ohm)
-            rating.append(line.rating_a / nominal_a)
+            base_v.append(branch.base_v if isinstance(branch, InnerTransformer) else base_v[at[here]])
+            gain.append(gain[at[here]] * (branch.ratio if isinstance(branch, Regulator) else 1.0))
+            base_ohm = base_v[-1] ** 2 / base_va
+            impedance.append(branch.ohm / base_ohm / gain[-1] ** 2)
+            rating.append(branch.rating_a / (base_va / (math.sqrt(3) * base_v[-1])) * gain[-1])
     return Tree(
         tuple(toward),
         np.array(impedance, np.complex128),
@@ -255,15 +296,25 @@ def _tree(feeder: Feeder) -> Tree:
         np.array([at[bus.id] for bus in feeder.buses], np.int64),
         tuple(names),
         tuple(buses),
+        np.array(gain),
     )
 
 
-def _outwards(root: str, ways: dict[str, list[Line]]) -> list[str]:
+def _ways(feeder: Feeder) -> dict[str, list[Branch]]:
+    """The branches at every bus."""
+    ways: dict[str, list[Branch]] = {bus.id: [] for bus in feeder.buses}
+    for branch in feeder.branches:
+        ways[branch.begin].append(branch)
+        ways[branch.end].append(branch)
+    return ways
+
+
+def _outwards(root: str, ways: dict[str, list[Branch]]) -> list[str]:
     """Every bus, the ones nearer to the root first."""
     order, known = [root], {root}
     for here in order:
-        for line in ways[here]:
-            there = line.end if line.begin == here else line.begin
+        for branch in ways[here]:
+            there = branch.end if branch.begin == here else branch.begin
             if there not in known:
                 known.add(there)
                 order.append(there)

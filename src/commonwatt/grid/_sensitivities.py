@@ -69,7 +69,7 @@ def sensitivities(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> S
     """
     tree, base_va = feeder.tree, feeder.transformer.rating_va
     power = np.zeros(len(tree.toward), np.complex128)
-    np.add.at(power, tree.node, (injected_w + 1j * injected_var) / base_va)
+    np.add.at(power, tree.node, (injected_w + 1j * injected_var + feeder.own_va) / base_va)
     flow = power_flow(feeder, injected_w[:, None], injected_var[:, None])
     if not flow.is_solved[0]:
         raise ValueError("expected an operating point with a power flow, was one without")
@@ -86,10 +86,10 @@ def sensitivities(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> S
         reactive_loss_factor=loss_var[at],
         loading_per_w=loading_w[:, at] / base_va,
         loading_per_var=loading_var[:, at] / base_va,
-        voltage_per_w=voltage_w[:, at] / base_va,
-        voltage_per_var=voltage_var[:, at] / base_va,
+        voltage_per_w=voltage_w[:, at] * tree.gain[:, None] / base_va,
+        voltage_per_var=voltage_var[:, at] * tree.gain[:, None] / base_va,
         loading_share=np.abs(current) / tree.rating,
-        voltage_share=size,
+        voltage_share=size * tree.gain,
         towards_root_w=-(voltage * np.conj(current)).real * base_va,
         carried_w=tree.rating * size * base_va,
     )

@@ -31,35 +31,57 @@ class PowerFlow:
     is_solved: Flags
     """Shape (slots,)."""
     voltage_share: Floats
-    """Of every node, of the nominal voltage, shape (nodes, slots)."""
+    """Of every node, of the nominal voltage there, shape (nodes, slots)."""
     loading_share: Floats
     """Current of every branch, of what it carries, shape (nodes, slots); 0 of branch 0."""
     losses_w: Floats
-    """In all branches together and in the transformer's core, shape (slots,)."""
+    """In all branches together and in the transformers' cores, shape (slots,)."""
+    spared_w: float = 0.0
+    """What of it were lost if nobody but the feeder's own loads drew or gave anything; 0 where it has none."""
 
     def losses_wh(self, slot_s: int) -> Ints:
-        """Losses of each slot in whole Wh, rounded to the nearest, halves up: the one place where the power flow becomes energy."""
-        return whole_wh(self.losses_w * (slot_s / SECONDS_PER_HOUR))
+        """Losses of each slot that the community answers for, in whole Wh: the one place where the power flow becomes energy.
+
+        What is lost beyond the losses of the feeder's own loads, at least 0; rounded to the nearest, halves up.
+        """
+        return whole_wh(np.maximum(self.losses_w - self.spared_w, 0.0) * (slot_s / SECONDS_PER_HOUR))
 
 
 def power_flow(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> PowerFlow:
     """Solve every slot on its own; arrays of shape (buses, slots) in the order of the feeder's buses, positive: into the feeder.
 
-    Constant power at every bus, three phases alike. Backward: the current of every branch from those of the nodes it feeds;
-    forward: the voltage of every node from the one that feeds it; again until no voltage changes by more than `TOLERANCE`.
+    Constant power at every bus, the feeder's own loads beside what is injected, three phases alike. Backward: the current of every
+    branch from those of the nodes it feeds; forward: the voltage of every node from the one that feeds it; again until no voltage changes by more than `TOLERANCE`.
     """
+    injected_va = injected_w + 1j * injected_var
+    if not feeder.loads:
+        return _solved(feeder, injected_va)
+    # One column more: the feeder without the community.
+    own = feeder.own_va[:, None]
+    flow, slots = _solved(feeder, np.hstack([injected_va + own, own])), injected_va.shape[1]
+    return PowerFlow(
+        flow.is_solved[:slots],
+        flow.voltage_share[:, :slots],
+        flow.loading_share[:, :slots],
+        flow.losses_w[:slots],
+        float(flow.losses_w[slots]),
+    )
+
+
+def _solved(feeder: Feeder, injected_va: Any) -> PowerFlow:
     tree, base_va = feeder.tree, feeder.transformer.rating_va
-    nodes, slots = len(tree.toward), injected_w.shape[1]
+    nodes, slots = len(tree.toward), injected_va.shape[1]
     power = np.zeros((nodes, slots), np.complex128)
-    np.add.at(power, tree.node, (injected_w + 1j * injected_var) / base_va)
+    np.add.at(power, tree.node, injected_va / base_va)
     solved, voltage, current = np.zeros(slots, np.bool_), np.empty((nodes, slots)), np.empty((nodes, slots))
     for first in range(0, slots, _SLOTS_AT_ONCE):
         part = slice(first, first + _SLOTS_AT_ONCE)
         # What overflows has collapsed, and is found by that.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             solved[part], voltage[:, part], current[:, part] = _swept(tree, feeder.source_share, power[:, part])
-    lost = tree.impedance.real @ (current * current) * base_va + feeder.transformer.no_load_loss_w
-    return PowerFlow(solved, voltage, current / tree.rating[:, None], np.where(solved, lost, 0.0))
+    lost = tree.impedance.real @ (current * current) * base_va + feeder.no_load_loss_w
+    shares = voltage * tree.gain[:, None], current / tree.rating[:, None]
+    return PowerFlow(solved, *shares, np.where(solved, lost, 0.0))
 
 
 def _swept(tree: Tree, source: float, power: Any) -> tuple[Flags, Floats, Floats]:

@@ -1,14 +1,15 @@
 """Feeders from files: what is right is read whole, what is wrong is found, all of it at once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.fakes.wires import line, street, wires
+from tests.fakes.wires import line, regulated, street, wires
 
 from commonwatt.adapters.datasets import example_folder
 from commonwatt.adapters.feeder_file import FeederFile, bundled_feeders, read_feeder, read_feeder_file
 from commonwatt.core.findings import Finding
-from commonwatt.grid import Feeder, feeder_findings
+from commonwatt.grid import Feeder, InnerTransformer, Load, Regulator, feeder_findings
 
 GOOD = FeederFile(wires(line("a", "b"), line("b", "c"))).text
 
@@ -30,6 +31,14 @@ def test_a_feeder_is_written_in_one_way_and_read_again(tmp_path: Path) -> None:
     assert file is not None
     assert file.text == GOOD
     assert file.feeder == wires(line("a", "b"), line("b", "c"))
+
+
+def test_what_is_on_the_way_and_what_draws_beside_the_community_is_written_and_read_too(tmp_path: Path) -> None:
+    feeder = replace(regulated(), loads=(Load("c", 1000, -200),))
+    file, found = read(tmp_path, FeederFile(feeder).text)
+    assert found == []
+    assert file is not None
+    assert file.feeder == feeder
 
 
 def test_the_bundled_street_carries_the_example_and_says_that_it_is_made_up() -> None:
@@ -61,6 +70,29 @@ def test_the_bundled_street_carries_the_example_and_says_that_it_is_made_up() ->
         (
             wires(line("a", "b"), line("b", "a")),
             "feeder line b-a: expected a radial feeder: one way to every bus, found a loop over b",
+        ),
+        (
+            wires(line("a", "b"), regulators=(Regulator("r", "b", "a", 1.1, 50),)),
+            "feeder regulator r: expected a radial feeder: one way to every bus, found a loop over b",
+        ),
+        (
+            wires(line("a", "b"), line("c", "d"), regulators=(Regulator("r", "c", "b", 1.1, 50),)),
+            "feeder regulator r begin: expected the end on the side of a, found 'c'",
+        ),
+        (
+            wires(line("a", "b"), line("c", "d"), regulators=(Regulator("r", "b", "c", 2, 50),)),
+            "feeder regulator r ratio: expected between 0.8 and 1.25, found 2",
+        ),
+        (
+            wires(
+                line("a", "b"), line("c", "d"), inner_transformers=(InnerTransformer("t", "b", "c", 1, 0, 0.1, 0, 0),)
+            ),
+            "feeder inner_transformer t base_v: expected more than 0, found 0",
+        ),
+        (wires(line("a", "b"), loads=(Load("z", 1, 0),)), "feeder load 1 bus: expected the id of a bus, found 'z'"),
+        (
+            wires(line("a", "b"), loads=(Load("b", float("inf"), 0),)),
+            "feeder load 1 draw_w: expected a number, found inf",
         ),
         (wires(line("a", "b"), voltage_low_share=1.2), "feeder voltage_low_share: expected between 0 and 1, found 1.2"),
     ],

@@ -1,13 +1,15 @@
 """Voltages, loadings and losses of a radial feeder, against Newton's method and what can be worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.wires import line, newton, street, trees, wires
+from tests.fakes.wires import line, newton, regulated, street, trees, wires
 
 from commonwatt.core.units import Floats
-from commonwatt.grid import Feeder, power_flow
+from commonwatt.grid import Feeder, Load, power_flow
 
 
 def column(*figures: float) -> Floats:
@@ -121,3 +123,45 @@ def test_the_direction_in_which_a_line_is_named_does_not_matter() -> None:
     one, other = wires(line("a", "b"), line("b", "c")), wires(line("a", "b"), line("c", "b"))
     flows = [power_flow(f, column(0, -3000, -4000), column(0, -900, 0)).losses_w[0] for f in (one, other)]
     assert flows[0] == flows[1]
+
+
+def test_a_regulator_and_a_second_transformer_agree_with_newtons_method() -> None:
+    feeder = regulated()
+    injected_w, injected_var = drawn(feeder, 3, 20, 6000)
+    flow = power_flow(feeder, injected_w, injected_var)
+    for slot in range(20):
+        voltage, lost = newton(feeder, injected_w[:, slot], injected_var[:, slot])
+        np.testing.assert_allclose(flow.voltage_share[feeder.tree.node, slot], voltage, atol=1e-6)
+        assert flow.losses_w[slot] == pytest.approx(lost + 50, rel=1e-5)
+
+
+def test_a_regulator_lifts_the_voltage_behind_it_and_a_current_behind_a_transformer_is_of_its_own_voltage() -> None:
+    feeder = regulated()
+    nothing = power_flow(feeder, np.zeros((6, 1)), np.zeros((6, 1)))
+    shares = dict(zip(feeder.tree.bus_names, nothing.voltage_share[:, 0].tolist(), strict=True))
+    assert (shares["b"], shares["r"], shares["e"]) == (1.0, pytest.approx(1.08), pytest.approx(1.08))
+    # 1 kW at 230 V is 1000 / (sqrt(3) 230 1.08) A at the end, 400 / 230 less of it ahead of the transformer, 1.08 times more ahead of the regulator.
+    drawing = power_flow(feeder, column(0, 0, 0, 0, 0, -1000), np.zeros((6, 1)))
+    loading = dict(zip(feeder.tree.names, drawing.loading_share[:, 0].tolist(), strict=True))
+    end_a = 1000 / (3**0.5 * 230 * 1.08)
+    assert loading["d-e"] == pytest.approx(end_a / 200, rel=0.01)
+    assert loading["step"] == pytest.approx(end_a / (50_000 / (3**0.5 * 230)), rel=0.01)
+    assert loading["r-c"] == pytest.approx(end_a * 230 / 400 / 200, rel=0.01)
+    assert loading["a-b"] == pytest.approx(1.08 * loading["r-c"], rel=1e-6)
+
+
+def test_a_feeders_own_loads_flow_but_their_losses_are_not_the_communitys() -> None:
+    bare = wires(line("a", "b"), line("b", "c"))
+    feeder = replace(bare, loads=(Load("b", 8000, 2000), Load("c", 1000, -500)))
+    own = power_flow(bare, column(0, -8000, -1000), column(0, -2000, 500))
+    alone = power_flow(feeder, np.zeros((3, 1)), np.zeros((3, 1)))
+    assert alone.losses_w[0] == alone.spared_w == pytest.approx(own.losses_w[0], rel=1e-6)
+    assert alone.losses_wh(3600).tolist() == [0]
+    more = power_flow(feeder, column(0, 0, -4000), np.zeros((3, 1)))
+    both = power_flow(bare, column(0, -8000, -5000), column(0, -2000, 500))
+    assert more.losses_w[0] == pytest.approx(both.losses_w[0], rel=1e-6)
+    assert more.losses_wh(3600)[0] == round(both.losses_w[0] - own.losses_w[0]) > 0
+    # Sun at the end spares losses of others: nobody is paid for that.
+    sunny = power_flow(feeder, column(0, 0, 4000), np.zeros((3, 1)))
+    assert sunny.losses_w[0] < sunny.spared_w
+    assert sunny.losses_wh(3600).tolist() == [0]

@@ -1,13 +1,15 @@
 """Derivatives of the power flow, against differences of the power flow; capacities and zones against walks over the tree."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.wires import line, street, trees, wires
+from tests.fakes.wires import line, regulated, street, trees, wires
 
 from commonwatt.core.units import Floats
-from commonwatt.grid import Feeder, PowerFlow, loss_shares, pair_capacity_w, power_flow, sensitivities, zones
+from commonwatt.grid import Feeder, Load, PowerFlow, loss_shares, pair_capacity_w, power_flow, sensitivities, zones
 
 STEP_W = 300.0
 
@@ -29,8 +31,22 @@ def moved(feeder: Feeder, at: tuple[Floats, Floats], by_w: float, by_var: float)
 @settings(max_examples=40, deadline=None)
 @given(trees(), st.integers(0, 2**31))
 def test_derivatives_are_those_of_the_power_flow(feeder: Feeder, seed: int) -> None:
-    at = drawn(feeder, seed, 60_000 / len(feeder.buses))
+    agree_with_differences(feeder, seed, 60_000)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_so_they_are_behind_a_regulator_and_beside_the_feeders_own_loads(seed: int) -> None:
+    agree_with_differences(
+        replace(regulated(), loads=(Load("c", 15_000, 4_000), Load("e", 5_000, -1_000))), seed, 30_000
+    )
+
+
+def agree_with_differences(feeder: Feeder, seed: int, most_w: float) -> None:
+    at = drawn(feeder, seed, most_w / len(feeder.buses))
     near = sensitivities(feeder, *at)
+    flow = power_flow(feeder, at[0][:, None], at[1][:, None])
+    np.testing.assert_allclose(near.voltage_share, flow.voltage_share[:, 0], atol=1e-6)
+    np.testing.assert_allclose(near.loading_share, flow.loading_share[:, 0], atol=1e-6)
     flowing = near.loading_share[1:] > 0.02
     for by_w, by_var, loss, voltage, loading in (
         (STEP_W, 0.0, near.loss_factor, near.voltage_per_w, near.loading_per_w),
