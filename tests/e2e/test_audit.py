@@ -105,6 +105,7 @@ TAMPERED = {
     "trades.parquet": (_cell("trades", "energy_wh"), "trades slot"),
     "readings.parquet": (_cell("readings", "import_wh"), "readings slot"),
     "statements.parquet": (_cell("statements", "amount_nano"), "statements slot"),
+    "wires.parquet": (_cell("wires", "losses_wh"), "wires slot"),
     "postings.parquet": (_cell("postings", "amount_nano"), "postings"),
     "receipts.parquet": (_cell("receipts", "block"), "receipts row 0"),
     "instructions.parquet": (_cell("instructions", "limit_micro_per_kwh"), "instructions"),

@@ -149,7 +149,7 @@ def _publish_trades(cheat: Cheat, slot: int, agreement: Agreement) -> None:
     who = np.append(book.member, -1)
     cheat.rewrite("trades", lambda r: None if r["slot"] == slot else r)
     rows = zip(*(a.tolist() for a in trades.arrays().values()), delivered.tolist(), strict=True)
-    for k, (sell, buy, energy, sell_price, buy_price, round_, wh) in enumerate(rows):
+    for k, (sell, buy, energy, sell_price, buy_price, round_, sell_fee, buy_fee, wh) in enumerate(rows):
         cheat.add(
             "trades",
             {
@@ -166,6 +166,8 @@ def _publish_trades(cheat: Cheat, slot: int, agreement: Agreement) -> None:
                 "buy_amount_nano": wh * buy_price,
                 "delivered_wh": wh,
                 "round": round_,
+                "sell_fee_micro_per_kwh": sell_fee,
+                "buy_fee_micro_per_kwh": buy_fee,
             },
         )
     _rebill(cheat)

@@ -51,6 +51,8 @@ _TRADE = np.dtype(
         ("sell_price_micro_per_kwh", ">i8"),
         ("buy_price_micro_per_kwh", ">i8"),
         ("round", "i1"),
+        ("sell_fee_micro_per_kwh", ">i8"),
+        ("buy_fee_micro_per_kwh", ">i8"),
     ]
 )
 

@@ -90,6 +90,8 @@ def trades_of(world: World, member: int, delivered: np.ndarray) -> list[TradePro
         trades.energy_wh,
         trades.sell_price_micro_per_kwh,
         trades.buy_price_micro_per_kwh,
+        trades.sell_fee_micro_per_kwh,
+        trades.buy_fee_micro_per_kwh,
         trades.round,
         delivered,
     )

@@ -80,5 +80,5 @@ def test_leaves_have_one_width_and_make_the_roots() -> None:
     trades = AGREED.trades
     assert {len(leaf) for leaf in order_leaves(BOOK, SLOT)} == {16 + 8 + 8 + 1 + 8 + 8 + 1 + 1 + 8}
     assert {len(leaf) for leaf in event_leaves(EVENTS, SLOT)} == {16 + 8 * 7 + 1 + 32}
-    assert {len(leaf) for leaf in trade_leaves(trades, SLOT)} == {16 + 8 * 6 + 1}
+    assert {len(leaf) for leaf in trade_leaves(trades, SLOT)} == {16 + 8 * 8 + 1}
     assert clearing_root(trades, SLOT) == merkle_root(trade_leaves(trades, SLOT))

@@ -79,6 +79,8 @@ class TradeProof:
     energy_wh: int
     sell_price_micro_per_kwh: int
     buy_price_micro_per_kwh: int
+    sell_fee_micro_per_kwh: int
+    buy_fee_micro_per_kwh: int
     round: int
     delivered_wh: int
     path: TreePath

@@ -10,7 +10,7 @@ from commonwatt.services.billing.bill import Entry, OrderProof, TradeProof, Tree
 
 _WISH: Final = struct.Struct(">16sqqbqqbb")
 _SEQUENCE: Final = struct.Struct(">q")
-_TRADE: Final = struct.Struct(">16sqqqqqqb")
+_TRADE: Final = struct.Struct(">16sqqqqqqbqq")
 
 
 def order_leaf(order: OrderProof, slot: int, member: int) -> bytes:
@@ -27,7 +27,8 @@ def trade_leaf(trade: TradeProof, slot: int) -> bytes:
     """A trade under the clearing root."""
     numbers = (trade.sell_order, trade.buy_order, trade.energy_wh)
     prices = (trade.sell_price_micro_per_kwh, trade.buy_price_micro_per_kwh)
-    return _TRADE.pack(b"commonwatt/trade", slot, *numbers, *prices, trade.round)
+    fees = (trade.sell_fee_micro_per_kwh, trade.buy_fee_micro_per_kwh)
+    return _TRADE.pack(b"commonwatt/trade", slot, *numbers, *prices, trade.round, *fees)
 
 
 def holds(root: bytes, leaf: bytes, path: TreePath) -> bool:

@@ -85,6 +85,8 @@ class SlotEntries:
                 energy_wh=int(trades.energy_wh[row]),
                 sell_price_micro_per_kwh=int(trades.sell_price_micro_per_kwh[row]),
                 buy_price_micro_per_kwh=int(trades.buy_price_micro_per_kwh[row]),
+                sell_fee_micro_per_kwh=int(trades.sell_fee_micro_per_kwh[row]),
+                buy_fee_micro_per_kwh=int(trades.buy_fee_micro_per_kwh[row]),
                 round=int(trades.round[row]),
                 delivered_wh=int(delivered[row]),
                 path=_path(leaves, row),
