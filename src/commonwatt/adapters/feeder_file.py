@@ -11,10 +11,13 @@ from typing import Any, Final
 import tomli_w
 
 from commonwatt.adapters.csv_table import nearest_name, read_bytes
+from commonwatt.adapters.foreign_feeders.pandapower_json import Converted, feeder_of_json
+from commonwatt.adapters.foreign_feeders.simbench_code import feeder_of_code, is_code
 from commonwatt.core.findings import Finding, one_of
 from commonwatt.grid import Bus, Feeder, InnerTransformer, Line, Load, Regulator, Transformer, feeder_findings
 
 SUFFIX: Final = ".toml"
+_JSON: Final = ".json"
 FEEDER: Final = "feeder.toml"
 """What the feeder is called in the public folder of a run whose grid model looks at one."""
 _BUNDLED: Final = Path(__file__).resolve().parent / "datasets" / "feeders"
@@ -30,6 +33,7 @@ _ALWAYS: Final = {"bus", "line"}
 """Lists that are written although they are empty."""
 _MOST: Final = 10_000
 """Buses, lines or loads of one feeder."""
+_MOST_BYTES: Final = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,10 @@ class FeederFile:
     """A feeder and the text that says the same in one way, as a run publishes it."""
 
     feeder: Feeder
+    loads: tuple[str, ...] = ()
+    """Buses where the network that it was converted from has loads."""
+    notes: tuple[str, ...] = ()
+    """What was left out or changed on the way."""
 
     @property
     def text(self) -> str:
@@ -53,30 +61,63 @@ def bundled_feeders() -> list[str]:
 
 
 def read_feeder(name: str, folder: Path, where: str) -> tuple[FeederFile | None, list[Finding]]:
-    """The feeder that `[grid] feeder` names: a TOML file, from `folder` on, or a bundled one. `where` is how a finding names the key."""
-    if name.endswith(SUFFIX):
+    """The feeder that `[grid] feeder` names; `where` is how a finding names the key.
+
+    A TOML file or the JSON of a pandapower network, from `folder` on; a SimBench code; or a bundled one.
+    """
+    if name.endswith((SUFFIX, _JSON)):
         return read_feeder_file(folder / name)
+    if is_code(name):
+        return _converted(*feeder_of_code(name, where), name)
     if name not in bundled_feeders():
         near = nearest_name(folder / f"{name}{SUFFIX}")
-        expected = f"the name of a file that ends with {SUFFIX}{near}, or {one_of(name, bundled_feeders())}"
+        expected = f"the name of a file that ends with {SUFFIX}{near} or {_JSON}, a SimBench code, or {one_of(name, bundled_feeders())}"
         return None, [Finding(where, expected, repr(name))]
     return read_feeder_file(_BUNDLED / f"{name}{SUFFIX}")
 
 
 def read_feeder_file(path: Path) -> tuple[FeederFile | None, list[Finding]]:
-    """The feeder of a TOML file; None and the findings where anything is wrong with it."""
-    data, found = read_bytes(path, path.name)
+    """The feeder of a TOML file, or of a pandapower network's JSON; None and the findings where anything is wrong with it."""
+    text, found = _text(path)
     if found:
         return None, found
+    if path.suffix == _JSON:
+        return _converted(*feeder_of_json(text, path.name), path.name)
     try:
-        table = tomllib.loads(data.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return None, [Finding(path.name, "a TOML file", str(error))]
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        told = "too deep a nesting" if isinstance(error, RecursionError) else str(error)
+        return None, [Finding(path.name, "a TOML file", told)]
     feeder, found = _feeder(path.name, table)
     if feeder is None:
         return None, found
     found = feeder_findings(feeder, path.name)
     return (None, found) if found else (FeederFile(feeder), [])
+
+
+def _text(path: Path) -> tuple[str, list[Finding]]:
+    """A file's text; or why it cannot be read: a pipe would never end, nor would what is larger than any feeder be worth a wait."""
+    try:
+        if path.exists() and not path.is_dir():
+            if not path.is_file():
+                return "", [Finding(path.name, "a file", "something else")]
+            if (size := path.stat().st_size) > _MOST_BYTES:
+                return "", [Finding(path.name, f"{_MOST_BYTES // 2**20} MiB at most", f"{size / 2**20:,.0f} MiB")]
+    except (OSError, ValueError):  # reading it says why
+        pass
+    data, found = read_bytes(path, path.name)
+    try:
+        return data.decode("utf-8-sig"), found
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        return "", [Finding(f"{path.name}:{line}", "text in UTF-8", f"the byte 0x{data[error.start]:02x}")]
+
+
+def _converted(made: Converted | None, found: list[Finding], name: str) -> tuple[FeederFile | None, list[Finding]]:
+    if made is None:
+        return None, found
+    found = feeder_findings(made.feeder, name)
+    return (None, found) if found else (FeederFile(made.feeder, made.loads, made.notes), [])
 
 
 def _feeder(file: str, table: dict[str, Any]) -> tuple[Feeder | None, list[Finding]]:

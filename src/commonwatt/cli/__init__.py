@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import typer
 
-from commonwatt.cli import audit, bill, check, clear, compare, importing, init, listing, new, run, watch
+from commonwatt.cli import audit, bill, check, clear, compare, feeder, importing, init, listing, new, run, watch
 from commonwatt.cli.endings import BAD_INPUT, EXIT_CODES, INTERRUPTED, exit_code, say_failure
 from commonwatt.cli.plain_help import speak_plainly
 from commonwatt.core.errors import CommonwattError
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (init, importing, check, run, compare, audit, bill, watch, clear, listing, new):
+for module in (init, importing, feeder, check, run, compare, audit, bill, watch, clear, listing, new):
     module.register(app)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -216,6 +217,8 @@ def _kind(branch: Branch) -> str:
 
 def _end(group: dict[str, str], name: str) -> str:
     while group[name] != name:
+        # Halved on the way, so that a chain of ten thousand buses is not walked for each of them.
+        group[name] = group[group[name]]
         name = group[name]
     return name
 
@@ -224,7 +227,7 @@ def _name_findings(feeder: Feeder, where: str) -> list[Finding]:
     found = []
     ids = [branch.id for branch in feeder.branches]
     for kind, names in (("bus", [bus.id for bus in feeder.buses]), ("line", ids)):
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         found += [Finding(f"{where} {kind} {name}", "an id of its own", "the id twice") for name in twice]
     if feeder.root not in feeder.places:
         found.append(Finding(f"{where} root", "the id of a bus", repr(feeder.root)))

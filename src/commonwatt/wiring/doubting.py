@@ -18,6 +18,7 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.units import SECONDS_PER_HOUR
 from commonwatt.services.reporting.words import several
 from commonwatt.settings.checking import OpenCommunity
+from commonwatt.wiring.feeders import feeder_line
 
 _DOUBTFUL: Final = "doubtful"
 
@@ -39,9 +40,7 @@ def feeder_lines(community: OpenCommunity) -> list[str]:
         return []
     feeder, feed = community.settings.feeder.feeder, community.feed
     rated_w = feeder.transformer.rating_va
-    length_m = sum(line.length_m for line in feeder.lines)
-    buses, lines = several(len(feeder.buses), "bus", "buses"), several(len(feeder.lines), "line")
-    said = [f"Feeder {feeder.name}: {buses}, {lines} of {length_m:,.0f} m, a transformer of {rated_w / 1000:,.0f} kVA."]
+    said = [feeder_line(feeder), *community.settings.feeder.notes]
     together_wh = (feed.load_wh - feed.pv_wh).sum(axis=1)
     for word, most_wh in (("draw", int(together_wh.max(initial=0))), ("export", int(-together_wh.min(initial=0)))):
         most_w = most_wh * SECONDS_PER_HOUR // community.settings.community.slot_s

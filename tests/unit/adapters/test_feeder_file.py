@@ -144,7 +144,9 @@ def test_what_is_no_feeder_is_said_to_be_none(tmp_path: Path, text: str, begins:
 def test_an_unknown_name_lists_the_bundled_feeders_and_a_file_that_is_meant(tmp_path: Path) -> None:
     (tmp_path / "lane.toml").write_text(GOOD, encoding="utf-8")
     _, found = read_feeder("lane", tmp_path, "--set grid.feeder")
-    expected = "the name of a file that ends with .toml (did you mean lane.toml?), or one of street"
+    expected = (
+        "the name of a file that ends with .toml (did you mean lane.toml?) or .json, a SimBench code, or one of street"
+    )
     assert found == [Finding("--set grid.feeder", expected, "'lane'")]
     file, found = read_feeder("lane.toml", tmp_path, "x")
     assert file is not None
