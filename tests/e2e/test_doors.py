@@ -10,7 +10,21 @@ from pathlib import Path
 import pytest
 from tests.fakes.small_runs import commonwatt, copied, environment, files_of, read_json, write_small_community
 
-COMMANDS = ("init", "import", "feeder", "check", "run", "compare", "audit", "bill", "watch", "clear", "list", "new", "bench")
+COMMANDS = (
+    "init",
+    "import",
+    "feeder",
+    "check",
+    "run",
+    "compare",
+    "audit",
+    "bill",
+    "watch",
+    "clear",
+    "list",
+    "new",
+    "bench",
+)
 # pydantic is not ours to leave out: typer reads its own options with it.
 HEAVY = (
     "numpy",
