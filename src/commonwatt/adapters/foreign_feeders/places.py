@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from commonwatt.adapters.foreign_feeders.frames import is_number, parsed
 
 if TYPE_CHECKING:
-    from commonwatt.adapters.foreign_feeders.pandapower_json import Net
+    from commonwatt.adapters.foreign_feeders.net import Net
 
 _METRES_PER_DEGREE: Final = 111_195.0
 """Of latitude, on a sphere of 6,371 km."""

@@ -10,7 +10,7 @@ from commonwatt.core.findings import Finding
 from commonwatt.grid import Transformer
 
 if TYPE_CHECKING:
-    from commonwatt.adapters.foreign_feeders.pandapower_json import Net
+    from commonwatt.adapters.foreign_feeders.net import Net
 
 
 @dataclass(frozen=True)
