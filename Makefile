@@ -27,7 +27,7 @@ demo: $(VENV)/.base  ## one week of the bundled community, end to end, into out/
 	@rm -rf out/demo
 	@$(BIN)/commonwatt run examples/fontana --out out/demo
 
-bench: $(VENV)/.base  ## the benchmarks: limits, references, into out/bench.json; make bench SUITE=clearing for one
+bench: $(VENV)/.dev  ## the benchmarks: limits, references, into out/bench.json; make bench SUITE=clearing for one
 	@$(BIN)/commonwatt bench $(SUITE) --json out/bench.json
 
 test: $(VENV)/.dev  ## every test that needs no outside server

@@ -154,6 +154,12 @@ class Tree:
     """Of each node, by what its voltage of the sweep is multiplied to be of the nominal one: ratios of the regulators on the way, shape (nodes,)."""
 
     @cached_property
+    def columns(self) -> tuple[Ints, Floats, Floats, Floats]:
+        """`toward`, resistance, reactance and `rating` of each branch, as machine code reads them."""
+        parts = (self.impedance.real, self.impedance.imag, self.rating)
+        return np.array(self.toward, np.int64), *(np.ascontiguousarray(part, np.float64) for part in parts)  # type: ignore[return-value]
+
+    @cached_property
     def feeds(self) -> Floats:
         """1 where a branch (row) feeds a node (column), else 0, shape (nodes, nodes)."""
         matrix = np.eye(len(self.toward))

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from commonwatt.core.units import SECONDS_PER_HOUR, Flags, Floats, Ints, whole_wh
+from commonwatt.grid._compiled import compiled
 
 if TYPE_CHECKING:
+    from commonwatt.grid._compiled import Kernel
     from commonwatt.grid._feeder import Feeder, Tree
 
 TOLERANCE: Final = 1e-7
@@ -52,13 +54,15 @@ def power_flow(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> Powe
 
     Constant power at every bus, the feeder's own loads beside what is injected, three phases alike. Backward: the current of every
     branch from those of the nodes it feeds; forward: the voltage of every node from the one that feeds it; again until no voltage changes by more than `TOLERANCE`.
+    By machine code where numba is installed (extra `fast`), else by NumPy: the same sweeps, and the same to 1e-9.
     """
-    injected_va = injected_w + 1j * injected_var
+    injected_w, injected_var = np.asarray(injected_w, np.float64), np.asarray(injected_var, np.float64)
     if not feeder.loads:
-        return _solved(feeder, injected_va)
+        return solved_flow(feeder, injected_w, injected_var, compiled())
     # One column more: the feeder without the community.
-    own = feeder.own_va[:, None]
-    flow, slots = _solved(feeder, np.hstack([injected_va + own, own])), injected_va.shape[1]
+    own, slots = feeder.own_va[:, None], injected_w.shape[1]
+    parts = (np.hstack([one + two, two]) for one, two in ((injected_w, own.real), (injected_var, own.imag)))
+    flow = solved_flow(feeder, *parts, compiled())
     return PowerFlow(
         flow.is_solved[:slots],
         flow.voltage_share[:, :slots],
@@ -68,59 +72,73 @@ def power_flow(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> Powe
     )
 
 
-def _solved(feeder: Feeder, injected_va: Any) -> PowerFlow:
-    tree, base_va = feeder.tree, feeder.transformer.rating_va
-    nodes, slots = len(tree.toward), injected_va.shape[1]
-    power = np.zeros((nodes, slots), np.complex128)
-    np.add.at(power, tree.node, injected_va / base_va)
-    solved, voltage, current = np.zeros(slots, np.bool_), np.empty((nodes, slots)), np.empty((nodes, slots))
-    for first in range(0, slots, _SLOTS_AT_ONCE):
-        part = slice(first, first + _SLOTS_AT_ONCE)
-        # What overflows has collapsed, and is found by that.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            solved[part], voltage[:, part], current[:, part] = _swept(tree, feeder.source_share, power[:, part])
-    lost = tree.impedance.real @ (current * current) * base_va + feeder.no_load_loss_w
-    shares = voltage * tree.gain[:, None], current / tree.rating[:, None]
-    return PowerFlow(solved, *shares, np.where(solved, lost, 0.0))
+def solved_flow(feeder: Feeder, power_w: Floats, power_var: Floats, kernel: Kernel | None) -> PowerFlow:
+    """`power_flow` with everything that is injected, the feeder's own loads in it; by a kernel, or by NumPy."""
+    tree, base_va, shape = feeder.tree, feeder.transformer.rating_va, (len(feeder.tree.toward), power_w.shape[1])
+    solved, voltage, loading = np.zeros(shape[1], np.bool_), np.zeros(shape), np.zeros(shape)
+    if kernel is None:
+        power = np.zeros(shape, np.complex128)
+        np.add.at(power, tree.node, (power_w + 1j * power_var) / base_va)
+        for first in range(0, shape[1], _SLOTS_AT_ONCE):
+            part = slice(first, first + _SLOTS_AT_ONCE)
+            # What overflows has collapsed, and is found by that.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                _swept(tree, feeder.source_share, power[:, part], solved[part], voltage[:, part], loading[:, part])
+        lost = tree.impedance.real @ (loading * loading)
+        loading /= tree.rating[:, None]
+    else:
+        lost = np.zeros(shape[1])
+        limits = (feeder.source_share, base_va, TOLERANCE, COLLAPSED, MOST_SWEEPS)
+        kernel(*tree.columns, tree.node, power_w, power_var, *limits, solved, voltage, loading, lost)
+    if (tree.gain != 1.0).any():
+        voltage *= tree.gain[:, None]
+    return PowerFlow(solved, voltage, loading, np.where(solved, lost * base_va + feeder.no_load_loss_w, 0.0))
 
 
-def _swept(tree: Tree, source: float, power: Any) -> tuple[Flags, Floats, Floats]:
-    """Which slots have a solution, and the sizes of voltages and currents, per unit."""
-    up = [(node, toward) for node, toward in enumerate(tree.toward) if toward >= 0]
-    down = up[::-1]
-    few = power.shape[1] <= _FEW
+def _swept(tree: Tree, source: float, power: Any, solved: Flags, sizes: Floats, currents: Floats) -> None:
+    """Fill in which slots have a solution, and the sizes of their voltages and currents, per unit; a slot leaves when it has settled."""
     # What a load draws is a current out of the node; conj(S / V) = conj(S) V / |V|^2 needs no complex division.
     drawn = -np.conj(power)
     voltage = np.full(power.shape, complex(source), np.complex128)
-    current, after = np.empty_like(voltage), np.empty_like(voltage)
-    alive = np.ones(power.shape[1], np.bool_)
-    change = np.full(power.shape[1], np.inf)
+    left = np.arange(power.shape[1])
     for _ in range(MOST_SWEEPS):
         inverse = 1.0 / (voltage.real**2 + voltage.imag**2)
-        np.multiply(drawn, voltage, out=current)
+        current = drawn * voltage
         current.real *= inverse
         current.imag *= inverse
-        if few:
-            current = tree.feeds @ current
-            after = source - tree.feeds.T @ (current * tree.impedance[:, None])
-        else:
-            for node, toward in down:
-                np.add(current[toward], current[node], out=current[toward])
-            np.multiply(current, tree.impedance[:, None], out=after)
-            after[0] = source
-            for node, toward in up:
-                np.subtract(after[toward], after[node], out=after[node])
+        after, current = _forward(tree, source, current)
         voltage -= after
         change = np.maximum(np.abs(voltage.real), np.abs(voltage.imag)).max(axis=0)
-        voltage, after = after, voltage
+        voltage = after
         # Written so that what is no number is collapsed, too.
-        gone = alive & ~((voltage.real**2 + voltage.imag**2).min(axis=0) > COLLAPSED**2)
-        if gone.any():
-            # Nothing more flows in a slot without a solution, so that it keeps no other waiting.
-            alive &= ~gone
-            drawn[:, gone], voltage[:, gone], change[gone] = 0.0, source, 0.0
-        if (change <= TOLERANCE).all():
-            break
-    solved = alive & (change <= TOLERANCE)
-    current[0] = 0.0
-    return solved, np.where(solved, np.abs(voltage), 0.0), np.where(solved, np.abs(current), 0.0)
+        stands = (voltage.real**2 + voltage.imag**2).min(axis=0) > COLLAPSED**2
+        settled = stands & (change <= TOLERANCE)
+        going = stands & ~settled
+        if going.all():
+            continue
+        solved[left[settled]] = True
+        sizes[:, left[settled]] = np.abs(voltage[:, settled])
+        currents[1:, left[settled]] = np.abs(current[1:, settled])
+        if not going.any():
+            return
+        left, drawn, voltage = left[going], drawn[:, going], voltage[:, going]
+
+
+def _forward(tree: Tree, source: float, current: Any) -> tuple[Any, Any]:
+    """Voltages of the nodes, and the currents of the branches from those out of the nodes, which it may use up."""
+    if current.shape[1] <= _FEW:
+        current = _summed(tree.feeds, current)
+        return source - _summed(tree.feeds.T, current * tree.impedance[:, None]), current
+    up = [(node, toward) for node, toward in enumerate(tree.toward) if toward >= 0]
+    for node, toward in up[::-1]:
+        np.add(current[toward], current[node], out=current[toward])
+    after = current * tree.impedance[:, None]
+    after[0] = source
+    for node, toward in up:
+        np.subtract(after[toward], after[node], out=after[node])
+    return after, current
+
+
+def _summed(which: Floats, parts: Any) -> Any:
+    """The product of a real and a complex matrix, without making the real one complex."""
+    return (which @ np.ascontiguousarray(parts).view(np.float64)).view(np.complex128)
