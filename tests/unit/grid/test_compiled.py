@@ -2,18 +2,19 @@
 
 import importlib.util
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.wires import line, street, trees, wires
+from tests.fakes.wires import line, regulated, street, trees, wires
 
 from commonwatt.core.units import Floats
-from commonwatt.grid import Feeder, PowerFlow, power_flow
+from commonwatt.grid import Feeder, Load, PowerFlow, power_flow
 from commonwatt.grid._compiled import compiled, sweep_slots
-from commonwatt.grid._sweep import arrays_flow, kernel_flow
+from commonwatt.grid._sweep import solved_flow
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,7 @@ def _found_anew() -> Iterator[None]:
 def both(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> tuple[PowerFlow, PowerFlow]:
     kernel = compiled()
     assert kernel is not None
-    return kernel_flow(kernel, feeder, injected_w, injected_var), arrays_flow(feeder, injected_w, injected_var)
+    return solved_flow(feeder, injected_w, injected_var, kernel), solved_flow(feeder, injected_w, injected_var, None)
 
 
 def assert_same(one: PowerFlow, other: PowerFlow) -> None:
@@ -53,6 +54,14 @@ def test_the_bundled_street_gives_the_same_over_many_slots() -> None:
     assert_same(*both(street(), injected, np.minimum(injected, 0) * 0.33))
 
 
+def test_a_feeder_with_regulator_transformer_and_loads_of_its_own_gives_the_same() -> None:
+    feeder = replace(regulated(), loads=(Load("c", 4000, 1500), Load("e", 1000, 0)))
+    rng = np.random.default_rng(2)
+    injected = (rng.random((6, 12)) * 2 - 1) * 6000
+    assert_same(*both(feeder, injected, injected * 0.2))
+    assert power_flow(feeder, injected, injected * 0.2).spared_w > 0
+
+
 @pytest.mark.parametrize("power_w", [0.0, 1e15, 1e30, -1e15, -1e30, -1e300])
 def test_no_flow_and_absurd_flows_give_the_same(power_w: float) -> None:
     injected = np.array([[0.0, 0.0], [power_w, -1000.0]])
@@ -65,8 +74,8 @@ def test_a_slot_among_others_is_to_the_bit_what_it_is_alone() -> None:
     injected[:, 7] *= 1000
     kernel = compiled()
     assert kernel is not None
-    together = kernel_flow(kernel, street(), injected, np.zeros_like(injected))
-    alone = [kernel_flow(kernel, street(), injected[:, [slot]], np.zeros((26, 1))) for slot in range(40)]
+    together = solved_flow(street(), injected, np.zeros_like(injected), kernel)
+    alone = [solved_flow(street(), injected[:, [slot]], np.zeros((26, 1)), kernel) for slot in range(40)]
     assert not together.is_solved[7]
     assert together.losses_w.tolist() == [flow.losses_w[0] for flow in alone]
 
@@ -87,8 +96,8 @@ def test_what_is_compiled_is_what_reads_as_python() -> None:
     kernel = compiled()
     assert kernel is not None
     with np.errstate(all="ignore"):
-        read = kernel_flow(sweep_slots, feeder, injected, injected * 0.3)
-    assert_same(kernel_flow(kernel, feeder, injected, injected * 0.3), read)
+        read = solved_flow(feeder, injected, injected * 0.3, sweep_slots)
+    assert_same(solved_flow(feeder, injected, injected * 0.3, kernel), read)
     assert read.is_solved.tolist() == [True, False]
 
 

@@ -1,13 +1,15 @@
 """Our sweep beside power-grid-model, which shares no code with it: voltages to 1e-6 of the nominal one, losses to whole Wh."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.wires import line, street, trees, wires
+from tests.fakes.wires import line, regulated, street, trees, wires
 
 from commonwatt.core.units import Floats
-from commonwatt.grid import Feeder, power_flow
+from commonwatt.grid import Feeder, Load, power_flow
 from commonwatt.grid._pgm import matrix_flow
 
 
@@ -15,7 +17,7 @@ def assert_agree(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> No
     ours, theirs = power_flow(feeder, injected_w, injected_var), matrix_flow(feeder, injected_w, injected_var)
     np.testing.assert_array_equal(ours.is_solved, theirs.is_solved)
     np.testing.assert_allclose(ours.voltage_share[feeder.tree.node], theirs.voltage_share, rtol=0, atol=1e-6)
-    at = [feeder.tree.names.index(name) for name in ("transformer", *(each.id for each in feeder.lines))]
+    at = [feeder.tree.names.index(name) for name in ("transformer", *(each.id for each in feeder.branches))]
     np.testing.assert_allclose(ours.loading_share[at], theirs.loading_share, rtol=0, atol=1e-6)
     np.testing.assert_allclose(ours.losses_w, theirs.losses_w, rtol=1e-5, atol=1e-3)
 
@@ -32,6 +34,13 @@ def test_any_tree_agrees_with_power_grid_model(feeder: Feeder, seed: int) -> Non
     rng = np.random.default_rng(seed)
     injected = (rng.random((len(feeder.buses), 5)) * 2 - 1) * 40_000 / len(feeder.buses)
     assert_agree(feeder, injected, np.minimum(injected, 0) * rng.random(injected.shape) * 0.5)
+
+
+def test_regulators_transformers_on_the_way_and_own_loads_agree_with_power_grid_model() -> None:
+    feeder = replace(regulated(), loads=(Load("c", 4000, 1500), Load("e", 1000, 0)))
+    rng = np.random.default_rng(2)
+    injected = (rng.random((6, 50)) * 2 - 1) * 6000
+    assert_agree(feeder, injected, injected * 0.2)
 
 
 def test_a_slot_beyond_the_feeder_has_no_solution_in_either() -> None:
