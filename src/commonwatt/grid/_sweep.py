@@ -61,8 +61,8 @@ def power_flow(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> Powe
         return solved_flow(feeder, injected_w, injected_var, compiled())
     # One column more: the feeder without the community.
     own, slots = feeder.own_va[:, None], injected_w.shape[1]
-    parts = (np.hstack([one + two, two]) for one, two in ((injected_w, own.real), (injected_var, own.imag)))
-    flow = solved_flow(feeder, *parts, compiled())
+    power_w, power_var = np.hstack([injected_w + own.real, own.real]), np.hstack([injected_var + own.imag, own.imag])
+    flow = solved_flow(feeder, power_w, power_var, compiled())
     return PowerFlow(
         flow.is_solved[:slots],
         flow.voltage_share[:, :slots],
