@@ -43,7 +43,9 @@ def seeded_world(seed: int, members: int, timing: str, *, sensible: bool = False
     rates = _rates(rng, sensible=sensible)
     registers = _registers(rng, members)
     book = _book(rng, registers if timing == "ex_post" else _registers(rng, members), rates)
-    trades = _trades(rng, book, rates, sensible=sensible)
+    trades = _with_fees(
+        stream(seed, "ways"), _trades(rng, book, rates, sensible=sensible), book, rates, sensible=sensible
+    )
     rest = rng.choice(REASONS, len(book))
     # A refused order has no fills; what is left of one that has may have been withdrawn.
     is_filled = trades.filled_wh(len(book)) > 0
@@ -134,3 +136,19 @@ def _deal(
     if rng.integers(0, 2):
         return [(sell, buy, energy_wh, got, paid)]
     return [(sell, -1, energy_wh, got, 0), (-1, buy, energy_wh, 0, paid)]
+
+
+def _with_fees(rng: np.random.Generator, trades: Trades, book: OrderBook, rates: Rates, *, sensible: bool) -> Trades:
+    """In half of the worlds both sides pay for their way, now and then the tariff's own local fee; `sensible`: within their limits."""
+    if not rng.integers(0, 2):
+        return trades
+    prices = np.array([0, 1, 7_000, 90_000, rates.local_fee_micro_per_kwh])
+    sold, bought = (rng.choice(prices, len(trades)) for _ in range(2))
+    if sensible:
+        limit = np.append(clearing_book(book, rates).limit_micro_per_kwh, 0)
+        sold = np.minimum(sold, np.maximum(trades.sell_price_micro_per_kwh - limit[trades.sell_order], 0))
+        bought = np.minimum(bought, np.maximum(limit[trades.buy_order] - trades.buy_price_micro_per_kwh, 0))
+    return trades.replaced(
+        sell_fee_micro_per_kwh=np.where(trades.sell_order >= 0, sold, 0),
+        buy_fee_micro_per_kwh=np.where(trades.buy_order >= 0, bought, 0),
+    )

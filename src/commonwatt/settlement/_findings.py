@@ -9,7 +9,7 @@ import numpy as np
 from commonwatt.core.accounts import FIRST_MEMBER, OFF_LEDGER, Account, Kind, Postings, balances_nano
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import LEG_ENERGY_SIGN, Agreement, Leg, Legs, Readings, Statement
+from commonwatt.core.records import LEG_ENERGY_SIGN, Agreement, Leg, Legs, Readings, Statement, Trades
 from commonwatt.core.units import Flags, Ints, exact_sum
 from commonwatt.settlement.base import SettlementContext
 
@@ -44,7 +44,7 @@ def statement_findings(
     """What is wrong with revision 0 of a slot.
 
     Readings against legs (member by member and for the supplier as a whole), trades against peer legs, legs against postings (per member
-    and kind), every amount against energy x price, the pools of trades and rewards against zero, delivered against agreed.
+    and kind), every amount against energy x price, the pools of trades and rewards against zero, fees of the way against the trades, delivered against agreed.
     """
     net = readings.export_wh - readings.import_wh
     return [
@@ -100,7 +100,27 @@ def _delivery_findings(
                 wanted,
                 _by_member(legs.member[own], billed[own], context.members),
             )
-    return found
+    return [*found, *_local_fee_findings(statement, book, trades, context)]
+
+
+def _local_fee_findings(
+    statement: Statement, book: OrderBook, trades: Trades, context: SettlementContext
+) -> list[Finding]:
+    """Local fees that are not the tariff's on what was bought and those of the way on what was delivered of each trade."""
+    legs, members = statement.legs, context.members
+    bought = legs.leg == Leg.PEER_BUY
+    due_nano = _by_member(
+        legs.member[bought], legs.energy_wh[bought] * -context.rates.local_fee_micro_per_kwh, members
+    )
+    for orders, fee in (
+        (trades.sell_order, trades.sell_fee_micro_per_kwh),
+        (trades.buy_order, trades.buy_fee_micro_per_kwh),
+    ):
+        real = orders >= 0
+        due_nano -= _by_member(book.member[orders[real]], (statement.delivered_wh * fee)[real], members)
+    own = legs.leg == Leg.LOCAL_FEE
+    billed_nano = _by_member(legs.member[own], legs.amount_nano[own], members)
+    return _differences("statement local_fee nano", due_nano, billed_nano)
 
 
 def _energy_findings(legs: Legs, net_wh: Ints) -> list[Finding]:

@@ -26,6 +26,7 @@ from commonwatt.settlement._trades import (
     single_posting,
     supplier_posting,
     trade_postings,
+    way_tables,
 )
 from commonwatt.settlement.base import SettlementContext
 
@@ -207,14 +208,18 @@ def slot_statement(
     lines: Sequence[Line],
     rewarded: Rewarded | None = None,
 ) -> Statement:
-    """Revision 0 of a slot: legs sorted by member, leg and price; postings as trades, lines, rewards, wholesale.
+    """Revision 0 of a slot: legs sorted by member, leg and price; postings as trades, lines, fees of the way, rewards, wholesale.
 
     Raises:
         ConservationBroken: fills with the pool whose sold and bought energy differ.
 
     """
     legs, postings = line_tables(lines)
-    tables, movements = [peer_legs(peers), legs], [trade_postings(peers, context.exchange), postings]
+    way_legs, way_postings = way_tables(peers)
+    tables, movements = (
+        [peer_legs(peers), legs, way_legs],
+        [trade_postings(peers, context.exchange), postings, way_postings],
+    )
     if rewarded is not None:
         earned, paid = _reward_tables(rewarded)
         tables.append(earned)

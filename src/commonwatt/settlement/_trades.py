@@ -1,4 +1,4 @@
-"""Trades by member: the peer legs of every bill and the postings between members, through the pool where there is no partner."""
+"""Trades by member: the peer legs and the fees of the way on every bill, the postings between members, through the pool without a partner."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ class Peers:
     energy_wh: Ints
     sell_price_micro_per_kwh: Ints
     buy_price_micro_per_kwh: Ints
+    sell_fee_micro_per_kwh: Ints
+    """What each side pays the grid for its part of the way; 0 without fees by location."""
+    buy_fee_micro_per_kwh: Ints
 
     @classmethod
     def of(cls, book: OrderBook, trades: Trades, energy_wh: Ints) -> Peers:
@@ -41,6 +44,8 @@ class Peers:
             energy_wh,
             trades.sell_price_micro_per_kwh,
             trades.buy_price_micro_per_kwh,
+            trades.sell_fee_micro_per_kwh,
+            trades.buy_fee_micro_per_kwh,
         )
 
     def sold_wh(self, members: int) -> Ints:
@@ -61,11 +66,25 @@ def energy_by_member(member: Ints, energy_wh: Ints, members: int) -> Ints:
 
 def peer_legs(peers: Peers) -> Legs:
     """One leg per member, side and price."""
-    trades = len(peers.energy_wh)
+    leg = np.repeat(np.array([Leg.PEER_SELL, Leg.PEER_BUY], np.int64), len(peers.energy_wh))
+    return _summed(peers, leg, np.concatenate([peers.sell_price_micro_per_kwh, peers.buy_price_micro_per_kwh]))
+
+
+def way_tables(peers: Peers) -> tuple[Legs, Postings]:
+    """What both sides of every trade pay the grid for their part of the way: a local fee per member and price, beside the tariff's own."""
+    fee = np.concatenate([peers.sell_fee_micro_per_kwh, peers.buy_fee_micro_per_kwh])
+    if not fee.any():
+        return Legs.empty(), Postings.empty()
+    legs = _summed(peers, np.full(len(fee), int(Leg.LOCAL_FEE), np.int64), fee)
+    legs = legs.take(legs.price_micro_per_kwh != 0)
+    grid, payer = np.full_like(legs.member, Account.GRID), member_account(legs.member)
+    return legs, energy_postings(grid, payer, legs.energy_wh, legs.price_micro_per_kwh, Kind.FEE)
+
+
+def _summed(peers: Peers, leg: Ints, price: Ints) -> Legs:
+    """The energy of both sides (first all that sell, then all that buy) per member, leg and price, shape of the columns (2 x trades,)."""
     member = np.concatenate([peers.seller, peers.buyer])
-    price = np.concatenate([peers.sell_price_micro_per_kwh, peers.buy_price_micro_per_kwh])
     energy = np.concatenate([peers.energy_wh, peers.energy_wh])
-    leg = np.repeat(np.array([Leg.PEER_SELL, Leg.PEER_BUY], np.int64), trades)
     rows = np.flatnonzero((member >= 0) & (energy > 0))
     if not len(rows):
         return Legs.empty()

@@ -176,15 +176,20 @@ def _trade_findings(seen: Evidence, entry: Entry, cleared: Booked) -> list[Findi
 
 
 def _limit_findings(where: str, trade: TradeProof, order: OrderProof, rates: Rates) -> list[Finding]:
-    """A seller gets its limit or more; a buyer pays its limit or less, everything charged on local energy included."""
+    """A seller keeps its limit or more, a buyer pays its limit or less: after the fee of its way, and all that is charged on local energy."""
     limit = order.limit_micro_per_kwh
+    fee = trade.sell_fee_micro_per_kwh if order.is_sell else trade.buy_fee_micro_per_kwh
     if order.is_sell:
-        is_kept, price = trade.sell_price_micro_per_kwh >= limit, trade.sell_price_micro_per_kwh
+        price = trade.sell_price_micro_per_kwh - fee
+        is_kept = price >= limit
     else:
-        price = trade.buy_price_micro_per_kwh + rates.local_charges_micro_per_kwh
+        price = trade.buy_price_micro_per_kwh + fee + rates.local_charges_micro_per_kwh
         is_kept = price <= limit
+    found = [] if fee >= 0 else [Finding(f"{where} fee of the way", "at least 0", str(fee))]
     bound = "at least" if order.is_sell else "at most"
-    return [] if is_kept else [Finding(where, f"a price of {bound} {limit} micro per kWh, as ordered", str(price))]
+    return found + (
+        [] if is_kept else [Finding(where, f"a price of {bound} {limit} micro per kWh, as ordered", str(price))]
+    )
 
 
 def _delivery_findings(where: str, terms: Terms, entry: Entry, trade: TradeProof) -> list[Finding]:

@@ -80,6 +80,7 @@ class TradeProof:
     sell_price_micro_per_kwh: int
     buy_price_micro_per_kwh: int
     sell_fee_micro_per_kwh: int
+    """What each side pays the grid for its part of the way."""
     buy_fee_micro_per_kwh: int
     round: int
     delivered_wh: int

@@ -76,6 +76,7 @@ def slot_lines(
             reward = next(iter(_line("reward", most, terms.penalty_gamma_micro_per_kwh, 1)), None)
     form = terms.imbalance if terms.timing != EX_POST and terms.rule == "scheduled" else BY_DIRECTION
     lines += _supply_lines(supply, bought, rates, form, surplus_wh)
+    lines += way_lines(sides)
     return Expected(_in_order(lines), reward)
 
 
@@ -155,6 +156,15 @@ def _peer_lines(sides: Sequence[tuple[bool, TradeProof]]) -> list[Line]:
     for (sells, price), energy_wh in energy.items():
         lines += _line("peer_sell" if sells else "peer_buy", energy_wh, price, 1 if sells else -1)
     return lines
+
+
+def way_lines(sides: Sequence[tuple[bool, TradeProof]]) -> list[Line]:
+    """The fees of the way, a line a price, on what was delivered of trades; each with whether the member sells."""
+    energy: dict[int, int] = {}
+    for sells, trade in sides:
+        fee = trade.sell_fee_micro_per_kwh if sells else trade.buy_fee_micro_per_kwh
+        energy[fee] = energy.get(fee, 0) + trade.delivered_wh
+    return [line for fee, energy_wh in energy.items() for line in _line("local_fee", energy_wh, fee, -1)]
 
 
 def _supply_lines(supply: Supplied, bought: int, rates: Rates, form: str, surplus_wh: int) -> list[Line]:
