@@ -171,8 +171,9 @@ def _made(kind: Any, row: dict[str, Any], where: str, given: dict[str, Any] | No
 
 
 def _written(row: Any) -> dict[str, Any]:
-    """Its texts and numbers; whatever a number was, it is written with a decimal point."""
-    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    """Its texts and numbers but for a text that was left out; whatever a number was, it is written with a decimal point."""
+    named = {field.name: (getattr(row, field.name), field.default) for field in fields(row)}
+    values = {name: value for name, (value, default) in named.items() if value != "" or default != ""}
     return {
         key: value if isinstance(value, str) else float(value)
         for key, value in values.items()

@@ -4,7 +4,16 @@ from commonwatt.grid._equipment import InnerTransformer, Load, Regulator
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
 from commonwatt.grid._sensitivities import Sensitivities, loss_shares, pair_capacity_w, sensitivities, zones
 from commonwatt.grid._sweep import PowerFlow, power_flow
-from commonwatt.grid.base import GRIDS, NOWHERE, Grid, GridContext, HasFlow, HasWires, wires_of
+from commonwatt.grid.base import (
+    GRIDS,
+    NOWHERE,
+    Grid,
+    GridContext,
+    HasFlow,
+    HasWires,
+    dearest_way_micro_per_kwh,
+    wires_of,
+)
 
 __all__ = [
     "GRIDS",
@@ -23,6 +32,7 @@ __all__ = [
     "Sensitivities",
     "Transformer",
     "Tree",
+    "dearest_way_micro_per_kwh",
     "feeder_findings",
     "loss_shares",
     "pair_capacity_w",

@@ -33,6 +33,8 @@ class Bus:
     """Where it is drawn, metres to the right."""
     y_m: float = 0.0
     """Where it is drawn, metres upwards."""
+    zone: str = ""
+    """Part of the feeder that it belongs to, for fees by zone; of all buses or of none."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +239,9 @@ def _name_findings(feeder: Feeder, where: str) -> list[Finding]:
         found += [Finding(f"{where} {kind} {name}", "an id of its own", "the id twice") for name in twice]
     if feeder.root not in feeder.places:
         found.append(Finding(f"{where} root", "the id of a bus", repr(feeder.root)))
+    if any(bus.zone for bus in feeder.buses):
+        whole = "a zone, as other buses have one"
+        found += [Finding(f"{where} bus {bus.id} zone", whole, "none") for bus in feeder.buses if not bus.zone]
     for branch in feeder.branches:
         for key, name in (("begin", branch.begin), ("end", branch.end)):
             if name not in feeder.places:

@@ -5,12 +5,14 @@ from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
+from commonwatt.core.findings import Finding
 from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, GridVerdict, Wires
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.units import Ints
 from commonwatt.grid._feeder import Feeder
+from commonwatt.grid._fees import fees_to_transformer
 from commonwatt.grid._sweep import PowerFlow
 
 NOWHERE: Final[Ints] = np.zeros(0, np.int64)
@@ -72,6 +74,28 @@ def wires_of(grid: Grid, context: GridContext) -> Wires | None:
     # Asked by name: a run measures an answer through a stand-in, which is no instance of anything.
     offered = getattr(grid, "wires", None)
     return None if offered is None else offered(context)
+
+
+@runtime_checkable
+class HasFees(Protocol):
+    """What an answer may have beside `check`: fees by location."""
+
+    def fees_micro_per_kwh(self, feeder: Feeder) -> Ints:
+        """What a kWh pays on the line above each bus, in the order of the feeder's buses, at least 0."""
+        ...
+
+    def fee_findings(self, feeder: Feeder) -> list[Finding]:
+        """What makes no sense about its fees on a feeder, by parameter."""
+        ...
+
+
+def dearest_way_micro_per_kwh(grid: Grid, feeder: Feeder | None) -> int:
+    """The most that a side of a trade can pay for its part of the way; 0 without a feeder or fees by location."""
+    # Asked by name: a run measures an answer through a stand-in, which is no instance of anything.
+    charged = getattr(grid, "fees_micro_per_kwh", None)
+    if feeder is None or charged is None:
+        return 0
+    return int(fees_to_transformer(feeder, charged(feeder)).max(initial=0))
 
 
 GRIDS = Registry[Grid]("grid", "model")

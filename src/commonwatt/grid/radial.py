@@ -8,12 +8,14 @@ from typing import ClassVar, Final
 
 import numpy as np
 
+from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Extremes, GridVerdict, Trades, Verdict, Wires
 from commonwatt.core.registry import parameter
-from commonwatt.core.units import SECONDS_PER_HOUR, Flags, Ints
+from commonwatt.core.units import ENERGY_LIMIT_WH, SECONDS_PER_HOUR, Flags, Ints
 from commonwatt.grid._cuts import POOL, balanced, cuts_of, within_limits
 from commonwatt.grid._feeder import Feeder, Tree
+from commonwatt.grid._fees import FEES, FeeTerms, fee_findings, line_fees
 from commonwatt.grid._sweep import PowerFlow, power_flow
 from commonwatt.grid._wires import wires_of_feeder
 from commonwatt.grid.base import GridContext
@@ -59,12 +61,46 @@ class Radial:
         doc="where limits count: nowhere (they are only reported), at the gate (trades are cut), or in the market too (trades are made within them)",
         choices=("none", "verdict", "market"),
     )
+    fee: str = parameter(
+        "none",
+        doc="what a kWh traded pays for its way, each line of it by itself: as much on every line, by its length, by its resistance, or on lines from one zone into another; neighbours without a line between them pay nothing",
+        choices=FEES,
+    )
+    fee_micro_per_kwh: int = parameter(
+        0,
+        doc="fee of each line crossed (fee = line), or of each that leads into another zone (fee = zone)",
+        unit="micro/kWh",
+        low=0,
+        high=2**31 - 1,
+    )
+    fee_micro_per_kwh_km: int = parameter(
+        0, doc="fee by length (fee = length)", unit="micro/kWh and km", low=0, high=2**31 - 1
+    )
+    fee_micro_per_kwh_ohm: int = parameter(
+        0, doc="fee by resistance of one conductor (fee = resistance)", unit="micro/kWh and ohm", low=0, high=2**31 - 1
+    )
 
     def wires(self, context: GridContext) -> Wires | None:
-        """The real energy that each line carries at nominal voltage and `power_factor`, whole Wh, rounded down; None where the market is to know of none."""
-        if context.feeder is None or self.limits != "market":
+        """The real energy that each line carries at nominal voltage and `power_factor`, whole Wh, rounded down, and its fee; None where the market is to know of none."""
+        feeder, is_limited = context.feeder, self.limits == "market"
+        if feeder is None or not (is_limited or self.fee != "none"):
             return None
-        return wires_of_feeder(context.feeder, self.rating_share * self.power_factor, context.slot_s)
+        carried = wires_of_feeder(feeder, self.rating_share * self.power_factor, context.slot_s)
+        limit_wh = carried.limit_wh if is_limited else np.full(len(carried), ENERGY_LIMIT_WH - 1)
+        # The last row is ahead of the transformer; what is traded across that pays the tariff's grid fee.
+        return carried.replaced(limit_wh=limit_wh, fee_micro_per_kwh=np.append(self.fees_micro_per_kwh(feeder), 0))
+
+    def fees_micro_per_kwh(self, feeder: Feeder) -> Ints:
+        """What a kWh pays on the line above each bus, in the order of the feeder's buses, at least 0."""
+        return line_fees(feeder, self._fee_terms)
+
+    def fee_findings(self, feeder: Feeder) -> list[Finding]:
+        """What makes no sense about its fees on a feeder, by parameter."""
+        return fee_findings(feeder, self._fee_terms)
+
+    @property
+    def _fee_terms(self) -> FeeTerms:
+        return FeeTerms(self.fee, self.fee_micro_per_kwh, self.fee_micro_per_kwh_km, self.fee_micro_per_kwh_ohm)
 
     def check(self, net_wh: Ints, book: OrderBook, agreement: Agreement, context: GridContext) -> GridVerdict:
         """Feasible; or curtailed, with the Wh cut of each trade; or infeasible, with the reason: delivered, or no cut of trades helps."""

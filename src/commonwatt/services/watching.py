@@ -40,6 +40,8 @@ class Evidence:
     """Revision -> import and export of the meter's own packet, Wh; no entry where the meter was silent."""
     imbalance: str = BY_DIRECTION
     """How the rule prices imbalance, one of `core.imbalance.IMBALANCES`."""
+    way_fees: frozenset[int] = frozenset()
+    """What a kWh can pay on parts of the member's way to the transformer, micro/kWh > 0; none without fees by location."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def doubts(member: int, batches: Sequence[Batch], evidence: Evidence) -> list[Do
         *peer_doubts(mine, evidence),
         *_price_doubts(mine, evidence),
         *_charge_doubts(mine, evidence),
+        *_way_doubts(mine, evidence),
         *position_doubts(mine, evidence, account),
     ]
 
@@ -156,15 +159,7 @@ def _price_doubts(mine: Sequence[Lines], evidence: Evidence) -> Iterator[Doubt]:
     # A member cannot know which way all members together were off.
     ways = [imbalance_prices(evidence.imbalance, way, *energy, *balancing) for way in (-1, 0, 1)]
     supply = ({*energy, *(short for short, _ in ways)}, {*energy, *(long for _, long in ways)})
-    fees = {
-        rates.grid_fee_micro_per_kwh,
-        rates.local_fee_micro_per_kwh,
-        rates.tax_micro_per_kwh,
-        rates.local_tax_micro_per_kwh,
-        rates.levy_micro_per_kwh,
-        rates.local_levy_micro_per_kwh,
-        rates.local_relief_micro_per_kwh,
-    }
+    fees = _tariff_fees(rates) | evidence.way_fees
     for own in mine:
         for row in range(len(own.rows)):
             if own.kind[row] == SUPPLY:
@@ -175,17 +170,62 @@ def _price_doubts(mine: Sequence[Lines], evidence: Evidence) -> Iterator[Doubt]:
                 continue
             if int(own.price[row]) not in allowed:
                 listed = ", ".join(str(price) for price in sorted(allowed))
-                yield own.doubt(row, f"a price of the tariff ({listed} micro/kWh)", str(int(own.price[row])))
+                of = "the tariff or the way" if evidence.way_fees and own.kind[row] == CHARGE else "the tariff"
+                yield own.doubt(row, f"a price of {of} ({listed} micro/kWh)", str(int(own.price[row])))
+
+
+def _tariff_fees(rates: Rates) -> set[int]:
+    return {
+        rates.grid_fee_micro_per_kwh,
+        rates.local_fee_micro_per_kwh,
+        rates.tax_micro_per_kwh,
+        rates.local_tax_micro_per_kwh,
+        rates.levy_micro_per_kwh,
+        rates.local_levy_micro_per_kwh,
+        rates.local_relief_micro_per_kwh,
+    }
+
+
+def _way_doubts(mine: Sequence[Lines], evidence: Evidence) -> Iterator[Doubt]:
+    """Fees of the way on more energy than was traded, or so high that all trades together are beyond the order's limit.
+
+    Which trade a fee belongs to no line says, so it is held against them together; a fee of the way that is a price of the tariff too counts
+    as the tariff's.
+    """
+    ways = sorted(evidence.way_fees - _tariff_fees(evidence.rates))
+    wish, traded_wh, value_nano, paid_nano, paid_wh = evidence.wish, 0, 0, 0, 0
+    found: list[tuple[Lines, int]] = []
+    for own in mine:
+        peer = own.kind == PEER
+        traded_wh += int(own.energy_wh[peer].sum())
+        value_nano += int(own.received_nano[peer].sum())
+        for row in np.flatnonzero((own.kind == CHARGE) & np.isin(own.price, ways) & (own.received_nano < 0)).tolist():
+            paid_nano -= int(own.received_nano[row])
+            paid_wh += int(own.energy_wh[row])
+            found.append((own, row))
+    if not found:
+        return
+    own, row = found[-1]
+    if paid_wh > traded_wh:
+        yield own.doubt(row, f"fees of the way on at most {traded_wh} Wh, as traded", f"{paid_wh} Wh")
+    elif wish is not None:
+        charges = 0 if wish.is_sell else evidence.rates.local_charges_micro_per_kwh
+        least_nano = (wish.limit_micro_per_kwh if wish.is_sell else charges - wish.limit_micro_per_kwh) * traded_wh
+        kept_nano = value_nano - paid_nano
+        if kept_nano < least_nano:
+            said = "what trades leave after their way, within the order's limit"
+            yield own.doubt(row, f"at least {least_nano} nano: {said}", f"{kept_nano} nano")
 
 
 def _charge_doubts(mine: Sequence[Lines], evidence: Evidence) -> Iterator[Doubt]:
     """Where fees and taxes exceed what the energy so far can cost, or penalties what was ordered and taken."""
     energy_wh, ordered_wh = 0, evidence.wish.energy_wh if evidence.wish else 0
     paid_nano = {CHARGE: 0, PENALTY: 0}
+    dearest = max(evidence.way_fees, default=0)
     for own in mine:
         energy_wh += int(own.energy_wh[own.kind <= SUPPLY].sum())
         most_nano = {
-            CHARGE: evidence.rates.charges_micro_per_kwh * energy_wh,
+            CHARGE: (evidence.rates.charges_micro_per_kwh + dearest) * energy_wh,
             PENALTY: evidence.penalty_most_micro_per_kwh * (energy_wh + ordered_wh),
         }
         for row in np.flatnonzero((own.kind >= CHARGE) & (own.received_nano < 0)).tolist():

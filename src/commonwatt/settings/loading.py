@@ -16,6 +16,7 @@ from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding, one_of
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
+from commonwatt.grid import GRIDS
 from commonwatt.settings import sections as s
 from commonwatt.settings.designs import Design
 from commonwatt.settings.faults import period_findings, tariff_findings, validated, window_findings
@@ -25,6 +26,7 @@ from commonwatt.settings.model import Settings, all_in_micro_per_kwh
 from commonwatt.settings.rate_book import RateBook
 from commonwatt.settings.rooms import (
     SECTION_ROOMS,
+    choice,
     matrix_findings,
     name_finding,
     needs_feeder,
@@ -137,6 +139,11 @@ def _add_feeder(result: Draft, layers: Layers) -> None:
     if isinstance(grid, s.Grid) and grid.feeder and needs_feeder(grid.model):
         result.feeder, faults = read_feeder(grid.feeder, result.file.parent, layers.where("grid", "feeder"))
         result.findings += faults
+        if result.feeder is not None and not room_findings("grid", layers.values["grid"], layers.where):
+            chosen = choice(GRIDS, grid.model, grid.model_extra or {})
+            doubted = getattr(GRIDS.make(chosen.name, **chosen.parameters), "fee_findings", None)
+            found = doubted(result.feeder.feeder) if doubted else []
+            result.findings += [replace(fault, where=layers.where("grid", fault.where)) for fault in found]
 
 
 def missing_community(file: Path) -> Finding | None:

@@ -109,9 +109,7 @@ def _local_fee_findings(
     """Local fees that are not the tariff's on what was bought and those of the way on what was delivered of each trade."""
     legs, members = statement.legs, context.members
     bought = legs.leg == Leg.PEER_BUY
-    due_nano = _by_member(
-        legs.member[bought], legs.energy_wh[bought] * -context.rates.local_fee_micro_per_kwh, members
-    )
+    due_nano = _by_member(legs.member[bought], legs.energy_wh[bought] * -context.rates.local_fee_micro_per_kwh, members)
     for orders, fee in (
         (trades.sell_order, trades.sell_fee_micro_per_kwh),
         (trades.buy_order, trades.buy_fee_micro_per_kwh),

@@ -66,7 +66,10 @@ class Scheduled:
         source="He 2025, Algorithm 3",
     )
     rewards_fee_share: float = parameter(
-        0.05, doc="part of the slot's grid and local fees, those of the way apart, that goes to the pool of rewards", low=0.0, high=1.0
+        0.05,
+        doc="part of the slot's grid and local fees, those of the way apart, that goes to the pool of rewards",
+        low=0.0,
+        high=1.0,
     )
 
     @property

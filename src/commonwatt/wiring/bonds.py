@@ -6,6 +6,7 @@ from typing import Final
 
 from commonwatt.core.records import FINAL_DAYS
 from commonwatt.core.units import SECONDS_PER_DAY, amount_nano, slot_energy_wh
+from commonwatt.grid import GRIDS, dearest_way_micro_per_kwh
 from commonwatt.services.pairing import LINES_PER_PART
 from commonwatt.services.ports import LedgerTerms
 from commonwatt.settings import Settings
@@ -37,11 +38,18 @@ def with_bonds(terms: LedgerTerms, settings: Settings) -> LedgerTerms:
         close_after_s=max(CLOSE_AFTER_S, 2 * window_s),
         supply_most_micro_per_kwh=max(max(r.energy_prices) for r in rates),
         supply_least_micro_per_kwh=min(min(r.energy_prices) for r in rates),
-        fee_most_micro_per_kwh=max(0, *(r.charges_micro_per_kwh for r in rates)),
+        fee_most_micro_per_kwh=max(0, *(r.charges_micro_per_kwh for r in rates)) + _dearest_way(settings),
         # An answer from outside the package may charge for something else; then only the price cap bounds it.
         penalty_most_micro_per_kwh=getattr(settlement, "penalty_gamma_micro_per_kwh", settings.price_cap_micro_per_kwh),
     )
     return replace(founded, operator_bond_nano=ledger.operator_bond_nano or most_locked_nano(founded))
+
+
+def _dearest_way(settings: Settings) -> int:
+    """What a member pays at most for its part of a trade's way, micro/kWh, beside the charges of the tariff."""
+    chosen = settings.choices["grid"]
+    feeder = settings.feeder.feeder if settings.feeder else None
+    return dearest_way_micro_per_kwh(GRIDS.make(chosen.name, **chosen.parameters), feeder)
 
 
 def _rules_hash(terms: LedgerTerms, settings: Settings) -> bytes:

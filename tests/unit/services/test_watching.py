@@ -168,3 +168,48 @@ def test_levies_of_the_tariff_and_a_fee_given_back_are_not_doubted() -> None:
 
     assert doubts(BOB, [charged], replace(BUYS, rates=tariff)) == []
     assert doubts(BOB, [charged], BUYS)
+
+
+WAY = 12_345
+FAR_SELLS = replace(SELLS, way_fees=frozenset({WAY, 2 * WAY}), wish=Wish(True, 700, PRICE - WAY))
+FAR_BUYS = replace(BUYS, way_fees=frozenset({WAY}), wish=Wish(False, 700, PRICE + FEES + WAY))
+
+
+def with_ways(fee: int = WAY, energy_wh: int = 700) -> Batch:
+    """The honest batch, and both sides pay for their way."""
+    ways = [trade(Account.GRID, account, energy_wh, fee) for account in (A, B)]
+    return batch(
+        trade(A, B, 700, PRICE),
+        trade(A, Account.SUPPLIER, 300, FEED_IN),
+        trade(Account.SUPPLIER, B, 200, RETAIL),
+        *ways,
+    )
+
+
+def test_fees_of_the_way_are_known_to_who_lives_there() -> None:
+    assert doubts(ANN, [with_ways()], FAR_SELLS) == []
+    assert doubts(BOB, [with_ways()], FAR_BUYS) == []
+    (found,) = doubts(ANN, [with_ways()], SELLS)
+    assert (found.line, "a price of the tariff (" in found.expected) == (3, True)
+    (found,) = doubts(ANN, [with_ways(fee=WAY + 1)], FAR_SELLS)
+    assert (found.line, found.found) == (3, str(WAY + 1))
+    assert "the tariff or the way" in found.expected
+
+
+def test_fees_of_the_way_count_against_the_limits_of_both_sides() -> None:
+    assert lines(doubts(ANN, [with_ways()], replace(FAR_SELLS, wish=Wish(True, 700, PRICE - WAY + 1)))) == [(3, TAKER)]
+    assert lines(doubts(ANN, [with_ways(fee=2 * WAY)], FAR_SELLS)) == [(3, TAKER)]
+    tight = replace(FAR_BUYS, wish=Wish(False, 700, PRICE + FEES + WAY - 1))
+    assert lines(doubts(BOB, [with_ways()], tight)) == [(4, TAKER)]
+
+
+def test_fees_of_the_way_are_on_no_more_than_was_traded() -> None:
+    (found,) = doubts(ANN, [with_ways(energy_wh=701)], FAR_SELLS)
+    assert (found.line, found.found) == (3, "701 Wh")
+
+
+def test_fees_of_the_way_count_among_the_charges_that_can_be_due() -> None:
+    most = 900 * (MOST + WAY)
+    for paid, wrong in ((most, []), (most + 1, [(1, TAKER)])):
+        fined = batch(trade(Account.SUPPLIER, B, 900, RETAIL), payment(B, Account.STATE, paid))
+        assert lines(doubts(BOB, [fined], FAR_BUYS)) == wrong
