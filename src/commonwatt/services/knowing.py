@@ -44,7 +44,9 @@ class _Slot:
         penalty = getattr(rules.settlement, "penalty_gamma_micro_per_kwh", price_cap_micro_per_kwh)
         form = getattr(rules.settlement, "imbalance", BY_DIRECTION)
         return {
-            m: Evidence(rules.rates_of(slot, m), penalty, self.wishes.get(m), self.registers[m], form)
+            m: Evidence(
+                rules.rates_of(slot, m), penalty, self.wishes.get(m), self.registers[m], form, rules.way_fees(m)
+            )
             for m in range(members)
         }
 

@@ -214,6 +214,19 @@ class Rules:
         known = OrderFacts.unknown(len(self.bus)) if self.members is None else self.members
         return known.replaced(bus=self.bus)
 
+    def way_fees(self, member: int) -> frozenset[int]:
+        """What a kWh can pay on parts of a member's way to the transformer, micro/kWh > 0; of any member's where nobody said where it is."""
+        if self.lines is None or not self.lines.fee_micro_per_kwh.any():
+            return frozenset()
+        toward, fee = self.lines.toward.tolist(), self.lines.fee_micro_per_kwh.tolist()
+        found = set()
+        for begin in [int(self.bus[member])] if len(self.bus) else range(len(toward)):
+            at, paid = begin, 0
+            while toward[at] >= 0:
+                paid, at = paid + fee[at], toward[at]
+                found.add(paid)
+        return frozenset(found - {0})
+
     def grid_context(self, slot: int, fleet: Fleet, is_delivered: bool) -> GridContext:
         """What the model of the grid may look at in a slot."""
         return GridContext(slot, self.slots.slot_s, fleet, is_delivered, self.feeder, self.bus)

@@ -69,7 +69,7 @@ def finished(directory: Path) -> Watched:
     public = public_folder(directory)
     settings = load(public / SETTINGS, with_members=False)
     tables = PublicTables(read_public(public))
-    rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers)
+    rules = rules_of(settings, answers_of(settings, Stopwatch()), tables.suppliers, tables.member_facts)
     with closing(open_export(public / CHAIN)) as ledger:
         batches, took_back = tuple(ledger.batches()), ledger.revocations()
     cap = settings.price_cap_micro_per_kwh
