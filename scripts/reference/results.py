@@ -88,6 +88,7 @@ SUMMARY: Final = {
     "cost_saving_share": "1 - cost / baseline over the members whose baseline is a cost.",
     "revenue_gain_share": "Revenue / baseline revenue - 1 over the others; 0 where there are none.",
     "members_worse_off": "Members whose bill is higher than their baseline.",
+    "way_fees_nano": "Fees by location: what both sides of trades paid for their part of the way; 0 without such fees.",
     "imbalance_wh": "Energy bought or sold and not metered, on bills as imbalance.",
     "forecast_cost_nano": "What errors of the forecasts cost members in an `ex_ante` run; null in `ex_post`.",
     "money_mismatch_nano": "Statements, postings and ledger compared; must be 0.",

@@ -151,7 +151,7 @@ def _trade(rows: Rows, slot: int, names: list[str], wish: Any, limits_buy: Any, 
     sold = np.zeros(len(names), np.int64)
     for n, (seller, buyer, energy) in enumerate(pairs):
         rows.add("trades", slot, f"{slot}-t{n}", names[seller], names[buyer], orders[seller], orders[buyer], energy, price, price,
-                 energy * price, energy * price, energy, 1)  # fmt: skip
+                 energy * price, energy * price, energy, 1, 0, 0)  # fmt: skip
         _leg(rows, slot, names, seller, "peer_sell", energy, price, "member:" + names[buyer], "trade")
         _leg(rows, slot, names, buyer, "peer_buy", energy, -price, None, "trade")
         sold[seller] += energy

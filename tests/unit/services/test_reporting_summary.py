@@ -7,9 +7,11 @@ import pyarrow as pa
 import pytest
 from tests.fakes.run_tables import FIRST_SLOT, RATES, Rows, changed, facts_of, week
 
+from commonwatt.services.reporting.caveats import caveats
 from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.facts import DemandCounts, RunFacts
 from commonwatt.services.reporting.summary import results, summary_json
+from commonwatt.services.reporting.ways import paid_by_member, way_line, way_section, way_sentences
 from commonwatt.services.schemas import SCHEMAS
 
 Run = tuple[RunFacts, dict[str, pa.Table]]
@@ -31,7 +33,9 @@ def neighbours() -> Run:
     rows.add("slots", FIRST_SLOT, False, None, 0, "unchecked")
     rows.add("orders", FIRST_SLOT, "a", "ann", "sell", 1000, 100_000, 0, "pv", "any", 900, "rationed")
     rows.add("orders", FIRST_SLOT, "b", "bob", "buy", 1500, 300_000, 1, "unknown", "any", 900, "no_counterpart")
-    rows.add("trades", FIRST_SLOT, "t", "ann", "bob", "a", "b", 900, 200_000, 200_000, 180_000_000, 180_000_000, 900, 1)
+    rows.add(
+        "trades", FIRST_SLOT, "t", "ann", "bob", "a", "b", 900, 200_000, 200_000, 180_000_000, 180_000_000, 900, 1, 0, 0
+    )
     legs = [("ann", 0, "peer_sell", 900, 200_000, 180_000_000), ("ann", 1, "correction_long", 100, 80_000, 8_000_000)]
     legs += [("bob", 0, "peer_buy", 900, 200_000, -180_000_000), ("bob", 0, "supplier_buy", 600, 300_000, -180_000_000)]
     legs += [("bob", 0, "local_fee", 900, 10_000, -9_000_000)]
@@ -68,12 +72,30 @@ def test_every_figure_of_two_neighbours_is_as_counted_by_hand(neighbours: Run) -
         "price_mean_micro_per_kwh": 200_000, "price_min_micro_per_kwh": 200_000, "price_max_micro_per_kwh": 200_000,
         "baseline_nano": 1500 * 360_000 - 1000 * 80_000, "cost_nano": 369_000_000 - 188_000_000,
         "cost_saving_share": round(1 - 369 / 540, 9), "revenue_gain_share": round(188 / 80 - 1, 9), "members_worse_off": 0,
-        "imbalance_wh": 0, "forecast_cost_nano": None, "money_mismatch_nano": 0, "energy_mismatch_wh": 0,
+        "way_fees_nano": 0, "imbalance_wh": 0, "forecast_cost_nano": None, "money_mismatch_nano": 0, "energy_mismatch_wh": 0,
         "transactions": 3, "gas_per_trade": 1000.0, "gas_source": "model",
         "demands": 0, "demands_answered": 0, "demands_unanswered": 0, "voided_settlements": 0, "proofs_verified": 0, "ledger_verified": True,
         "not_built": ["dispute"],
     }  # fmt: skip
     assert summary == expected
+
+
+def test_fees_by_location_are_told_by_who_paid_them(neighbours: Run) -> None:
+    facts, tables = neighbours
+    told = results(*neighbours)
+    assert (way_line(told), way_section(told)) == ("", "")
+    trades = tables["trades"]
+    for column, fee in (("sell_fee_micro_per_kwh", 1_000_000), ("buy_fee_micro_per_kwh", 20_000)):
+        trades = changed(trades, column, 0, fee)
+    told = results(facts, tables | {"trades": trades})
+    assert told.summary["way_fees_nano"] == 900 * 1_020_000
+    assert way_line(told) == "0.92\u00a0USD of fees by location"
+    assert [column.tolist() for column in paid_by_member(told.books)] == [[900_000_000, 0], [0, 18_000_000], [900, 900]]
+    said = " ".join(way_sentences(told))
+    assert "0.90\u00a0USD of it as sellers and 0.02\u00a0USD as buyers" in said
+    assert said.count("0\u00a0% of what changed hands") == 1
+    assert "Ann" in way_section(told)
+    assert any("Fees by location are charged" in text for text in caveats(told))
 
 
 def test_what_was_said_of_the_wires_is_summed_up(neighbours: Run) -> None:

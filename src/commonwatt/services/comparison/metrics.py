@@ -148,6 +148,7 @@ METRICS: Final[Sequence[Metric]] = (
     Metric("price_max_micro_per_kwh", "highest price of a trade", _total("price_max_micro_per_kwh"), "", "Highest price"),
     Metric("imbalance_wh", "sold and not there, or bought and not used", _sum("imbalance_wh"), "lower", "Imbalance"),
     Metric("imbalance_cost_nano", "what members paid for it, fees left out", _sum("imbalance_cost_nano"), "lower", "Cost of imbalance"),
+    Metric("way_fees_nano", "fees by location, paid by both sides of trades", _sum("way_fees_nano"), "", "Fees by location"),
     Metric("penalty_nano", "penalties paid", _sum("penalty_nano"), "", "Penalties"),
     Metric("reward_nano", "rewards paid out", _sum("reward_nano"), "", "Rewards"),
     Metric("forecast_cost_nano", "what trading on forecasts cost against trading after delivery", _total("forecast_cost_nano"), "lower", "Cost of forecasts"),

@@ -166,6 +166,7 @@ def _by_slot(results: Results) -> dict[str, np.ndarray]:
         "supplier_bought_wh": legs("energy_wh", "supplier_sell", "imbalance_long", "correction_long"),
         "imbalance_wh": legs("energy_wh", "imbalance_short", "imbalance_long"),
         "imbalance_cost_nano": -legs("amount_nano", "imbalance_short", "imbalance_long"),
+        "way_fees_nano": books.way_fees_nano,
         "penalty_nano": -legs("amount_nano", "penalty"),
         "reward_nano": legs("amount_nano", "reward"),
         "welfare_nano": reached,

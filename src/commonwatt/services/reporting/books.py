@@ -173,6 +173,14 @@ class Books:
         return backed
 
     @cached_property
+    def way_fees_nano(self) -> Ints:
+        """What both sides of trades paid for their way, as settled, by slot."""
+        trades, slot = self.tables["trades"], self.slot_rows("trades")
+        fees = numbers(trades, "sell_fee_micro_per_kwh") + numbers(trades, "buy_fee_micro_per_kwh")
+        within = (slot >= 0) & (slot < self.slots)
+        return summed(slot[within], (numbers(trades, "delivered_wh") * fees)[within], self.slots)
+
+    @cached_property
     def losses_wh(self) -> Ints:
         """Losses by slot."""
         at = self.slot_rows("slots")

@@ -41,6 +41,7 @@ def caveats(results: Results) -> list[str]:
         *_readings(results),
         *(f"{notice[:1].upper()}{notice[1:].rstrip('.')}." for notice in facts.notices),
         *_grid(results),
+        *_ways(results),
         *_ledger(results),
         "The contracts and the cryptography have not been audited by anybody else.",
         COMPARISON,
@@ -110,6 +111,15 @@ def _grid(results: Results) -> list[str]:
         return ["The wires were not checked: there is no model of the grid in this run, and losses count as zero."]
     return [
         f"The grid was checked; what it said of the {slot_word(results.facts)}s: {listed(sorted(v for v in verdicts if v))}."
+    ]
+
+
+def _ways(results: Results) -> list[str]:
+    if not results.whole("way_fees_nano"):
+        return []
+    return [
+        "Fees by location are charged on what members trade with each other alone; what comes from the supplier pays the tariff's grid fee, "
+        "however long its way is. They are set by rule, not worked out from what the wires cost."
     ]
 
 

@@ -8,6 +8,7 @@ from commonwatt.services.reporting.answer import answer, saved, shown_forecast_c
 from commonwatt.services.reporting.claims import counts_told
 from commonwatt.services.reporting.owing import Owing
 from commonwatt.services.reporting.summary import Results
+from commonwatt.services.reporting.ways import way_line
 from commonwatt.services.reporting.wires import wires_line
 from commonwatt.services.reporting.words import energy, money, percent, price, several, slot_word
 
@@ -37,7 +38,8 @@ def ending(results: Results, folder: str, program: str = "commonwatt", community
         cost = money(shown_forecast_cost_nano(results.forecast, results), currency)
         lines.append(f"Forecasts cost the members {cost}, against trading after delivery")
     if wires_line(results):
-        lines.append(f"Wires     {wires_line(results)}")
+        ways = f"; {way_line(results)}" if way_line(results) else ""
+        lines.append(f"Wires     {wires_line(results)}{ways}")
     failed = f"; {several(len(facts.failed), slot_word(facts))} failed, see the report" if facts.failed else ""
     owed = Owing(results)
     if owed.line():

@@ -12,6 +12,7 @@ from commonwatt.services.reporting.html import Section, Table, items, paragraph,
 from commonwatt.services.reporting.owing import Owing
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.timeline import Timeline, days
+from commonwatt.services.reporting.ways import way_section
 from commonwatt.services.reporting.wires import wires_section
 from commonwatt.services.reporting.words import (
     count,
@@ -58,6 +59,7 @@ def sections(results: Results, line: Timeline, told: Answer) -> list[Section]:
         Section("days", "Day by day", _days(results)),
         Section("owing", "Who could not pay", _owing(results)),
         Section("wires", "The wires", wires_section(results)),
+        Section("ways", "Fees by location", way_section(results)),
         Section("ledger", "Use of the ledger", _ledger(results)),
         Section("failed", f"Failed {slot_word(results.facts)}s", _failed(results)),
         Section("settings", "Settings", _settings(results)),

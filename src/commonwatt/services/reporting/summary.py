@@ -71,6 +71,7 @@ def results(facts: RunFacts, tables: RunTables) -> Results:
         "efficiency_share": _share(efficiency_share(books)),
         **_prices(books),
         **_money(figures),
+        "way_fees_nano": int(books.way_fees_nano.sum()),
         "imbalance_wh": int(books.legs("energy_wh", "imbalance_short", "imbalance_long").sum()),
         "forecast_cost_nano": forecast.cost_nano if forecast else None,
         "money_mismatch_nano": money_mismatch_nano(books),
