@@ -1,9 +1,26 @@
 """Grid: whether the wires can carry what was agreed."""
 
+from commonwatt.grid._balanced import balanced
 from commonwatt.grid._equipment import InnerTransformer, Load, Regulator
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
+from commonwatt.grid._phase_feeder import (
+    MOST_TAPS,
+    PHASES,
+    TAP_SHARE,
+    Configuration,
+    PhaseBus,
+    PhaseCapacitor,
+    PhaseFeeder,
+    PhaseLine,
+    PhaseLoad,
+    PhaseRegulator,
+    PhaseTransformer,
+    node_of,
+)
+from commonwatt.grid._phase_sweep import PhaseFlow, Taps, phase_flow, published_taps, relay_v
 from commonwatt.grid._sensitivities import Sensitivities, loss_shares, pair_capacity_w, sensitivities, zones
 from commonwatt.grid._sweep import PowerFlow, power_flow
+from commonwatt.grid._taps import controlled_flow
 from commonwatt.grid.base import (
     GRIDS,
     NOWHERE,
@@ -17,8 +34,12 @@ from commonwatt.grid.base import (
 
 __all__ = [
     "GRIDS",
+    "MOST_TAPS",
     "NOWHERE",
+    "PHASES",
+    "TAP_SHARE",
     "Bus",
+    "Configuration",
     "Feeder",
     "Grid",
     "GridContext",
@@ -27,16 +48,31 @@ __all__ = [
     "InnerTransformer",
     "Line",
     "Load",
+    "PhaseBus",
+    "PhaseCapacitor",
+    "PhaseFeeder",
+    "PhaseFlow",
+    "PhaseLine",
+    "PhaseLoad",
+    "PhaseRegulator",
+    "PhaseTransformer",
     "PowerFlow",
     "Regulator",
     "Sensitivities",
+    "Taps",
     "Transformer",
     "Tree",
+    "balanced",
+    "controlled_flow",
     "dearest_way_micro_per_kwh",
     "feeder_findings",
     "loss_shares",
+    "node_of",
     "pair_capacity_w",
+    "phase_flow",
     "power_flow",
+    "published_taps",
+    "relay_v",
     "sensitivities",
     "wires_of",
     "zones",

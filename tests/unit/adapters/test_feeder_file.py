@@ -43,7 +43,7 @@ def test_what_is_on_the_way_and_what_draws_beside_the_community_is_written_and_r
 
 def test_the_bundled_street_carries_the_example_and_says_that_it_is_made_up() -> None:
     feeder = street()
-    assert bundled_feeders() == ["street"]
+    assert bundled_feeders() == ["ieee34", "ieee34_loaded", "street"]
     assert feeder.about.startswith("Made up")
     rows = (example_folder() / "members.csv").read_text(encoding="utf-8").splitlines()
     at = rows[0].split(",").index("bus")
@@ -144,9 +144,7 @@ def test_what_is_no_feeder_is_said_to_be_none(tmp_path: Path, text: str, begins:
 def test_an_unknown_name_lists_the_bundled_feeders_and_a_file_that_is_meant(tmp_path: Path) -> None:
     (tmp_path / "lane.toml").write_text(GOOD, encoding="utf-8")
     _, found = read_feeder("lane", tmp_path, "--set grid.feeder")
-    expected = (
-        "the name of a file that ends with .toml (did you mean lane.toml?) or .json, a SimBench code, or one of street"
-    )
+    expected = "the name of a file that ends with .toml (did you mean lane.toml?) or .json, a SimBench code, or one of ieee34, ieee34_loaded, street"
     assert found == [Finding("--set grid.feeder", expected, "'lane'")]
     file, found = read_feeder("lane.toml", tmp_path, "x")
     assert file is not None
