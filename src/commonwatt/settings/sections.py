@@ -266,7 +266,7 @@ class Grid(RoomSection):
     model: str = Field("unlimited", description="Grid model (room `grid`).")
     feeder: str = Field(
         "",
-        description="Feeder of the grid model: a TOML file beside this one, a pandapower network (`net.json`), a SimBench code, or a bundled one (`street`); empty: none. Only looked at where the model needs one.",
+        description="Feeder of the grid model: a TOML file beside this one, a pandapower network (`net.json`), a SimBench code, or a bundled one (`street`, `ieee34`, `ieee34_loaded`); empty: none. Only looked at where the model needs one.",
     )
 
 
