@@ -57,11 +57,12 @@ def test_a_verdict_names_losses_of_whole_wh_and_cuts_within_the_trades(
 
 
 def drawn(seed: int, clearing: str) -> tuple[Ints, OrderBook, Agreement]:
-    """A cleared book of twelve members, and plans that are what they ordered."""
+    """A cleared book of twelve members, and a schedule that is what they traded."""
     book = seeded_book(seed, 12, 0, 20, 9000)
     book = book.replaced(member=np.arange(12))
-    net = np.where(book.is_sell, book.energy_wh, -book.energy_wh)
-    return net, book, CLEARINGS.make(clearing).clear(book, context())
+    agreement = CLEARINGS.make(clearing).clear(book, context())
+    filled = agreement.trades.filled_wh(12)
+    return np.where(book.is_sell, filled, -filled), book, agreement
 
 
 @NAMES
@@ -71,7 +72,7 @@ def test_a_narrow_grid_leaves_an_agreement_that_keeps_every_promise_but_welfare(
     name: str, clearing: str, seed: int
 ) -> None:
     net, book, agreement = drawn(seed, clearing)
-    narrow = context_of(12, 3000, 12)
+    narrow = context_of(12, 3000, 6)
     judged = GRIDS.make(name).check(net, book, agreement, narrow)
     energy = agreement.trades.energy_wh.copy()
     for row, cut in judged.curtailed_wh:
@@ -86,7 +87,7 @@ def test_a_narrow_grid_leaves_an_agreement_that_keeps_every_promise_but_welfare(
 
 def test_the_narrow_grids_do_cut() -> None:
     for name in set(GRIDS.names()) - {"unlimited"}:
-        cut = [GRIDS.make(name).check(*drawn(seed, "uniform_price"), context_of(12, 3000, 12)) for seed in range(20)]
+        cut = [GRIDS.make(name).check(*drawn(seed, "uniform_price"), context_of(12, 3000, 6)) for seed in range(20)]
         assert sum(judged.verdict is Verdict.CURTAILED for judged in cut) > 10, name
 
 

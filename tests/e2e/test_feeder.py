@@ -19,7 +19,11 @@ from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.checking import check_lines
 
 LANE = wires(*(line(f"h{at}", f"h{at + 1}", 60, 0.4, 100) for at in range(5)), root="h0")
+NARROW = wires(*(line(f"h{at}", f"h{at + 1}", 60, 0.4, 1) for at in range(5)), root="h0")
+"""Its lines carry 1 A: less than one house sells."""
 ON = ("grid.model=radial", "grid.feeder=lane.toml", "ledger.chain=memory")
+
+TIGHT = ("grid.model=radial", "grid.feeder=narrow.toml", "ledger.chain=memory", "market.timing=ex_ante")
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +33,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [f"{header},bus", *(f"{row},h{at}" for at, row in enumerate(rows, 1))]
     (folder / "members.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "lane.toml").write_text("# mine\n" + FeederFile(LANE).text, encoding="utf-8")
+    (folder / "narrow.toml").write_text(FeederFile(NARROW).text, encoding="utf-8")
     return folder
 
 
@@ -72,8 +77,7 @@ def test_without_a_model_of_the_wires_nothing_is_said_of_them(street: Path, tmp_
 
 
 def test_a_tight_feeder_cuts_trades_before_delivery(street: Path, tmp_path: Path) -> None:
-    tight = (*ON, "market.timing=ex_ante", "grid.rating_share=0.02")
-    result = ran(street, tmp_path / "run", overrides=tight)
+    result = ran(street, tmp_path / "run", overrides=TIGHT)
     assert result.verified
     assert result.results.whole("curtailed_slots") > 0
     assert result.summary["failed_slots"] == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -10,7 +10,11 @@ from commonwatt.core.records import Wires
 from commonwatt.core.units import SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
+    from commonwatt.core.units import Ints
+    from commonwatt.grid._excess import Excess
     from commonwatt.grid._feeder import Feeder
+
+_LESS: Final = 0.999
 
 
 def wires_of_feeder(feeder: Feeder, usable_share: float, slot_s: int) -> Wires:
@@ -31,3 +35,42 @@ def wires_of_feeder(feeder: Feeder, usable_share: float, slot_s: int) -> Wires:
     most_w = tree.rating[1:] * feeder.transformer.rating_va * usable_share - np.abs(tree.feeds @ own_w)[1:]
     limit_wh[row[1:]] = np.floor(np.maximum(most_w, 0.0) * slot_s / SECONDS_PER_HOUR)
     return Wires.of(buses + 1, toward=toward, limit_wh=limit_wh, loss_share=np.zeros(buses + 1))
+
+
+def flows_wh(feeder: Feeder, net_wh: Ints, bus: Ints) -> Ints:
+    """What members' positions, Wh out, make flow over each branch towards the source, losses aside; shape (nodes,)."""
+    tree = feeder.tree
+    flow = np.zeros(len(tree.toward), np.int64)
+    np.add.at(flow, tree.node[bus], net_wh)
+    for node in range(len(tree.toward) - 1, 0, -1):
+        flow[tree.toward[node]] += flow[node]
+    return flow
+
+
+def tightened(wires: Wires, feeder: Feeder, found: list[Excess], flow_wh: Ints) -> Wires | None:
+    """Limits within which a schedule with these flows would have kept what it passed, linearised; None where none is tighter.
+
+    A branch: its present flow over its loading. A voltage: every line of the way to that bus that pushes it is held to the part of its
+    present flow that brings the voltage from where it would be without any to its limit. Both less a thousandth, for what is not linear.
+    Where nothing is solved every line is held to half of its present flow.
+    """
+    tree, part = feeder.tree, np.ones(len(feeder.tree.toward))
+    for excess in found:
+        if not excess.node:
+            part[:] = 0.5
+        elif not excess.side:
+            part[excess.node] = min(part[excess.node], _LESS / excess.over)
+        else:
+            limit = feeder.voltage_high_share if excess.side > 0 else feeder.voltage_low_share
+            room = excess.side * (limit - feeder.source_share * float(tree.gain[excess.node]))
+            kept = _LESS * max(room, 0.0) / (room + excess.over)
+            at = excess.node
+            while at > 0:
+                if int(flow_wh[at]) * excess.side > 0:
+                    part[at] = min(part[at], kept)
+                at = tree.toward[at]
+    held = np.where(part < 1, np.floor(np.abs(flow_wh) * part), np.inf)
+    # A row a bus, then the far side of the transformer, which has no line.
+    limit_wh = wires.limit_wh.copy()
+    limit_wh[:-1] = np.minimum(limit_wh[:-1], held[tree.node])
+    return wires.replaced(limit_wh=limit_wh) if (limit_wh < wires.limit_wh).any() else None

@@ -32,6 +32,8 @@ class GridContext:
     """Where members are connected; None: nobody said, and no answer that needs one is asked."""
     bus: Ints = field(default_factory=lambda: NOWHERE)
     """Of each member the number of its bus on the feeder."""
+    ordered_wh: Ints | None = None
+    """At a gate what each member ordered, Wh out, refused orders too: what it is expected to do; None after delivery."""
 
 
 class Grid(Answer, Protocol):
@@ -42,7 +44,7 @@ class Grid(Answer, Protocol):
     """
 
     def check(self, net_wh: Ints, book: OrderBook, agreement: Agreement, context: GridContext) -> GridVerdict:
-        """Judge the slot's net injections per member (Wh, as ordered before delivery, metered after it) and the trades."""
+        """Judge the slot's net injections per member (Wh; before delivery the schedule: traded, and what else of orders is firm; metered after it) and the trades."""
         ...
 
 
@@ -66,6 +68,15 @@ class HasWires(Protocol):
 
     def wires(self, context: GridContext) -> Wires | None:
         """What every line carries in a slot of this length; None: the market is to know of none. The same in every slot of a run."""
+        ...
+
+    @property
+    def rounds(self) -> int:
+        """How often a market may be cleared again within tighter limits."""
+        ...
+
+    def again(self, wires: Wires, net_wh: Ints, context: GridContext) -> Wires | None:
+        """Tighter limits, where a schedule (Wh out of each member) that kept these passes what the lines know nothing of; None where it does not, or none would help."""
         ...
 
 

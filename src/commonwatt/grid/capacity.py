@@ -48,6 +48,8 @@ class Capacity:
     def check(self, net_wh: Ints, book: OrderBook, agreement: Agreement, context: GridContext) -> GridVerdict:
         """Feasible; or curtailed, with the Wh cut of each trade; or, of a slot that was delivered, infeasible with the reason."""
         limit_wh = self._connection_wh(context)
+        if context.ordered_wh is not None:
+            net_wh = context.ordered_wh
         excesses = self._excesses(net_wh, limit_wh, context.slot_s)
         if context.is_delivered:
             return GridVerdict(Verdict.INFEASIBLE if excesses else Verdict.FEASIBLE, reason="; ".join(excesses))

@@ -1,6 +1,6 @@
 """The two halves of a slot as they are journalled: everything that resume, replay, the public tables and the audit are made from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from commonwatt.assets import Flows
 from commonwatt.core.events import Events
@@ -17,6 +17,7 @@ from commonwatt.core.records import (
     Readings,
     Scores,
     Statement,
+    Trades,
 )
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.services.ports import Signed
@@ -55,6 +56,8 @@ class Trading:
     verdict: GridVerdict
     failed: str
     """Why the slot could not be traded; empty when it was."""
+    curtailed: Trades = field(default_factory=Trades.empty)
+    """What the grid cut, a row for each cut that the verdict names: the trade, with the energy that it lost."""
     exchange: Exchange = NO_EXCHANGE
     """What was agreed with other communities; it stands, supplier with supplier, when the slot fails too."""
 

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
@@ -24,12 +25,12 @@ from commonwatt.core.errors import BrokenPromise
 from commonwatt.core.events import Events
 from commonwatt.core.members import Fleet, MemberFacts
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import NO_EXCHANGE, Deviation, Exchange
+from commonwatt.core.records import LEFT_OUT, NO_EXCHANGE, Agreement, Deviation, Exchange, Reason, Wires
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.core.tariff import Rates, SupplyPrices, clearing_book
 from commonwatt.core.units import Bytes2D, Ints
-from commonwatt.grid import NOWHERE, Feeder, Grid, GridContext, wires_of
+from commonwatt.grid import NOWHERE, Feeder, Grid, GridContext, HasWires, wires_of
 from commonwatt.metering import Metering
 from commonwatt.pricing import PriceTerms, Pricing
 from commonwatt.settlement import Settlement, SettlementContext
@@ -181,11 +182,37 @@ class Rules:
     ) -> Meeting:
         """How accepted orders in sequence order meet by these events, and what crosses to other communities of them.
 
+        At a gate they meet again, within tighter limits, as long as a power flow finds their schedule beyond what the wires carry and the
+        model of the grid has rounds left.
+
         Raises:
             BrokenPromise: the venue or the mechanism breaks a promise, or the orders do not allow the exchange.
 
         """
         context = self.venue_context(slot, orders, nonces, exchange, deviation)
+        meeting, wires = self._met_once(slot, orders, events, exchange, context), self.wires
+        if wires is None or self.timing != EX_ANTE:
+            return meeting
+        model, gate = cast("HasWires", self.grid), self.grid_context(slot, Fleet.empty(), is_delivered=False)
+        for again in range(1, model.rounds + 1):
+            schedule = scheduled_wh(self, orders, meeting.agreement, len(self.bus))
+            tighter = model.again(wires, schedule, gate)
+            if tighter is None:
+                break
+            wires = tighter
+            held = replace(context.market, lines=lines_of(wires), rng=stream(self.seed, "clearing", slot))
+            within = replace(context, market=held, rng=stream(self.seed, "venue", slot))
+            meeting = replace(self._met_once(slot, orders, events, exchange, within), rounds=again)
+        return meeting
+
+    def _met_once(
+        self,
+        slot: int,
+        orders: OrderBook,
+        events: Events,
+        exchange: Exchange,
+        context: VenueContext,
+    ) -> Meeting:
         meeting = self.venue.meet(orders, events, context)
         if findings := promise_findings(
             self.as_cleared(slot, orders, context.market.rates), meeting.agreement, self.breaks
@@ -199,12 +226,14 @@ class Rules:
         return Meeting(with_exchange(seen, meeting.agreement, exchange), meeting.outcome)
 
     @cached_property
+    def wires(self) -> Wires | None:
+        """What the model of the grid says that wires carry in every slot; None where it has none, or the market is to know of none."""
+        return wires_of(self.grid, self.grid_context(0, Fleet.empty(), is_delivered=False))
+
+    @cached_property
     def lines(self) -> Lines | None:
         """What lies between the buses of the members in every slot; None where nothing does that the market is to know of."""
-        wires = wires_of(self.grid, self.grid_context(0, Fleet.empty(), is_delivered=False))
-        if wires is None:
-            return None
-        return Lines(wires.toward, wires.limit_wh, wires.loss_share, wires.fee_micro_per_kwh)
+        return None if self.wires is None else lines_of(self.wires)
 
     @cached_property
     def _placed(self) -> OrderFacts | None:
@@ -227,9 +256,9 @@ class Rules:
                 found.add(paid)
         return frozenset(found - {0})
 
-    def grid_context(self, slot: int, fleet: Fleet, is_delivered: bool) -> GridContext:
-        """What the model of the grid may look at in a slot."""
-        return GridContext(slot, self.slots.slot_s, fleet, is_delivered, self.feeder, self.bus)
+    def grid_context(self, slot: int, fleet: Fleet, is_delivered: bool, ordered_wh: Ints | None = None) -> GridContext:
+        """What the model of the grid may look at in a slot; `ordered_wh` is what members ordered, at a gate."""
+        return GridContext(slot, self.slots.slot_s, fleet, is_delivered, self.feeder, self.bus, ordered_wh)
 
     def settlement_context(
         self,
@@ -263,6 +292,25 @@ class Rules:
         cost = np.zeros(members, np.int64)
         np.add.at(cost, book.member, energy_wh * dearest)
         return cost
+
+
+def lines_of(wires: Wires) -> Lines:
+    """The same, as a mechanism takes them."""
+    return Lines(wires.toward, wires.limit_wh, wires.loss_share, wires.fee_micro_per_kwh)
+
+
+def scheduled_wh(rules: Rules, book: OrderBook, agreement: Agreement, members: int) -> Ints:
+    """What an agreement binds each member to, Wh out, shape (members,): sold less bought; all of its orders where a rest is firm, too.
+
+    Orders that were withdrawn or cut, and those of no market, are no schedule beyond what traded of them (as settlement has it).
+    """
+    energy = agreement.trades.filled_wh(len(book))
+    if getattr(rules.settlement, "residual", "") == "gate":
+        stands = ~np.isin(agreement.reason, (*LEFT_OUT, Reason.CURTAILED, Reason.NO_MARKET))
+        energy = np.where(stands, book.energy_wh, energy)
+    net = np.zeros(members, np.int64)
+    np.add.at(net, book.member, np.where(book.is_sell, energy, -energy))
+    return net
 
 
 def order_facts(members: Sequence[MemberFacts]) -> OrderFacts | None:

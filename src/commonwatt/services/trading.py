@@ -1,6 +1,7 @@
 """Trading: from members' positions to the orders that are accepted, how they met, and what the grid said."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,7 +24,6 @@ from commonwatt.core.records import (
     Reason,
     Trades,
     Verdict,
-    with_filled,
 )
 from commonwatt.core.units import Bytes2D, Flags, Ints
 from commonwatt.services.claims import Revocation
@@ -31,6 +31,7 @@ from commonwatt.services.drawing import drawn_events, in_drawn_sequence
 from commonwatt.services.failing import attempted
 from commonwatt.services.halves import Trading
 from commonwatt.services.instructing import instructed, revoked, standing_rows
+from commonwatt.services.judging import AtGate, curtailed, cut_agreement, gate_verdict, ordered_wh
 from commonwatt.services.market import Market
 from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Balances
@@ -69,19 +70,14 @@ def trade(
     nonces = _nonces(market, slot, accepted)
     exchange = _exchanged(market, slot, accepted)
     events, met = Events.empty(), None
-    judged = net_wh if market.rules.timing == EX_POST else ordered_wh(wished, len(market.members))
     if not failed:
         events, failed = attempted(
             lambda: drawn_events(market.rules, slot, accepted, nonces, exchange, deviation), events
         )
     if not failed:
-        met, failed = attempted(
-            lambda: _met(
-                market, slot, judged, accepted, market.rules.met(slot, accepted, events, nonces, exchange, deviation)
-            ),
-            None,
-        )
-    meeting, verdict = met or (_void(accepted, events), GridVerdict(Verdict.UNCHECKED, reason=failed))
+        how = (events, nonces, exchange, deviation)
+        met, failed = attempted(lambda: _met(market, slot, net_wh, wished, accepted, how), None)
+    meeting, verdict, cut = met or _unmet(accepted, events, failed)
     if not failed and verdict.verdict == Verdict.INFEASIBLE and market.rules.timing != EX_POST:
         meeting, failed = _void(accepted, events), f"the grid cannot carry the trades: {verdict.reason}"
     book = OrderBook.joined([accepted, refused.replaced(sequence=np.arange(len(accepted), len(wished)))])
@@ -103,6 +99,7 @@ def trade(
         order_root=order_root(book, slot, events),
         clearing_root=clearing_root(meeting.agreement.trades, slot),
         verdict=verdict,
+        curtailed=cut,
         failed=failed,
         exchange=exchange,
     )
@@ -116,14 +113,30 @@ def _exchanged(market: Market, slot: int, accepted: OrderBook) -> Exchange:
     return market.others.exchange(slot, Position.of(market.rules.as_cleared(slot, accepted), rates))
 
 
-def _met(market: Market, slot: int, net_wh: Ints, accepted: OrderBook, meeting: Meeting) -> tuple[Meeting, GridVerdict]:
-    """What the grid leaves of a meeting, whose promises were checked but for those of the way to settle."""
-    trades = meeting.agreement.trades
-    _require_one_price(market, trades.take(trades.round != WITH_OTHERS))
-    checked, verdict = _checked_by_grid(market, slot, net_wh, accepted, meeting.agreement)
-    if checked is not meeting.agreement:
-        _require_promises(market, accepted, checked, slot)
-    return Meeting(checked, meeting.outcome), verdict
+def _met(
+    market: Market,
+    slot: int,
+    net_wh: Ints,
+    wished: OrderBook,
+    accepted: OrderBook,
+    how: tuple[Events, Bytes2D, Exchange, Deviation | None],
+) -> tuple[Meeting, GridVerdict, Trades]:
+    """What the grid leaves of how the accepted orders meet, and what it cuts; promises of the way to settle are checked here."""
+    meeting = market.rules.met(slot, accepted, *how)
+    agreement, rules = meeting.agreement, market.rules
+    _require_one_price(market, agreement.trades.take(agreement.trades.round != WITH_OTHERS))
+    if rules.timing == EX_POST:
+        context = rules.grid_context(slot, market.fleet, is_delivered=True)
+        return meeting, rules.grid.check(net_wh, accepted, agreement, context), Trades.empty()
+    verdict = gate_verdict(
+        rules, AtGate(slot, market.fleet, ordered_wh(wished, len(market.members))), accepted, meeting
+    )
+    if verdict.verdict == Verdict.INFEASIBLE:
+        return meeting, verdict, Trades.empty()
+    left = cut_agreement(accepted, agreement, verdict)
+    if left is not agreement:
+        _require_promises(market, accepted, left, slot)
+    return replace(meeting, agreement=left), verdict, curtailed(agreement, verdict)
 
 
 def _bid(market: Market, slot: int, net_wh: Ints, prices: PriceHistory) -> OrderBook:
@@ -204,42 +217,8 @@ def _require_one_price(market: Market, trades: Trades) -> None:
         raise BrokenPromise("; ".join(str(f) for f in findings))
 
 
-def _checked_by_grid(
-    market: Market, slot: int, net_wh: Ints, book: OrderBook, agreement: Agreement
-) -> tuple[Agreement, GridVerdict]:
-    context = market.rules.grid_context(slot, market.fleet, is_delivered=market.rules.timing == EX_POST)
-    verdict = market.rules.grid.check(net_wh, book, agreement, context)
-    if context.is_delivered or verdict.verdict == Verdict.INFEASIBLE:
-        return agreement, verdict
-    return cut_agreement(book, agreement, verdict), verdict
-
-
-def cut_agreement(book: OrderBook, agreement: Agreement, verdict: GridVerdict) -> Agreement:
-    """What a verdict leaves of an agreement; the same one where nothing is cut.
-
-    Raises:
-        BrokenPromise: a cut of less than 0 Wh.
-
-    """
-    if not verdict.curtailed_wh:
-        return agreement
-    trades = agreement.trades
-    energy = trades.energy_wh.copy()
-    for row, cut in verdict.curtailed_wh:
-        if cut < 0:
-            raise BrokenPromise(f"expected the grid to cut at least 0 Wh of a trade, was {cut}")
-        energy[row] -= cut
-    kept = trades.replaced(energy_wh=energy).take(energy > 0)
-    # Rationed or not before: whoever lost energy to the grid is told so, and the audit knows the slot by it.
-    is_cut = kept.filled_wh(len(book)) < trades.filled_wh(len(book))
-    return with_filled(book, kept, np.where(is_cut, int(Reason.CURTAILED), agreement.reason))
-
-
-def ordered_wh(book: OrderBook, members: int) -> Ints:
-    """What members ordered, refused orders too, Wh out of the member: what everybody knows of a slot's energy at its gate, shape (members,)."""
-    net = np.zeros(members, np.int64)
-    np.add.at(net, book.member, np.where(book.is_sell, book.energy_wh, -book.energy_wh))
-    return net
+def _unmet(book: OrderBook, events: Events, failed: str) -> tuple[Meeting, GridVerdict, Trades]:
+    return _void(book, events), GridVerdict(Verdict.UNCHECKED, reason=failed), Trades.empty()
 
 
 def _void(book: OrderBook, events: Events) -> Meeting:

@@ -38,8 +38,12 @@ class Schedule:
 
     @classmethod
     def of(cls, book: OrderBook, agreement: Agreement, members: int) -> Schedule:
-        """The orders of a book that were not refused: whole where they stood at the close, else (withdrawn, never come in) what traded of them."""
-        stood = np.where(np.isin(agreement.reason, LEFT_OUT), agreement.trades.filled_wh(len(book)), book.energy_wh)
+        """The orders of a book that were not refused: whole where they stood at the close, else (withdrawn, never come in) what traded of them; so where the grid cut a trade."""
+        stood = np.where(
+            np.isin(agreement.reason, (*LEFT_OUT, Reason.CURTAILED)),
+            agreement.trades.filled_wh(len(book)),
+            book.energy_wh,
+        )
         taken = np.where(np.isin(agreement.reason, REFUSED), 0, stood)
         return cls(
             energy_by_member(book.member, np.where(book.is_sell, taken, 0), members),

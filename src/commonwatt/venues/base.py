@@ -104,6 +104,8 @@ class Meeting:
     agreement: Agreement
     outcome: Ints
     """`EventOutcome` of each event, shape (events,)."""
+    rounds: int = 0
+    """How often the orders met again because wires could not carry what they agreed before."""
 
 
 class Venue(Answer, Protocol):

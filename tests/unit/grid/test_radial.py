@@ -77,10 +77,11 @@ def test_a_full_line_cuts_who_pushes_it_alike_and_just_enough() -> None:
     assert verdict.reason.startswith("a-b at 14")
     kept = [energy / traded for energy, (_, _, traded) in zip(left(verdict), BETWEEN, strict=True)]
     assert kept[0] == pytest.approx(kept[1], abs=1e-3)
-    part = round(1000 * kept[0])
-    for parts, fits in ((part, True), (part + 1, False)):
-        net = np.array([PLANS[0] * parts // 1000, PLANS[1] * parts // 1000, PLANS[2]])
-        assert (loading(feeder, net, "a-b") <= 1) is fits
+    # The schedule is what was traded; one Wh more of it would be too much.
+    first, second = left(verdict)
+    for more, fits in ((0, True), (1, False)):
+        net = np.array([first + more, second, -first - more - second])
+        assert (loading(feeder, net, "a-b") <= 1 + 1e-6) is fits
 
 
 def test_who_is_not_behind_the_full_line_keeps_its_trades() -> None:

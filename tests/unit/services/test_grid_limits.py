@@ -16,11 +16,13 @@ from tests.fakes.wires import line, wires
 
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.members import MemberFacts
+from commonwatt.core.records import Verdict
 from commonwatt.forecasting import FORECASTINGS
 from commonwatt.grid import GRIDS
 from commonwatt.services.audit import CHECKS
 from commonwatt.services.audit.slots import check_clearing
 from commonwatt.services.audit.wires import check_wires
+from commonwatt.services.halves import GateHalf
 from commonwatt.services.rules import EX_ANTE, EX_POST
 from commonwatt.services.schemas import SCHEMAS
 
@@ -195,3 +197,41 @@ def test_without_a_feeder_nobody_says_where_a_member_is() -> None:
     run = ran(EX_POST)
     assert set(run.tables["members"]["bus"].to_pylist()) == {""}
     assert check_wires(run.audited({"members": changed(run.tables["members"], bus="a")})).findings
+
+
+def test_a_market_at_a_gate_is_cleared_again_until_the_voltage_is_kept() -> None:
+    narrow = replace(
+        wires(*(line(begin, end, 60, 0.4, 100) for begin, end in pairwise("nabcde")), root="n"),
+        voltage_low_share=0.9995,
+        voltage_high_share=1.0005,
+    )
+
+    def verdicts(**parameters: Any) -> tuple[list[tuple[Verdict, int]], int, Ran]:
+        founded = markets.terms()
+        members = tuple(replace(m, facts=MemberFacts(bus=bus)) for m, bus in zip(founded.members, "abcde", strict=True))
+        mechanism = CLEARINGS.make("multi_criteria", price="nodal")
+        design = markets.rules(EX_ANTE, clearing=mechanism, feeder=narrow, bus=np.arange(1, 6, dtype=np.int64))
+        forecasts = FORECASTINGS.make("same_hour_yesterday")
+        run = markets.run(
+            markets.market(
+                EX_ANTE,
+                hours=3,
+                design=design,
+                forecasting=forecasts,
+                grid=GRIDS.make("radial", **parameters),
+                founded_on=replace(founded, members=members),
+            ),
+            3,
+        )
+        assert not [finding for check in CHECKS for finding in check(run.audited()).findings]
+        said = [half.trading.verdict for half in run.halves if isinstance(half, GateHalf)]
+        return [(Verdict(v.verdict), v.rounds) for v in said], sum(run.tables["trades"]["energy_wh"].to_pylist()), run
+
+    free, all_wh, _ = verdicts(limits="none")
+    once, cut_wh, _ = verdicts(rounds=0)
+    again, kept_wh, _ = verdicts()
+    assert free == [(Verdict.EXCEEDED, 0)] * 3
+    assert once == [(Verdict.CURTAILED, 0)] * 3
+    assert again == [(Verdict.FEASIBLE, 1)] * 3
+    assert 0 < kept_wh < all_wh
+    assert 0 < cut_wh < all_wh

@@ -213,6 +213,7 @@ class Verdict(IntEnum):
     FEASIBLE = 1
     CURTAILED = 2
     INFEASIBLE = 3
+    EXCEEDED = 4
 
 
 @dataclass(frozen=True)
@@ -240,4 +241,14 @@ class GridVerdict:
     """(row of the agreement, Wh cut)."""
     reason: str = ""
     extremes: Extremes = NO_EXTREMES
-    """Of what was expected, cuts aside, or of what was metered."""
+    """Of what was agreed, cuts aside, or of what was metered."""
+    causes: tuple[tuple[str, str], ...] = ()
+    """Of each cut the line or bus whose limit asked for it, and why in words; none where the model does not say."""
+    rule: str = ""
+    """By which rule it was cut."""
+    lines_beyond: int = 0
+    """Lines and transformers beyond their rating, cuts aside."""
+    buses_beyond: int = 0
+    """Buses outside the band of voltages, cuts aside."""
+    rounds: int = 0
+    """How often the market was cleared again, within tighter limits, before this was said."""

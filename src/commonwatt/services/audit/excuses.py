@@ -15,7 +15,7 @@ from commonwatt.services.audit.drawn import drawn_again
 from commonwatt.services.audit.entries import Claimed
 from commonwatt.services.audit.instructions import signed_orders, taken_back
 from commonwatt.services.audit.pools import rewards_before
-from commonwatt.services.audit.wires import gate_verdict
+from commonwatt.services.audit.wires import verdict_again
 from commonwatt.services.claims import DemandState
 from commonwatt.services.failing import ROOM_FAILURES
 from commonwatt.services.pairing import one_price_findings
@@ -23,6 +23,7 @@ from commonwatt.services.ports import Batch, Entry, SettleCall, TradesCall
 from commonwatt.services.reporting.words import several
 from commonwatt.services.rules import EX_ANTE
 from commonwatt.services.withdrawing import Announcement, held_back_nano
+from commonwatt.venues import Meeting
 
 
 def check_failures(claimed: Claimed) -> Check:
@@ -101,7 +102,9 @@ def _grid_fails(claimed: Claimed, slot: int, cleared: Agreement) -> bool:
     if claimed.audited.rules.timing != EX_ANTE:
         return False
     try:
-        return gate_verdict(claimed.audited, slot, cleared).verdict == Verdict.INFEASIBLE
+        return (
+            verdict_again(claimed.audited, slot, Meeting(cleared, np.zeros(0, np.int64))).verdict == Verdict.INFEASIBLE
+        )
     except ROOM_FAILURES:
         return True
 

@@ -12,10 +12,11 @@ from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, GridVerdict, Reason, Verdict
 from commonwatt.services.audit.base import Audited, Check, differences, met_again, recomputed
 from commonwatt.services.failing import attempted
+from commonwatt.services.judging import AtGate, cut_agreement, gate_verdict, ordered_wh
 from commonwatt.services.reporting.words import several
 from commonwatt.services.rules import EX_POST
 from commonwatt.services.tables import FAILED, wires_row
-from commonwatt.services.trading import cut_agreement, ordered_wh
+from commonwatt.venues import Meeting
 
 UNTOLD: Final = GridVerdict(Verdict.UNCHECKED, reason="the model failed")
 NAME: Final = "what the wires carried, computed again"
@@ -74,18 +75,17 @@ def _again(audited: Audited, slot: int, failed: bool) -> tuple[list[str | int], 
     elif rules.timing == EX_POST:
         verdict, found = flowed, []
     else:
-        cleared = met_again(public, rules, slot).agreement
-        verdict = gate_verdict(audited, slot, cleared)
+        meeting = met_again(public, rules, slot)
+        verdict, cleared = verdict_again(audited, slot, meeting), meeting.agreement
         found = [] if verdict.verdict == Verdict.INFEASIBLE else _left_findings(audited, slot, cleared, verdict)
     return list(wires_row(verdict, flowed).values()), found
 
 
-def gate_verdict(audited: Audited, slot: int, cleared: Agreement) -> GridVerdict:
-    """What the model says of trades at their gate, by what was ordered; raises what the model raises."""
+def verdict_again(audited: Audited, slot: int, meeting: Meeting) -> GridVerdict:
+    """What the model says of trades at their gate; raises what the model raises."""
     book, accepted, _, _ = audited.public.orders(slot)
     ordered = ordered_wh(book, len(audited.public.pseudonyms))
-    context = audited.rules.grid_context(slot, _fleet(audited), is_delivered=False)
-    return audited.rules.grid.check(ordered, book.take(np.arange(accepted)), cleared, context)
+    return gate_verdict(audited.rules, AtGate(slot, _fleet(audited), ordered), book.take(np.arange(accepted)), meeting)
 
 
 def _left_findings(audited: Audited, slot: int, cleared: Agreement, verdict: GridVerdict) -> list[Finding]:

@@ -63,7 +63,7 @@ class OrderProof:
     source: int
     preference: int
     is_left_out: bool
-    """Whether no more of it stood at the close than what traded: its member withdrew the rest, or it never came in."""
+    """Whether no more of it stood at the close than what traded: its member withdrew the rest, it never came in, or the grid cut it."""
     nonce: str
     """Blinding of the sealed order (hex); empty for an order that was refused, which was never sealed."""
     sealed: TreePath

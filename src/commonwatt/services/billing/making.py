@@ -61,7 +61,7 @@ class SlotEntries:
                     int(book.limit_micro_per_kwh[row]),
                     int(book.source[row]),
                     int(book.preference[row]),
-                    int(reason[row]) in LEFT_OUT,
+                    int(reason[row]) in (*LEFT_OUT, Reason.CURTAILED),
                     nonces[row].tobytes().hex() if is_accepted else "",
                     _path(sealed, row) if is_accepted else NO_PATH,
                     _path(revealed, row),
