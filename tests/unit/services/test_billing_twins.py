@@ -19,7 +19,7 @@ from commonwatt.core.records import LEFT_OUT, Leg, Legs, Quality, Reason
 from commonwatt.core.tariff import Rates
 from commonwatt.services.billing.bill import LEGS, QUALITIES, Line, OrderProof, Reading, TradeProof, TreePath
 from commonwatt.services.billing.leaves import holds, order_leaf, sealed_leaf, trade_leaf, unhex
-from commonwatt.services.billing.legs import correction_lines, slot_lines
+from commonwatt.services.billing.legs import correction_lines, of_the_way, slot_lines
 from commonwatt.services.billing.terms import Terms, terms_of
 from commonwatt.settings import load
 from commonwatt.settlement import correction
@@ -154,6 +154,13 @@ def test_lines_of_every_member_are_those_of_the_settlement(timing: str, rule: Sc
             billed = lines_of(statement.legs, member)
             rewards = [line for line in billed if line.leg == "reward"]
             assert [line for line in billed if line.leg != "reward"] == list(expected.lines)
+            fees = [
+                trade.sell_fee_micro_per_kwh * trade.delivered_wh
+                if owner[trade.sell_order] == member and trade.sell_order >= 0
+                else trade.buy_fee_micro_per_kwh * trade.delivered_wh
+                for trade in own
+            ]
+            assert sum(billed[at].amount_nano for at in of_the_way(billed, rates)) == -sum(fees)
             for reward in rewards:
                 assert expected.reward is not None
                 assert _is_reward(reward, expected.reward, terms)

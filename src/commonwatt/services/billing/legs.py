@@ -167,6 +167,15 @@ def way_lines(sides: Sequence[tuple[bool, TradeProof]]) -> list[Line]:
     return [line for fee, energy_wh in energy.items() for line in _line("local_fee", energy_wh, fee, -1)]
 
 
+def of_the_way(lines: Sequence[Line], rates: Rates) -> frozenset[int]:
+    """Which lines of an entry are fees of the way, by place: every local fee but the tariff's own on what was bought from neighbours."""
+    bought = sum(line.energy_wh for line in lines if line.leg == "peer_buy")
+    local = [at for at, line in enumerate(lines) if line.leg == "local_fee"]
+    own = (rates.local_fee_micro_per_kwh, bought)
+    tariff = next((at for at in local if (lines[at].price_micro_per_kwh, lines[at].energy_wh) == own), None)
+    return frozenset(at for at in local if at != tariff)
+
+
 def _supply_lines(supply: Supplied, bought: int, rates: Rates, form: str, surplus_wh: int) -> list[Line]:
     short_price, long_price = imbalance_prices(
         form,

@@ -10,6 +10,7 @@ from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.core.time_of_use import DAYS
 from commonwatt.services.billing.bill import LEGS, Bill, Entry, Line
 from commonwatt.services.billing.chart import chart
+from commonwatt.services.billing.legs import of_the_way
 from commonwatt.services.billing.resources import resource
 from commonwatt.services.billing.terms import Terms
 from commonwatt.services.reporting.html import Section, Table, items, paragraph
@@ -33,6 +34,9 @@ WORDS: Final = {
     "fee_relief": "Grid fee saved by buying locally",
 }
 
+WAY: Final = "Grid fee for the way to or from neighbours"
+"""What a local fee is that is charged by location."""
+
 MADE_GOOD: Final = "Paid for what was sold to you and not delivered"
 """What a reward is where penalties go to buyers."""
 
@@ -55,6 +59,9 @@ IMBALANCE_PROVEN: Final = "What imbalance costs depends on whether all members t
 """Said where it holds."""
 
 SMOOTHED_PROVEN: Final = "Rewards and penalties go by how far off this member's forecasts have been, slot after slot since the run began: bill.json carries those slots, so this is computed again too."
+"""Said where it holds."""
+
+WAY_NOT_PROVEN: Final = "That the fees for the way are right: each is the one that its trade names under the chain's root, within this member's limit, but how long the way is follows from the feeder and from where the neighbour lives; both are public, and `commonwatt audit` computes every fee again."
 """Said where it holds."""
 
 NOT_PROVEN: Final = (
@@ -100,6 +107,12 @@ def _leg_word(leg: str, terms: Terms) -> str:
     return MADE_GOOD if leg == "reward" and terms.rule == "delivered" else WORDS[leg]
 
 
+def _words(entry: Entry, terms: Terms) -> list[str]:
+    """What each line of an entry is for."""
+    ways = of_the_way(entry.lines, terms.rates(entry.slot))
+    return [WAY if at in ways else _leg_word(line.leg, terms) for at, line in enumerate(entry.lines)]
+
+
 def _way(amount_nano: int) -> str:
     return "you get" if amount_nano > 0 else "you pay"
 
@@ -128,15 +141,20 @@ def _answer(bill: Bill, terms: Terms) -> str:
 
 
 def _parts(bill: Bill, terms: Terms) -> str:
-    sums: dict[str, list[int]] = {leg: [0, 0] for leg in LEGS}
-    for line in (line for entry in bill.billed for line in entry.lines):
-        sums[line.leg][0] += line.energy_wh
-        sums[line.leg][1] += line.amount_nano
+    sums: dict[tuple[str, str], list[int]] = {}
+    for leg in LEGS:
+        sums[leg, _leg_word(leg, terms)] = [0, 0]
+        if leg == "local_fee":
+            sums[leg, WAY] = [0, 0]
+    for entry in bill.billed:
+        for line, word in zip(entry.lines, _words(entry, terms), strict=True):
+            sums[line.leg, word][0] += line.energy_wh
+            sums[line.leg, word][1] += line.amount_nano
     rows = []
-    for leg, (energy_wh, amount) in sums.items():
+    for (leg, word), (energy_wh, amount) in sums.items():
         if energy_wh or amount:
             mean = price(abs(amount) // energy_wh) if energy_wh and not leg.startswith("correction") else "\u2013"
-            rows.append([_leg_word(leg, terms), _pays(amount), kwh(energy_wh), mean])
+            rows.append([word, _pays(amount), kwh(energy_wh), mean])
     heads = ["What", f"You pay {terms.currency}", "kWh", f"{terms.currency} per kWh"]
     table = Table("What the bill is made of", heads, rows, foot=["Together", _pays(bill.totals.amount_nano), "", ""])
     text = "A minus sign means that you are paid. Fees and taxes are charged on energy that a line above bought. Amounts are rounded here; bill.csv has every digit."
@@ -182,18 +200,18 @@ def _slots(date: str, entries: Sequence[Entry], terms: Terms, blocks: Mapping[tu
     for entry in entries:
         when = f"{terms.start(entry.slot):%H:%M}" + _mark(entry)
         block = str(blocks.get((entry.slot, entry.revision), "\u2013"))
-        for at, line in enumerate(entry.lines):
-            rows.append([when if at == 0 else "", *_cells(line, terms), block if at == 0 else ""])
+        for at, (line, word) in enumerate(zip(entry.lines, _words(entry, terms), strict=True)):
+            rows.append([when if at == 0 else "", *_cells(line, word), block if at == 0 else ""])
         if not entry.lines:
             rows.append([when, "Nothing in, nothing out", "", "", "", block])
     heads = ["From", "What", f"You pay {terms.currency}", "kWh", f"{terms.currency} per kWh", "Block"]
     return Table(f"Lines of {date}", heads, rows, texts=2).html()
 
 
-def _cells(line: Line, terms: Terms) -> list[str]:
+def _cells(line: Line, word: str) -> list[str]:
     amount = f"{abs(line.amount_nano) / 1e9:.4f}"
     sign = "\u2212" if line.amount_nano > 0 else ""
-    return [_leg_word(line.leg, terms), sign + amount, f"{line.energy_wh / 1000:.3f}", price(line.price_micro_per_kwh)]
+    return [word, sign + amount, f"{line.energy_wh / 1000:.3f}", price(line.price_micro_per_kwh)]
 
 
 def _mark(entry: Entry) -> str:
@@ -241,7 +259,9 @@ def _check(bill: Bill, terms: Terms) -> str:
     proven = PROVEN if terms.imbalance == BY_DIRECTION else (*PROVEN, IMBALANCE_PROVEN)
     if terms.error_weight_ppm != NOT_SMOOTHED:
         proven = (*proven, SMOOTHED_PROVEN)
-    text += items(proven) + paragraph("It cannot prove:") + items(NOT_PROVEN)
+    is_far = any(word == WAY for entry in bill.billed for word in _words(entry, terms))
+    cannot = (WAY_NOT_PROVEN, *NOT_PROVEN) if is_far else NOT_PROVEN
+    text += items(proven) + paragraph("It cannot prove:") + items(cannot)
     facts = [
         ["Head of the chain", f"block {len(bill.chain.headers) - 1}"],
         ["Its hash", f"0x{bill.chain.head_hash}"],
