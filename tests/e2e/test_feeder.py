@@ -17,6 +17,7 @@ from commonwatt.adapters.feeder_file import FeederFile
 from commonwatt.core.errors import InvalidInput
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.checking import check_lines
+from commonwatt.wiring.feeders import FeederRequest, feeder_told
 
 LANE = wires(*(line(f"h{at}", f"h{at + 1}", 60, 0.4, 100) for at in range(5)), root="h0")
 NARROW = wires(*(line(f"h{at}", f"h{at + 1}", 60, 0.4, 1) for at in range(5)), root="h0")
@@ -147,6 +148,41 @@ def test_check_says_what_the_feeder_is_and_doubts_a_transformer_that_is_too_smal
     (street / "small.toml").write_text(small.text, encoding="utf-8")
     lines = check_lines(street, None, ("grid.model=radial", "grid.feeder=small.toml"))
     assert any(text.startswith("Doubt: the transformer is smaller than the load: members ") for text in lines)
+
+
+def on_ieee34(folder: Path) -> Path:
+    """The community with its members spread over the buses of the bundled feeder."""
+    write_morning(folder)
+    lines = feeder_told(FeederRequest("ieee34", members=folder / "members.csv"))
+    assert any("a bus for every member" in text for text in lines)
+    return folder
+
+
+@pytest.mark.parametrize("feeder", ["ieee34", "ieee34_loaded"])
+def test_members_on_the_ieee_34_bus_feeder_trade_and_are_audited(feeder: str, tmp_path: Path) -> None:
+    folder = on_ieee34(tmp_path / "lane")
+    on = ("grid.model=radial", f"grid.feeder={feeder}", "grid.rating_share=1.1", "ledger.chain=memory")
+    result = ran(folder, tmp_path / "run", overrides=on)
+    assert result.verified
+    assert (result.summary["energy_mismatch_wh"], result.summary["failed_slots"]) == (0, 0)
+    flows = rows_of(tmp_path / "run", "wires")
+    assert {row["flowed"] for row in flows} == {"feasible"}
+    if feeder == "ieee34_loaded":
+        # The feeder's own loads set the voltages; their losses of 268 kW are not the members'.
+        assert {row["fullest"] for row in flows} == {"832-888"}
+        assert all(918_000 < row["low_ppm"] < 921_000 and row["losses_wh"] < 5000 for row in flows)
+    else:
+        assert all(row["low_ppm"] > 1_049_000 for row in flows)
+
+
+def test_check_doubts_a_feeder_that_is_full_without_members(tmp_path: Path) -> None:
+    folder = on_ieee34(tmp_path / "lane")
+    on = ("grid.model=radial", "grid.feeder=ieee34_loaded")
+    lines = check_lines(folder, None, on)
+    assert any(text.startswith("Feeder ieee34_loaded: 36 buses, ") and "1,770 kW of its own" in text for text in lines)
+    doubt = "Doubt: the feeder's own loads pass its limits without any member: 832-888 at 101 % of what it may carry."
+    assert doubt in lines
+    assert not any("own loads pass" in text for text in check_lines(folder, None, (*on, "grid.rating_share=1.1")))
 
 
 def test_a_run_goes_on_with_the_same_feeder_only(street: Path, tmp_path: Path) -> None:

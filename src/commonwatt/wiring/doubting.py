@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from commonwatt.adapters.feeds.doubts import Doubt, doubt_lines, doubt_rows, doubtful_members
 from commonwatt.adapters.feeds.quality import Series, doubts_of, unit_doubts
 from commonwatt.adapters.importing.profiles import Profiles
@@ -15,7 +17,11 @@ from commonwatt.adapters.importing.writing import doubts_table
 from commonwatt.adapters.store.files import write_csv, write_json
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
+from commonwatt.core.members import Fleet
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Agreement, Trades, Verdict
 from commonwatt.core.units import SECONDS_PER_HOUR
+from commonwatt.grid import GRIDS, GridContext
 from commonwatt.services.reporting.words import several
 from commonwatt.settings.checking import OpenCommunity
 from commonwatt.wiring.feeders import feeder_line
@@ -35,20 +41,36 @@ def unit_lines(community: OpenCommunity) -> list[str]:
 
 
 def feeder_lines(community: OpenCommunity) -> list[str]:
-    """What the feeder is that the grid model looks at, and the doubt that its transformer is smaller than what the members draw or export together."""
+    """What the feeder is that the grid model looks at; doubts: a transformer smaller than what is drawn or exported together, limits that are passed without members."""
     if community.settings.feeder is None:
         return []
     feeder, feed = community.settings.feeder.feeder, community.feed
     rated_w = feeder.transformer.rating_va
     said = [feeder_line(feeder), *community.settings.feeder.notes]
     together_wh = (feed.load_wh - feed.pv_wh).sum(axis=1)
+    own_w, slot_s = -round(float(feeder.own_va.real.sum())), community.settings.community.slot_s
     for word, most_wh in (("draw", int(together_wh.max(initial=0))), ("export", int(-together_wh.min(initial=0)))):
-        most_w = most_wh * SECONDS_PER_HOUR // community.settings.community.slot_s
-        if most_w > rated_w:
+        most_w = most_wh * SECONDS_PER_HOUR // slot_s
+        if most_w + (own_w if word == "draw" else -own_w) > rated_w:
+            beside = f", beside {own_w / 1000:,.1f} kW of the feeder's own" if feeder.loads else ""
             said.append(
-                f"Doubt: the transformer is smaller than the load: members {word} {most_w / 1000:,.1f} kW together in the strongest slot, batteries aside."
+                f"Doubt: the transformer is smaller than the load: members {word} {most_w / 1000:,.1f} kW together in the strongest slot, batteries aside{beside}."
             )
-    return said
+    return said + _own_excess(community)
+
+
+def _own_excess(community: OpenCommunity) -> list[str]:
+    """The doubt that the feeder's own loads pass its limits without any member."""
+    settings = community.settings
+    if settings.feeder is None or not settings.feeder.feeder.loads:
+        return []
+    feeder, chosen = settings.feeder.feeder, settings.choices["grid"]
+    context = GridContext(0, settings.community.slot_s, Fleet.empty(), is_delivered=True, feeder=feeder)
+    nobody, nothing = np.zeros(0, np.int64), Agreement(Trades.empty(), np.zeros(0, np.int64))
+    verdict = GRIDS.make(chosen.name, **chosen.parameters).check(nobody, OrderBook.empty(), nothing, context)
+    if verdict.verdict != Verdict.INFEASIBLE:
+        return []
+    return [f"Doubt: the feeder's own loads pass its limits without any member: {verdict.reason}."]
 
 
 def _series(community: OpenCommunity) -> Series:

@@ -69,7 +69,9 @@ def feeder_line(feeder: Feeder) -> str:
     length_m = sum(line.length_m for line in feeder.lines)
     buses, lines = several(len(feeder.buses), "bus", "buses"), several(len(feeder.lines), "line")
     rated_kva = feeder.transformer.rating_va / 1000
-    return f"Feeder {feeder.name}: {buses}, {lines} of {length_m:,.0f} m, a transformer of {rated_kva:,.0f} kVA."
+    own_kw = -float(feeder.own_va.real.sum()) / 1000
+    own = f", and {own_kw:,.0f} kW of its own" if feeder.loads else ""
+    return f"Feeder {feeder.name}: {buses}, {lines} of {length_m:,.0f} m, a transformer of {rated_kva:,.0f} kVA{own}."
 
 
 def _placed(path: Path, file: FeederFile | None, force: bool) -> tuple[str, list[Finding]]:
