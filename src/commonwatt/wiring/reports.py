@@ -9,6 +9,7 @@ from commonwatt.adapters.store.files import write_bytes, write_json, write_text
 from commonwatt.adapters.store.run_folder import RunFolder
 from commonwatt.adapters.store.table_files import write_split
 from commonwatt.core.accounts import Account, Kind
+from commonwatt.grid import HasFlow
 from commonwatt.services.claims import Demand
 from commonwatt.services.correcting import waiting_notices
 from commonwatt.services.feed import LateReading
@@ -18,7 +19,7 @@ from commonwatt.services.reporting import RunFacts
 from commonwatt.services.reporting.bills import Bills
 from commonwatt.services.reporting.claims import claims_told, demand_counts
 from commonwatt.services.reporting.ending import ending
-from commonwatt.services.reporting.facts import PaidIn
+from commonwatt.services.reporting.facts import PaidIn, WireFacts
 from commonwatt.services.reporting.page import page
 from commonwatt.services.reporting.summary import Results, results, summary_json
 from commonwatt.services.reporting.words import day, energy
@@ -90,6 +91,7 @@ def facts_of(
         anchors=_anchors(market, slots),
         top_ups=_top_ups(market),
         demands=demand_counts(demands, batches),
+        wires=_wires(market),
     )
 
 
@@ -107,6 +109,15 @@ def _exchanged_told(tables: Mapping[str, pa.Table]) -> list[str]:
         f"{energy(out_wh)} went to other communities of the federation and {energy(in_wh)} came from them. What members sold and bought there counts "
         "as traded with neighbours on this page; the federation's own report says what it saved."
     ]
+
+
+def _wires(market: Market) -> WireFacts | None:
+    """The feeder and the model that says what flows in it, as it judged what was metered."""
+    rules, model = market.rules, market.grid
+    if rules.feeder is None or not isinstance(model, HasFlow):
+        return None
+    context = rules.grid_context(0, market.fleet, is_delivered=True)
+    return WireFacts(rules.feeder, rules.bus, model.rating_share, lambda net_wh: model.flow(net_wh, context))
 
 
 def _claimed(market: Market) -> tuple[list[Demand], list[Batch]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import pyarrow as pa
 
 from commonwatt.core.tariff import Rates
+from commonwatt.core.units import Ints
+from commonwatt.grid import Feeder, PowerFlow
 
 RunTables: TypeAlias = Mapping[str, pa.Table]
 """Tables by name. Public, with the columns of `records.md`: members, orders, trades, readings, statements, postings, receipts; `member`
@@ -37,6 +39,19 @@ class DemandCounts:
     """Of those made: without an answer in time, so that their settlement was void; a demand in neither had no effect."""
     voided: int = 0
     """Settlements that were void, for whatever reason."""
+
+
+@dataclass(frozen=True)
+class WireFacts:
+    """The wires of a run whose model of the grid can say what flows where."""
+
+    feeder: Feeder
+    bus: Ints
+    """By member index the number of its bus."""
+    rating_share: float
+    """Part of the ratings that may be used."""
+    flow: Callable[[Ints], PowerFlow]
+    """What flows at net injections by member and slot (Wh, shape (members, slots)): the run's own model, as it judged what was metered."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +103,8 @@ class RunFacts:
     top_ups: tuple[PaidIn, ...] = ()
     """What was paid into the supplier's deposit after the foundation, in order."""
     demands: DemandCounts = field(default_factory=DemandCounts)
+    wires: WireFacts | None = None
+    """None: no model of the grid looked at a feeder."""
 
     @property
     def is_ex_ante(self) -> bool:

@@ -8,9 +8,13 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 from string import Template
-from typing import Any
+from typing import Any, Final
 
 from commonwatt.services.reporting.html import Section
+
+
+FEEDER: Final = "feeder"
+"""The figure that a script of its own fills slot by slot."""
 
 
 def framed(title: str, where: str, answer: str, sections: Sequence[Section], figures: Mapping[str, Any]) -> str:
@@ -27,7 +31,7 @@ def framed(title: str, where: str, answer: str, sections: Sequence[Section], fig
         sections="\n".join(part.html() for part in sections),
         figures=drawn.replace("<", "\\u003c"),  # no text of a member can end the element
         library=get_plotlyjs(),
-        script=_text("page.js"),
+        script=(_text("feeder.js") if FEEDER in figures else "") + _text("page.js"),
     )
 
 

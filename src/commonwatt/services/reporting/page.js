@@ -21,14 +21,19 @@
       transition: { duration: still ? 0 : 200 }, axis,
     };
   };
-  const draw = () => {
+  // What another script puts into a figure before it is drawn.
+  const amend = window.amendFigure || ((name, figure) => figure);
+  const parsed = {};
+  const draw = (only) => {
     const { axis, ...ink } = inks();
     // The dark blue of the palette and the ink are too dark on a dark ground.
     const light = (colours) => colours.replaceAll("#0072B2", "#56B4E9").replaceAll("#1C2326", "#E8EBE9");
-    const figures = JSON.parse(dark.matches && !print.matches ? light(text) : text);
-    for (const [name, figure] of Object.entries(figures)) {
+    const isDark = dark.matches && !print.matches;
+    const figures = (parsed[isDark] ??= JSON.parse(isDark ? light(text) : text));
+    for (const [name, drawn] of Object.entries(figures)) {
       const place = document.getElementById("plot-" + name);
-      if (!place) continue;
+      if (!place || (only && name !== only)) continue;
+      const figure = amend(name, drawn);
       const layout = { ...figure.layout, ...ink, xaxis: { ...figure.layout.xaxis, ...axis }, yaxis: { ...figure.layout.yaxis, ...axis } };
       if (place.clientWidth < 480) {
         layout.margin = { ...layout.margin, l: 8, r: 8 };
@@ -37,6 +42,7 @@
       Plotly.react(place, figure.data, layout, config);
     }
   };
+  window.redrawFigure = draw;
   // A table that goes on beyond its frame says so in words, too.
   const cue = () => {
     for (const frame of document.querySelectorAll(".table")) {
@@ -54,6 +60,6 @@
   cue();
   addEventListener("resize", cue);
   document.addEventListener("toggle", cue, true);
-  dark.addEventListener("change", draw);
-  print.addEventListener("change", draw);
+  dark.addEventListener("change", () => draw());
+  print.addEventListener("change", () => draw());
 })();

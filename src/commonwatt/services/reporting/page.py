@@ -13,6 +13,7 @@ from commonwatt.services.reporting.plots import figures
 from commonwatt.services.reporting.sections import sections
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.timeline import timeline
+from commonwatt.services.reporting.wires import wire_figures
 from commonwatt.services.reporting.words import money, percent, price, several, slot_word
 
 
@@ -25,7 +26,7 @@ def page(results: Results) -> str:
         where=f"{title(results)} \u00b7 {members} \u00b7 {slots}",
         answer=_answer(results, told),
         sections=sections(results, line, told),
-        figures=figures(results, line),
+        figures=figures(results, line) | wire_figures(results),
     )
 
 

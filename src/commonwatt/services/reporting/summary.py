@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ from commonwatt.services.reporting.books import Books, numbers
 from commonwatt.services.reporting.checks import energy_mismatch_wh, money_mismatch_nano
 from commonwatt.services.reporting.efficiency import clearing_efficiency_share, efficiency_share
 from commonwatt.services.reporting.facts import RunFacts, RunTables
+from commonwatt.services.reporting.flowed import Flowed, flowed
 from commonwatt.services.reporting.forecasts import ForecastCost, forecast_cost
 from commonwatt.services.reporting.ledger_use import Transaction, gas_per_trade, transactions
 from commonwatt.services.reporting.members import MemberFigures, cost_saving_share, member_figures, revenue_gain_share
@@ -39,6 +41,11 @@ class Results:
     def facts(self) -> RunFacts:
         """The facts the results were computed from."""
         return self.books.facts
+
+    @cached_property
+    def flowed(self) -> Flowed | None:
+        """The run on its feeder, slot by slot; None where it has none."""
+        return flowed(self.books)
 
     def whole(self, key: str) -> int:
         """A figure of the summary that is a whole number."""

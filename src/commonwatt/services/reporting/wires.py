@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from commonwatt.core.units import parts_per_million
+from commonwatt.services.reporting.feeder_map import feeder_map, map_place, shown_words
 from commonwatt.services.reporting.html import Table, paragraph
+from commonwatt.services.reporting.plots import Figure
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import energy, local_start, percent, several, slot_word
 
@@ -53,6 +55,8 @@ def wires_section(results: Results) -> str:
     if all(row["verdict"] == row["flowed"] == "unchecked" for row in rows):
         return ""
     text = "".join(paragraph(sentence) for sentence in wire_sentences(results) or [_beyond(results)])
+    if results.flowed is not None:
+        text += paragraph(shown_words(results, results.flowed)) + map_place(results, results.flowed)
     beyond = [row for row in rows if row["verdict"] == "curtailed" or "infeasible" in (row["verdict"], row["flowed"])]
     if not beyond:
         return text
@@ -71,6 +75,12 @@ def wires_section(results: Results) -> str:
     if len(beyond) > len(ranked):
         text += paragraph(f"The fullest {len(ranked)} of {len(beyond)}; all of them are in the public table `wires`.")
     return text + Table("Beyond a limit", heads, cells, texts=5).html()
+
+
+def wire_figures(results: Results) -> dict[str, Figure]:
+    """The plots of the wires by name; none where nothing is known of what flowed."""
+    flowed = results.flowed
+    return {} if flowed is None else {"feeder": feeder_map(results, flowed)}
 
 
 def _rows(results: Results) -> list[Row]:
