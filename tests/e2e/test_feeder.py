@@ -66,6 +66,34 @@ def test_losses_are_in_the_books_and_the_audit_computes_them_again(street: Path,
     assert any(text.startswith("Wires") for text in result.ending)
 
 
+def test_the_drawing_of_the_report_is_the_public_table_of_the_wires(street: Path, tmp_path: Path) -> None:
+    assert ran(street, tmp_path / "run", overrides=(*ON, "grid.rating_share=0.5")).verified
+    page = (tmp_path / "run" / "report.html").read_text()
+    drawn = json.loads(page.split('<script type="application/json" id="figures">')[1].split("</script>")[0])["feeder"][
+        "map"
+    ]
+    rows, meters = rows_of(tmp_path / "run", "wires"), rows_of(tmp_path / "run", "readings")
+    assert len(rows) == len(drawn["bands"]) == len(drawn["starts"])
+    seen = 0
+    for at, row in enumerate(rows):
+        fullest = drawn["names"].index(row["fullest"])
+        if fullest in drawn["crowd"]:
+            seen += 1
+            said = drawn["loading"][at][drawn["crowd"].index(fullest)]
+            assert said == max(drawn["loading"][at]) == round(row["loading_ppm"] / 0.5 / 10_000)
+        low, high = (round((row[column] - 1_000_000) / 1000) for column in ("low_ppm", "high_ppm"))
+        assert (min(drawn["voltage"][at]), max(drawn["voltage"][at])) == (low, high)
+        of_slot = [meter for meter in meters if meter["slot"] == row["slot"]]
+        whole = drawn["told"].index(1)
+        assert drawn["exported"][at][whole] == sum(meter["export_wh"] for meter in of_slot)
+        assert drawn["imported"][at][whole] == sum(meter["import_wh"] for meter in of_slot)
+    assert seen
+    names = [name.split(",")[0] for name in MEMBERS.splitlines()[1:]]
+    assert not any(f'"{name}"' in json.dumps(drawn) for name in names)
+    assert 'id="feeder-slot"' in page
+    assert "redrawFigure" in page
+
+
 def test_without_a_model_of_the_wires_nothing_is_said_of_them(street: Path, tmp_path: Path) -> None:
     result = ran(street, tmp_path / "run", overrides=("grid.feeder=lane.toml", "ledger.chain=memory"))
     assert result.verified
@@ -75,6 +103,7 @@ def test_without_a_model_of_the_wires_nothing_is_said_of_them(street: Path, tmp_
     assert {row["bus"] for row in rows_of(tmp_path / "run", "members")} == {""}
     assert 'feeder = ""' in (tmp_path / "run" / "public" / "settings.toml").read_text()
     assert not any(text.startswith("Wires") for text in result.ending)
+    assert "feeder-slot" not in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_tight_feeder_cuts_trades_before_delivery(street: Path, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def _exchanged_told(tables: Mapping[str, pa.Table]) -> list[str]:
 
 def _wires(market: Market) -> WireFacts | None:
     """The feeder and the model that says what flows in it, as it judged what was metered."""
-    rules, model = market.rules, market.grid
+    rules, model = market.rules, market.rules.grid
     if rules.feeder is None or not isinstance(model, HasFlow):
         return None
     context = rules.grid_context(0, market.fleet, is_delivered=True)

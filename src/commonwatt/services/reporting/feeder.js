@@ -25,12 +25,17 @@
     const of = told.get(node);
     return { out: map.exported[at][of], into: map.imported[at][of], traded: map.traded[at][of] };
   };
-  const arrow = (trace, from, to, aside, wh, at) => {
-    const [x0, y0, x1, y1] = [map.x[from], map.y[from], map.x[to], map.y[to]];
-    const x = x0 + (x1 - x0) * at, y = y0 + (y1 - y0) * at;
-    trace.x.push(x0 + (x1 - x0) * (at - 0.05), x);
-    trace.y.push(y0 + (y1 - y0) * (at - 0.05), y);
-    trace.marker.size.push(0, 9 + 13 * Math.sqrt(Math.abs(wh) / most));
+  // Beside the line by so many pixels: what was metered on one side of the way, what was traded on the other.
+  const arrow = (trace, from, to, wh, at, aside, perX, perY) => {
+    const dx = (map.x[to] - map.x[from]) * perX, dy = (map.y[to] - map.y[from]) * perY, length = Math.hypot(dx, dy) || 1;
+    // The side that is up, or left of a line that is upright.
+    const side = dx > 0 || (dx === 0 && dy > 0) ? aside : -aside;
+    const offX = (-dy / length * side) / perX, offY = (dx / length * side) / perY;
+    const on = (part) => [map.x[from] + (map.x[to] - map.x[from]) * part + offX, map.y[from] + (map.y[to] - map.y[from]) * part + offY];
+    const [tail, head] = [on(at - 0.05), on(at)];
+    trace.x.push(tail[0], head[0]);
+    trace.y.push(tail[1], head[1]);
+    trace.marker.size.push(0, 11 + 13 * Math.sqrt(Math.abs(wh) / most));
   };
 
   const fill = (figure) => {
@@ -39,9 +44,11 @@
     const lines = [b0, b1, b2, b3];
     for (const trace of figure.data) { trace.x = []; trace.y = []; }
     for (const trace of [metered, traded]) trace.marker.size = [];
-    for (const trace of [taken, bare]) Object.assign(trace, { customdata: [], text: [], mode: wide ? "markers+text" : "markers" });
+    for (const trace of [taken, bare]) Object.assign(trace, { customdata: [], text: [], textposition: [], mode: wide ? "markers+text" : "markers" });
     for (const trace of [taken, bare]) trace.marker.color = [];
     asked.customdata = [];
+    const [spanX, spanY] = [map.x, map.y].map((of) => Math.max(...of) - Math.min(...of) || 1);
+    const perX = (place.clientWidth - 60) / spanX, perY = 240 / spanY;
     for (let node = 1; node < map.x.length; node++) {
       const up = map.toward[node], line = lines[bands ? Number(bands[node - 1]) : 0];
       line.x.push(map.x[up], map.x[node], null);
@@ -49,8 +56,9 @@
       const of = energy(at, node);
       if (of) {
         const net = of.out - of.into;
-        if (net) arrow(metered, net > 0 ? node : up, net > 0 ? up : node, 0, net, net > 0 ? 0.4 : 0.72);
-        if (of.traded) arrow(traded, of.traded > 0 ? node : up, of.traded > 0 ? up : node, 0, of.traded, of.traded > 0 ? 0.78 : 0.34);
+        const ends = (wh) => (wh > 0 ? [node, up] : [up, node]);
+        if (net) arrow(metered, ...ends(net), net, 0.55, 14, perX, perY);
+        if (of.traded) arrow(traded, ...ends(of.traded), of.traded, 0.55, -12, perX, perY);
       }
       asked.x.push((map.x[up] + map.x[node]) / 2);
       asked.y.push((map.y[up] + map.y[node]) / 2);
@@ -61,9 +69,11 @@
       bus.x.push(map.x[node]);
       bus.y.push(map.y[node]);
       bus.text.push(map.buses[node]);
+      const upright = Math.abs((map.y[up] - map.y[node]) * perY) > Math.abs((map.x[up] - map.x[node]) * perX);
+      bus.textposition.push(upright && node > 1 ? "middle right" : "bottom center");
       bus.marker.color.push(volt === null ? 0 : volt / 10);
       bus.customdata.push(`<b>bus ${map.buses[node]}</b>, ${several(map.members[node], "member")}<br>` +
-        (volt === null ? "no solution" : `${signed(volt / 10, 1)} % (${(map.base * (1 + volt / 1000)).toFixed(0)} V)`));
+        (volt === null ? "no solution" : `${signed(volt / 10, 1)} %` + (map.base ? ` (${(map.base * (1 + volt / 1000)).toFixed(0)} V)` : "")));
       const ring = volt === null ? null : volt < map.low ? low : volt > map.high ? high : null;
       if (ring) { ring.x.push(map.x[node]); ring.y.push(map.y[node]); }
     }

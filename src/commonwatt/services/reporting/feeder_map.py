@@ -23,9 +23,14 @@ BANDS: Final = (
 """Up to which loading, how it is said, colour and thickness in pixels: dearer ones are thicker, so that colour is not needed to tell them apart."""
 MOST_CELLS: Final = 120_000
 """Branches times slots that a page draws, about 2 MB; of a longer run some days."""
-_KINDS: Final = (("circle", "bus with members", 11), ("circle", "bus without members", 7))
+_KINDS: Final = (("circle", "bus with members", 11), ("square", "bus without members", 7))
 # Orange to purple: told apart by every kind of colour vision, and both stand out of white and of black.
 _VOLTAGES: Final = ((0.0, "#B35806"), (0.25, "#FDB863"), (0.5, "#F7F7F7"), (0.75, "#B2ABD2"), (1.0, "#542788"))
+
+
+def band_words(share: float) -> str:
+    """Between which marks a loading lies."""
+    return next(words for upto, words, *_ in BANDS if share < upto)
 
 
 def feeder_map(results: Results, flowed: Flowed) -> Figure:
@@ -80,7 +85,7 @@ def _data(flowed: Flowed, shown: Ints) -> dict[str, Any]:
     """What the drawing shows, by slot: columns as short as they can be; null where it must not or cannot be told."""
     tree, drawn = flowed.tree, layout(flowed.wires.feeder)
     loading = flowed.loading_share[:, shown]
-    told, crowd = np.flatnonzero(flowed.is_told), np.flatnonzero(flowed.members >= CROWD)
+    told, crowd = np.flatnonzero(flowed.is_told), np.flatnonzero(flowed.members[1:] >= CROWD) + 1
     solved = flowed.power.is_solved[shown]
     band = np.searchsorted([upto for upto, *_ in BANDS[:-1]], loading, side="right")
     texts = ["".join(map(str, band[1:, at])) if solved[at] else "" for at in range(len(shown))]
@@ -98,7 +103,7 @@ def _data(flowed: Flowed, shown: Ints) -> dict[str, Any]:
         "loading": _by_slot(100 * loading[crowd], solved),
         "low": round(1000 * (flowed.wires.feeder.voltage_low_share - 1)),
         "high": round(1000 * (flowed.wires.feeder.voltage_high_share - 1)),
-        "base": flowed.wires.feeder.base_v,
+        "base": 0 if flowed.wires.feeder.inner_transformers else flowed.wires.feeder.base_v,
         "voltage": _by_slot(1000 * (flowed.voltage_share[1:, shown] - 1), solved),
         "told": told.tolist(),
         "exported": flowed.exported_wh[np.ix_(told, shown)].T.tolist(),
@@ -121,11 +126,13 @@ def _figure(flowed: Flowed) -> Figure:
     ]
     traces += [
         _arrows("metered, net", INK, "arrow"),
-        _arrows("traded, net", GREEN, "arrow-wide"),
+        _arrows("traded, net", GREEN, "triangle-up"),
     ]
     for symbol, name, size in _KINDS:
         marker = {"symbol": symbol, "size": size, "coloraxis": "coloraxis", "line": {"color": INK, "width": 1.2}}
-        traces.append(_trace(name, marker=marker, textposition="bottom center", hovertemplate="%{customdata}<extra></extra>"))
+        traces.append(
+            _trace(name, marker=marker, textposition="bottom center", hovertemplate="%{customdata}<extra></extra>")
+        )
     for name, symbol, colour in (
         ("voltage too low", "triangle-down-open", VERMILLION),
         ("voltage too high", "triangle-up-open", BLUE),
@@ -137,15 +144,20 @@ def _figure(flowed: Flowed) -> Figure:
     hidden = {"visible": False, "fixedrange": True}
     drawn = figure(traces, xaxis=dict(hidden), yaxis=dict(hidden))
     scale = [[at, colour] for at, colour in _VOLTAGES]
+    off = 100 * np.abs(flowed.voltage_share[1:, flowed.power.is_solved] - 1)
+    # The scale goes as far as voltages do, in whole steps.
+    most = max(1.0, float(np.ceil(off.max(initial=0.0))))
     bar = {
         "orientation": "h", "thickness": 12, "len": 0.7, "y": -0.02, "yanchor": "top", "ticksuffix": " %",
         "title": {"text": "voltage against the nominal one", "side": "bottom"},
     }  # fmt: skip
-    feeder = flowed.wires.feeder
-    low, high = 100 * (feeder.voltage_low_share - 1), 100 * (feeder.voltage_high_share - 1)
-    most = max(-low, high)
     axis = {"cmin": -most, "cmax": most, "colorscale": scale, "colorbar": bar}
-    drawn["layout"] |= {"height": 470, "hovermode": "closest", "coloraxis": axis}
+    drawn["layout"] |= {
+        "height": 470,
+        "legend": drawn["layout"]["legend"] | {"itemsizing": "constant"},
+        "hovermode": "closest",
+        "coloraxis": axis,
+    }
     drawn["layout"]["margin"] |= {"l": 20, "r": 20, "b": 70}
     return drawn
 

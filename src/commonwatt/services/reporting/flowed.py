@@ -130,10 +130,14 @@ def flowed(books: Books) -> Flowed | None:
         return np.asarray(tree.feeds @ total).astype(np.int64)
 
     net = (exported - imported).reshape(books.slots, books.members).T
+    imported_wh, exported_wh, bought_wh, sold_wh = (behind(cells) for cells in (imported, exported, bought, sold))
     return Flowed(
-        wires,
-        wires.flow(np.ascontiguousarray(net)),
-        *(behind(cells) for cells in (imported, exported, bought, sold)),
+        wires=wires,
+        power=wires.flow(np.ascontiguousarray(net)),
+        imported_wh=imported_wh,
+        exported_wh=exported_wh,
+        bought_wh=bought_wh,
+        sold_wh=sold_wh,
         members=np.asarray(tree.feeds @ at).astype(np.int64),
         at=at,
     )

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from commonwatt.services.reporting.html import Section
 
-
 FEEDER: Final = "feeder"
 """The figure that a script of its own fills slot by slot."""
 

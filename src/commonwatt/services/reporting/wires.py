@@ -6,9 +6,12 @@ from typing import Any, Final
 
 from commonwatt.core.units import parts_per_million
 from commonwatt.services.reporting.feeder_map import feeder_map, map_place, shown_words
+from commonwatt.services.reporting.flowed import CROWD, Flowed
+from commonwatt.services.reporting.fullest import days_table, explained, lines_table
 from commonwatt.services.reporting.html import Table, paragraph
 from commonwatt.services.reporting.plots import Figure
 from commonwatt.services.reporting.summary import Results
+from commonwatt.services.reporting.wire_plots import plot_places, wire_plots
 from commonwatt.services.reporting.words import energy, local_start, percent, several, slot_word
 
 _MILLION: Final = parts_per_million(1.0)
@@ -56,7 +59,7 @@ def wires_section(results: Results) -> str:
         return ""
     text = "".join(paragraph(sentence) for sentence in wire_sentences(results) or [_beyond(results)])
     if results.flowed is not None:
-        text += paragraph(shown_words(results, results.flowed)) + map_place(results, results.flowed)
+        text += _drawn(results, results.flowed)
     beyond = [row for row in rows if row["verdict"] == "curtailed" or "infeasible" in (row["verdict"], row["flowed"])]
     if not beyond:
         return text
@@ -72,15 +75,32 @@ def wires_section(results: Results) -> str:
         for row in ranked
     ]
     heads = ["Begins", "Trades", "Because of what was ordered", "Metered", "Because of what flowed"]
+    text += "<h3>Beyond a limit</h3>\n"
     if len(beyond) > len(ranked):
         text += paragraph(f"The fullest {len(ranked)} of {len(beyond)}; all of them are in the public table `wires`.")
     return text + Table("Beyond a limit", heads, cells, texts=5).html()
 
 
+def _drawn(results: Results, flowed: Flowed) -> str:
+    """The feeder slot by slot, its fullest slot in words, and how it fares over the run."""
+    word = slot_word(results.facts)
+    part = flowed.wires.rating_share
+    limit = f" What a line may carry is {percent(part)} of its rating in this run." if part != 1 else ""
+    feeder = flowed.wires.feeder
+    low, high = (percent(round(share - 1, 6)) for share in (feeder.voltage_low_share, feeder.voltage_high_share))
+    text = paragraph(
+        f"One {word} at a time: thicker and warmer lines are fuller; arrows say which way energy went by the meters and which way it was traded.{limit} Voltages may be {low} to +{high} off the nominal one. "
+        f"Energy is told where {CROWD} members or more are together, so that nobody reads a neighbour's meter here."
+    )
+    text += paragraph(shown_words(results, flowed)) + map_place(results, flowed)
+    text += explained(results, flowed) + lines_table(results, flowed)
+    return text + plot_places(results, flowed) + days_table(results, flowed)
+
+
 def wire_figures(results: Results) -> dict[str, Figure]:
     """The plots of the wires by name; none where nothing is known of what flowed."""
     flowed = results.flowed
-    return {} if flowed is None else {"feeder": feeder_map(results, flowed)}
+    return {} if flowed is None else {"feeder": feeder_map(results, flowed), **wire_plots(results, flowed)}
 
 
 def _rows(results: Results) -> list[Row]:
