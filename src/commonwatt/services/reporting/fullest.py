@@ -80,7 +80,7 @@ def _figures(results: Results, flowed: Flowed, branch: int, at: int) -> str:
         ["Sold by them, kWh", kwh(int(flowed.sold_wh[branch, at]))],
         ["Bought by them, kWh", kwh(int(flowed.bought_wh[branch, at]))],
         ["Traded through it, net, kWh", kwh(abs(int(flowed.traded_wh[branch, at])))],
-        ["Lost on the whole feeder, kWh", kwh(int(flowed.power.losses_wh(results.facts.slot_s)[at]))],
+        ["Lost on the whole feeder, kWh", kwh(int(results.books.losses_wh[at]))],
         [f"Fees of the way on the {slot_word(results.facts)}'s trades, {results.facts.currency}", _fees(results, at)],
     ]
     name = branch_name(flowed, branch)
@@ -151,7 +151,7 @@ def lines_table(results: Results, flowed: Flowed) -> str:
 
 def days_table(results: Results, flowed: Flowed) -> str:
     """Losses, the fullest line and the extremes of voltage of every local day (HTML)."""
-    word, lost = slot_word(results.facts), flowed.power.losses_wh(results.facts.slot_s)
+    word, lost = slot_word(results.facts), results.books.losses_wh
     low, high = flowed.voltages
     heads = ["Day", "Lost kWh", "Fullest", "Lowest voltage", "Highest voltage", f"{word.capitalize()}s beyond a limit"]
     rows = []

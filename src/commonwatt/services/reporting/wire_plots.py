@@ -26,14 +26,14 @@ def wire_plots(results: Results, flowed: Flowed) -> dict[str, Figure]:
     return {
         "durations": durations(flowed),
         "voltages": voltages(results, flowed),
-        "losses": losses(results, flowed),
+        "losses": losses(results),
     }
 
 
 def plot_places(results: Results, flowed: Flowed) -> str:
     """The headings and places of the plots (HTML)."""
     low, high = flowed.voltages
-    lost = int(flowed.power.losses_wh(results.facts.slot_s).sum())
+    lost = int(results.books.losses_wh.sum())
     volts = (
         f"{100 * float(np.nanmin(low)):.1f} % to {100 * float(np.nanmax(high)):.1f} %"
         if flowed.power.is_solved.any()
@@ -113,9 +113,9 @@ def voltages(results: Results, flowed: Flowed) -> Figure:
     return drawn
 
 
-def losses(results: Results, flowed: Flowed) -> Figure:
+def losses(results: Results) -> Figure:
     """A bar a day."""
-    lost, days = flowed.power.losses_wh(results.facts.slot_s), days_of(results)
+    lost, days = results.books.losses_wh, days_of(results)
     bar = {
         "type": "bar", "name": "lost", "x": list(days), "y": _rounded(np.array([lost[at].sum() for at in days.values()]) / 1000, 3),
         "marker": {"color": SKY}, "hovertemplate": "%{y:.1f} kWh",
