@@ -89,13 +89,9 @@ def _figures(results: Results, flowed: Flowed, branch: int, at: int) -> str:
 
 def _fees(results: Results, at: int) -> str:
     books, trades = results.books, results.books.tables["trades"]
-    each = sum(
-        numbers(trades, f"{side}_fee_micro_per_kwh")
-        for side in ("sell", "buy")
-        if f"{side}_fee_micro_per_kwh" in trades.column_names
-    )
+    each = numbers(trades, "sell_fee_micro_per_kwh") + numbers(trades, "buy_fee_micro_per_kwh")
     rows = books.slot_rows("trades") == at
-    return money(int((books.agreed_wh * each)[rows].sum()), "").strip()
+    return money(int((numbers(trades, "delivered_wh") * each)[rows].sum()), "").strip()
 
 
 def _load(flowed: Flowed, branch: int, at: int) -> str:
