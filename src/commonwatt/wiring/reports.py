@@ -9,6 +9,7 @@ from commonwatt.adapters.store.files import write_bytes, write_json, write_text
 from commonwatt.adapters.store.run_folder import RunFolder
 from commonwatt.adapters.store.table_files import write_split
 from commonwatt.core.accounts import Account, Kind
+from commonwatt.core.tariff import Rates
 from commonwatt.grid import HasFlow
 from commonwatt.services.claims import Demand
 from commonwatt.services.correcting import waiting_notices
@@ -23,6 +24,7 @@ from commonwatt.services.reporting.facts import PaidIn, WireFacts
 from commonwatt.services.reporting.page import page
 from commonwatt.services.reporting.summary import Results, results, summary_json
 from commonwatt.services.reporting.words import day, energy
+from commonwatt.settings import Settings
 from commonwatt.settings.checking import OpenCommunity
 from commonwatt.settings.rooms import asks_clearing
 
@@ -69,10 +71,7 @@ def facts_of(
         chain=settings.ledger.chain,
         executor=market.ledger.executor,
         rates={slot: settings.rates(slot) for slot in slots},
-        own_rates={
-            name: {slot: settings.rates(slot, name) for slot in slots}
-            for name in sorted({*market.rules.suppliers} - {""})
-        },
+        own_rates=_own_rates(settings, market, slots),
         member_ids={name: member.id for name, member in pseudonyms.items()},
         origins={name: member.origin for name, member in pseudonyms.items()},
         failed=dict(zip(failed["slot"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
@@ -109,6 +108,12 @@ def _exchanged_told(tables: Mapping[str, pa.Table]) -> list[str]:
         f"{energy(out_wh)} went to other communities of the federation and {energy(in_wh)} came from them. What members sold and bought there counts "
         "as traded with neighbours on this page; the federation's own report says what it saved."
     ]
+
+
+def _own_rates(settings: Settings, market: Market, slots: range) -> dict[str, dict[int, Rates]]:
+    """By name of members' own suppliers their rates of every slot."""
+    names = sorted({*market.rules.suppliers} - {""})
+    return {name: {slot: settings.rates(slot, name) for slot in slots} for name in names}
 
 
 def _wires(market: Market) -> WireFacts | None:
