@@ -36,14 +36,18 @@ def forms(registry: Any, name: str) -> list[Any]:
     return [pytest.param(name, form, id="-".join([name, *map(str, form.values())])) for form in every]
 
 
-def untrue(book: OrderBook, agreement: Agreement) -> list[str]:
-    """Rows whose reason is missing or not so, told row by row from the book and the trades alone."""
+def untrue(book: OrderBook, agreement: Agreement, fee: np.ndarray | None = None) -> list[str]:
+    """Rows whose reason is missing or not so, told row by row from the book and the trades alone.
+
+    `fee` is what the way between two orders costs, shape (orders, orders).
+    """
     left = book.energy_wh - agreement.trades.filled_wh(len(book))
     limit, reason, found = book.limit_micro_per_kwh, agreement.reason, []
     for row in range(len(book)):
         why = Reason(int(reason[row]))
         others = (book.is_sell != book.is_sell[row]) & (book.energy_wh > 0)
-        within = (limit >= limit[row]) if book.is_sell[row] else (limit <= limit[row])
+        way = 0 if fee is None else fee[row]
+        within = (limit - way >= limit[row]) if book.is_sell[row] else (limit + way <= limit[row])
         is_somebody_left = bool((others & within & (left > 0) & ~np.isin(reason, NOT_THERE)).any())
         wrong = {
             Reason.FILLED: left[row] > 0,

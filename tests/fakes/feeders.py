@@ -1,10 +1,16 @@
 """Radial feeders for tests, and what flows over their lines."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
+from scipy.optimize import linprog
+from tests.fakes.books import NO_FEES, context
 
-from commonwatt.clearing import Lines
+from commonwatt.clearing import ClearingContext, Lines, OrderFacts
+from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Trades
+from commonwatt.core.tariff import Rates
 
 
 def feeder(*lines: tuple[int, int], losses: tuple[float, ...] = (), fees: tuple[int, ...] = ()) -> Lines:
@@ -15,13 +21,21 @@ def feeder(*lines: tuple[int, int], losses: tuple[float, ...] = (), fees: tuple[
 
 
 @st.composite
-def feeders(draw: st.DrawFn, most_buses: int = 8, most_wh: int = 60) -> Lines:
+def feeders(draw: st.DrawFn, most_buses: int = 8, most_wh: int = 60, fees: tuple[int, ...] = (0,)) -> Lines:
     """A tree of some buses, now and then with a second root."""
     buses = draw(st.integers(1, most_buses))
     toward = [-1] + [draw(st.integers(-1 if draw(st.integers(0, 9)) == 0 else 0, bus - 1)) for bus in range(1, buses)]
     limits = draw(st.lists(st.integers(0, most_wh), min_size=buses, max_size=buses))
     losses = draw(st.lists(st.sampled_from([0.0, 0.05, 0.2]), min_size=buses, max_size=buses))
-    return Lines.of(buses, toward=np.array(toward), limit_wh=np.array(limits), loss_share=np.array(losses))
+    asked = np.array(draw(st.lists(st.sampled_from(fees), min_size=buses, max_size=buses)))
+    columns = {"toward": np.array(toward), "limit_wh": np.array(limits), "loss_share": np.array(losses)}
+    return Lines.of(buses, **columns, fee_micro_per_kwh=asked)
+
+
+def on(book: OrderBook, lines: Lines | None, bus: np.ndarray | list[int], rates: Rates = NO_FEES) -> ClearingContext:
+    """What a mechanism is told of a book whose orders are at these buses."""
+    facts = OrderFacts.unknown(len(book)).replaced(bus=np.array(bus, np.int64))
+    return replace(context(rates=rates), facts=facts, lines=lines)
 
 
 def usage(lines: Lines, bus: np.ndarray) -> np.ndarray:
@@ -39,3 +53,23 @@ def flows_wh(lines: Lines, bus: np.ndarray, trades: Trades) -> np.ndarray:
     used = usage(lines, bus).astype(np.int64)
     flow: np.ndarray = trades.energy_wh @ (used[trades.sell_order] - used[trades.buy_order])
     return flow
+
+
+def flow_optimum(book: OrderBook, lines: Lines, bus: np.ndarray, cost: np.ndarray) -> float:
+    """By energy balances of buses, with a flow up and a flow down each line: nothing of the package in it."""
+    orders, buses = len(book), len(lines)
+    balance = np.zeros((buses + 1, orders + 2 * buses))
+    balance[bus, np.arange(orders)] = np.where(book.is_sell, 1, -1)
+    for line in range(buses):
+        for sign, column in ((1, orders + line), (-1, orders + buses + line)):
+            balance[line, column] -= sign
+            balance[lines.toward[line], column] += sign
+    tolls = np.where(lines.toward < 0, 0, cost)
+    objective = np.concatenate(
+        (np.where(book.is_sell, book.limit_micro_per_kwh, -book.limit_micro_per_kwh), tolls, tolls)
+    )
+    room = [(0, None if root else int(most)) for root, most in zip(lines.toward < 0, lines.limit_wh, strict=True)]
+    bounds = [*((0, int(e)) for e in book.energy_wh), *room, *room]
+    solved = linprog(objective, A_eq=balance, b_eq=np.zeros(buses + 1), bounds=bounds, method="highs")
+    assert solved.status == 0
+    return -float(solved.fun)

@@ -2,6 +2,8 @@
 
 from commonwatt.clearing._between import LevelTwo, Position, meet_between, quoted, with_exchange
 from commonwatt.clearing._matching import kept_apart, unserved
+from commonwatt.clearing._promises import promise_findings
+from commonwatt.clearing._zones import clear_markets, clear_on_lines, zones_of
 from commonwatt.clearing.base import (
     CLEARINGS,
     NO_BUDGET,
@@ -13,8 +15,6 @@ from commonwatt.clearing.base import (
     HasDuals,
     Lines,
     OrderFacts,
-    clear_markets,
-    promise_findings,
 )
 
 __all__ = [
@@ -31,10 +31,12 @@ __all__ = [
     "OrderFacts",
     "Position",
     "clear_markets",
+    "clear_on_lines",
     "kept_apart",
     "meet_between",
     "promise_findings",
     "quoted",
     "unserved",
     "with_exchange",
+    "zones_of",
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -89,21 +89,41 @@ class Lines(Columns):
 
     def paths(self, begin: Ints, end: Ints) -> tuple[Ints, Floats]:
         """The least limit (Wh) and the sum of losses (share) of the lines between each two buses; `NO_PLACE` is every root's."""
+        least, lost = np.full(len(begin), ENERGY_LIMIT_WH - 1), np.zeros(len(begin))
+        for _, rows, line in self._ways(begin, end):
+            least[rows] = np.minimum(least[rows], self.limit_wh[line])
+            lost[rows] += self.loss_share[line]
+        return least, lost
+
+    def fees(self, begin: Ints, end: Ints) -> tuple[Ints, Ints]:
+        """What a kWh pays from each `begin`, and from each `end`, to where their ways to the root meet, micro per kWh."""
+        fees = np.zeros(len(begin), np.int64), np.zeros(len(begin), np.int64)
+        for side, rows, line in self._ways(begin, end):
+            fees[side][rows] += self.fee_micro_per_kwh[line]
+        return fees
+
+    def use(self, begin: Ints, end: Ints) -> Any:
+        """How each way uses each line, sparse (lines, ways): 1 towards the root, -1 away from it."""
+        from scipy.sparse import csr_array
+
+        steps = [(line, rows, np.full(len(rows), (1.0, -1.0)[side])) for side, rows, line in self._ways(begin, end)]
+        nothing = (begin[:0], begin[:0], np.zeros(0))
+        line, way, sign = (np.concatenate(column) for column in zip(nothing, *steps, strict=True))
+        return csr_array((sign, (line, way)), shape=(len(self), len(begin)))
+
+    def _ways(self, begin: Ints, end: Ints) -> Iterator[tuple[int, Ints, Ints]]:
+        """Step by step from both ends of each way to where they meet: which end (0, 1), the ways that step, the line each crosses."""
         depth = depths(self.toward)
         here, there = begin.copy(), end.copy()
-        least, lost = np.full(len(here), ENERGY_LIMIT_WH - 1), np.zeros(len(here))
         while (apart := here != there).any():
-            for near, far in ((here, there), (there, here)):
+            for side, (near, far) in enumerate(((here, there), (there, here))):
                 at_depth, other = _depth_of(depth, near), _depth_of(depth, far)
                 # The deeper end steps towards the root; of equally deep ones both do, one after the other.
                 steps = np.flatnonzero(apart & (near != far) & (at_depth >= other) & (near >= 0))
                 line = near[steps]
-                least[steps] = np.where(
-                    self.toward[line] >= 0, np.minimum(least[steps], self.limit_wh[line]), least[steps]
-                )
-                lost[steps] += np.where(self.toward[line] >= 0, self.loss_share[line], 0.0)
+                is_line = self.toward[line] >= 0
+                yield side, steps[is_line], line[is_line]
                 near[steps] = self.toward[line]
-        return least, lost
 
 
 def depths(toward: Ints) -> Ints:

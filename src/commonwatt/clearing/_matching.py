@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from commonwatt.clearing._known import Lines
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import LEFT_OUT, Reason, Trades
-from commonwatt.core.units import Ints
+from commonwatt.core.units import Flags, Ints
 
 _ROW_BITS: Final = 31
 _ROW_MASK: Final = (1 << _ROW_BITS) - 1
@@ -82,18 +83,54 @@ def matched(book: OrderBook, residual_wh: Ints, sells: Ints, buys: Ints) -> tupl
     return sell[:feasible], buy[:feasible], energy_wh[:feasible]
 
 
-def unserved(book: OrderBook) -> Ints:
+class Places(NamedTuple):
+    """Where the orders of a book are on a feeder, for what a limit is worth at another place."""
+
+    lines: Lines
+    bus: Ints
+
+    def best(self, book: OrderBook, is_there: Flags) -> tuple[Ints, Ints]:
+        """The best bid and the best offer of some orders as each order of the book sees them, with the fees of the way between."""
+        return (
+            -self._cheapest(is_there & ~book.is_sell, -book.limit_micro_per_kwh),
+            self._cheapest(is_there & book.is_sell, book.limit_micro_per_kwh),
+        )
+
+    def _cheapest(self, is_there: Flags, cost: Ints) -> Ints:
+        # The last place is that of the root and of orders without one.
+        toward, root = self.lines.toward, len(self.lines)
+        least = np.full(root + 1, _NOBODY)
+        np.minimum.at(least, self.bus[is_there], cost[is_there])
+        order = np.argsort(self.lines.rooted.number[:-1]).tolist()
+        fee = np.where(toward >= 0, self.lines.fee_micro_per_kwh, 0)
+        for bus in reversed(order):
+            least[toward[bus]] = min(least[toward[bus]], least[bus] + fee[bus])
+        for bus in order:
+            least[bus] = min(least[bus], least[toward[bus]] + fee[bus])
+        seen: Ints = np.minimum(least, _NOBODY)[self.bus]
+        return seen
+
+
+def _best(book: OrderBook, is_there: Flags, places: Places | None) -> tuple[Ints, Ints]:
+    if places is not None:
+        return places.best(book, is_there)
+    limit = book.limit_micro_per_kwh
+    best_bid = np.where(is_there & ~book.is_sell, limit, -_NOBODY).max(initial=-_NOBODY)
+    best_offer = np.where(is_there & book.is_sell, limit, _NOBODY).min(initial=_NOBODY)
+    return best_bid, best_offer
+
+
+def unserved(book: OrderBook, places: Places | None = None) -> Ints:
     """Why an order was not filled: nobody accepts its limit, or those who do were taken by others."""
-    limit, has_energy = book.limit_micro_per_kwh, book.energy_wh > 0
+    limit = book.limit_micro_per_kwh
     # Without a bid no offer was too dear, without an offer no bid too low.
-    best_bid = np.where(has_energy & ~book.is_sell, limit, -_NOBODY).max(initial=-_NOBODY)
-    best_offer = np.where(has_energy & book.is_sell, limit, _NOBODY).min(initial=_NOBODY)
+    best_bid, best_offer = _best(book, book.energy_wh > 0, places)
     too_dear = book.is_sell & (limit > best_bid) & (best_bid != -_NOBODY)
     too_low = ~book.is_sell & (limit < best_offer) & (best_offer != _NOBODY)
     return np.where(too_dear | too_low, int(Reason.PRICE), int(Reason.NO_COUNTERPART))
 
 
-def kept_apart(book: OrderBook, trades: Trades, rest: Ints) -> Ints:
+def kept_apart(book: OrderBook, trades: Trades, rest: Ints, places: Places | None = None) -> Ints:
     """The reasons in `rest` of a mechanism that lets not everybody meet who would accept each other: TERMS where such a one has energy left.
 
     Whom the price, a gate, a budget or its own doing keeps out is nobody's counterpart.
@@ -101,8 +138,7 @@ def kept_apart(book: OrderBook, trades: Trades, rest: Ints) -> Ints:
     left_wh = book.energy_wh - trades.filled_wh(len(book))
     is_there = (left_wh > 0) & ~np.isin(rest, _NO_COUNTERPARTS)
     limit = book.limit_micro_per_kwh
-    best_bid = limit[is_there & ~book.is_sell].max(initial=-_NOBODY)
-    best_offer = limit[is_there & book.is_sell].min(initial=_NOBODY)
+    best_bid, best_offer = _best(book, is_there, places)
     would_accept = np.where(book.is_sell, limit <= best_bid, limit >= best_offer)
     apart = (rest == Reason.NO_COUNTERPART) & (left_wh > 0) & would_accept
     return np.where(apart, int(Reason.TERMS), rest)

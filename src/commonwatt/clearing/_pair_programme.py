@@ -7,10 +7,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from commonwatt.clearing._known import NO_BUDGET, Duals
+from commonwatt.clearing._known import NO_BUDGET, Duals, Lines
+from commonwatt.clearing._negotiation import within_lines
 from commonwatt.core.errors import SlotFailed
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.units import Floats, Ints
+from commonwatt.core.units import Flags, Floats, Ints
 
 _NEARLY_WHOLE: Final = 1e-5
 
@@ -26,9 +27,30 @@ class Solution(NamedTuple):
     """What is not sure of it."""
 
 
+class LineRoom(NamedTuple):
+    """What lines still carry of some pairs."""
+
+    use: Any
+    """Sparse (lines, pairs): 1 where the pair's energy goes towards the root, -1 away from it."""
+    up_wh: Ints
+    """Of each line towards the root."""
+    down_wh: Ints
+
+    @classmethod
+    def of(cls, lines: Lines, begin: Ints, end: Ints) -> LineRoom:
+        """Of empty lines, for pairs between these buses."""
+        return cls(lines.use(begin, end), lines.limit_wh, lines.limit_wh)
+
+    def left(self, x_wh: Ints, rest: Flags) -> LineRoom:
+        """For the pairs of `rest`, once all pairs trade `x_wh`."""
+        flow = np.asarray(self.use @ x_wh, np.int64)
+        room = (np.maximum(limit_wh, 0) for limit_wh in (self.up_wh - flow, self.down_wh + flow))
+        return LineRoom(self.use[:, np.flatnonzero(rest)], *room)
+
+
 @dataclass(frozen=True)
 class PairProgramme:
-    """Maximise `sum weight x - trade_cost n` over the Wh x of pairs, within orders' energy, pairs' capacity and buyers' budgets."""
+    """Maximise `sum weight x - trade_cost n` over the Wh x of pairs, within orders' energy, pairs' capacity, buyers' budgets and lines."""
 
     book: OrderBook
     budget_nano: Ints
@@ -37,7 +59,7 @@ class PairProgramme:
     """Row of the pair's seller in the book."""
     buy: Ints
     price: Ints
-    """Of the pair, micro per kWh."""
+    """What the pair's buyer pays, with its fee of the way, micro per kWh."""
     weight: Floats
     """What a Wh of the pair adds, nano (>= 0)."""
     capacity_wh: Ints
@@ -45,6 +67,8 @@ class PairProgramme:
     trade_cost_nano: int
     most_nodes: int
     """Of the mixed-integer search."""
+    lines: LineRoom | None = None
+    """None: nothing is between the pairs."""
 
     @property
     def most_wh(self) -> Ints:
@@ -84,9 +108,11 @@ class PairProgramme:
         x = np.where(has_budget, np.floor(x + _NEARLY_WHOLE), x)
         left_wh, rest = self.book.energy_wh.copy(), ~has_budget
         np.subtract.at(left_wh, self.sell[has_budget], x[has_budget].astype(np.int64))
+        kept = np.where(has_budget, x, 0).astype(np.int64)
         others = replace(
             self,
             book=self.book.replaced(energy_wh=np.maximum(left_wh, 0)),
+            lines=None if self.lines is None else self.lines.left(kept, rest),
             **{name: getattr(self, name)[rest] for name in ("sell", "buy", "price", "weight", "capacity_wh")},
         )
         x[rest] = others.linear_answer().x
@@ -100,7 +126,8 @@ class PairProgramme:
             duals = -answer.ineqlin.marginals * self._scale
             energy[rows], budgeted = duals[: len(rows)], self._budgeted
             # The constraint is written in units of its own size.
-            budget[budgeted] = duals[len(rows) :] / self._budget_scale(budgeted)
+            ends = len(rows), len(rows) + len(budgeted)
+            budget[budgeted] = duals[slice(*ends)] / self._budget_scale(budgeted)
         return Duals(energy, budget)
 
     @property
@@ -119,8 +146,8 @@ class PairProgramme:
         return np.maximum(np.abs(self.book.limit_micro_per_kwh[rows]), 1).astype(np.float64)
 
     def _constraints(self) -> tuple[Any, Floats]:
-        """Matrix (one column a pair) and bounds: energy of every order, then budgets."""
-        from scipy.sparse import coo_array
+        """Matrix (one column a pair) and bounds: energy of every order, then budgets, then lines either way."""
+        from scipy.sparse import coo_array, vstack
 
         rows, budgeted = self._rows, self._budgeted
         place, budget_place = np.zeros(len(self.book), np.int64), np.full(len(self.book), -1)
@@ -134,7 +161,12 @@ class PairProgramme:
         values = np.concatenate((np.ones(2 * len(pair)), spend))
         shape = (len(rows) + len(budgeted), len(pair))
         matrix = coo_array((values, (at, np.concatenate((pair, pair, pair[has_budget])))), shape=shape).tocsr()
-        bounds = (self.book.energy_wh[rows], self.budget_nano[budgeted] / self._budget_scale(budgeted))
+        bounds = [self.book.energy_wh[rows], self.budget_nano[budgeted] / self._budget_scale(budgeted)]
+        if self.lines is not None:
+            used = np.flatnonzero(np.diff(self.lines.use.indptr))
+            use = self.lines.use[used]
+            matrix = vstack((matrix, use, -use), format="csr")
+            bounds += [self.lines.up_wh[used], self.lines.down_wh[used]]
         return matrix, np.concatenate(bounds).astype(np.float64)
 
     def linear_answer(self) -> Any:
@@ -179,8 +211,11 @@ class PairProgramme:
     def _whole(self, x: Floats) -> Ints:
         """Whole Wh within every constraint: rounded down, cut where that broke one, then filled up in order of weight."""
         x_wh = np.minimum(np.floor(x + _NEARLY_WHOLE).astype(np.int64), self.most_wh)
-        left_wh = self.book.energy_wh.copy()
-        left_nano = self.budget_nano.copy()
+        if self.lines is not None:
+            limit = self.lines.up_wh.astype(np.float64)
+            x_wh = within_lines(x_wh.astype(np.float64), self.lines.use, limit, is_whole=True).astype(np.int64)
+        left_wh, left_nano = self.book.energy_wh.copy(), self.budget_nano.copy()
+        carried = _Carried(self.lines)
         order = np.lexsort((np.arange(len(x)), -self.weight))
         # A price below nought makes room in a budget: first.
         order = order[np.argsort(self.price[order] > 0, kind="stable")]
@@ -193,10 +228,33 @@ class PairProgramme:
                 more = min(int(limit_wh[pair] - whole[pair]), int(left_wh[sell]), int(left_wh[buy]))
                 if price > 0:
                     more = min(more, max(int(left_nano[buy]), 0) // price)
+                more = carried.taken(pair, more)
                 whole[pair] += more
                 left_wh[[sell, buy]] -= more
                 left_nano[buy] -= more * price
         return whole
+
+
+class _Carried:
+    """What lines carry while pairs are filled one after the other; all of it where there are none."""
+
+    def __init__(self, room: LineRoom | None) -> None:
+        self.room = room
+        if room is not None:
+            self.of_pair, self.flow_wh = room.use.T.tocsr(), np.zeros(len(room.up_wh), np.int64)
+
+    def taken(self, pair: int, wanted_wh: int) -> int:
+        """As much of it as every line of the pair has room for."""
+        if self.room is None:
+            return wanted_wh
+        own = slice(self.of_pair.indptr[pair], self.of_pair.indptr[pair + 1])
+        line, sign = self.of_pair.indices[own], self.of_pair.data[own].astype(np.int64)
+        room_wh = np.where(
+            sign > 0, self.room.up_wh[line] - self.flow_wh[line], self.room.down_wh[line] + self.flow_wh[line]
+        )
+        taken_wh = max(min(wanted_wh, int(room_wh.min(initial=wanted_wh))), 0)
+        self.flow_wh[line] += sign * taken_wh
+        return taken_wh
 
 
 def _unsure(nodes: int, found_nano: float, bound_nano: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,25 @@ class TreeFlow:
     """Nodal price of each bus; the last row is the root's, where orders without a place are."""
     line_micro_per_kwh: Ints
     """What one more Wh on the line of each bus would be worth."""
+
+
+class Met(NamedTuple):
+    """What each pair of a flow says where both meet, and what each side pays on its way there, micro per kWh."""
+
+    asked: Ints
+    """The price at the seller's bus and its fee."""
+    offered: Ints
+    """The price at the buyer's bus less its fee; never below `asked`, because no line is crossed for less than it costs."""
+    sell_fee: Ints
+    buy_fee: Ints
+
+    @classmethod
+    def of(cls, flow: TreeFlow, bus: Ints, lines: Lines) -> Met:
+        """`bus` is one an order of the flow's book."""
+        begin, end = bus[flow.sell], bus[flow.buy]
+        sell_fee, buy_fee = lines.fees(begin, end)
+        price = flow.price_micro_per_kwh
+        return cls(price[begin] + sell_fee, price[end] - buy_fee, sell_fee, buy_fee)
 
 
 def tree_flow(book: OrderBook, bus: Ints, lines: Lines, cost_micro_per_kwh: Ints) -> TreeFlow:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from commonwatt.clearing._known import NO_BUDGET, NO_PARTS, NO_PLACE, Duals, Lines, OrderFacts
 from commonwatt.clearing._tree import tree_flow
-from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, Deviation, Trades
+from commonwatt.core.records import Agreement, Deviation
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates, SupplyPrices
-from commonwatt.core.units import Floats, Ints, exact_sum, midpoint_micro_per_kwh
+from commonwatt.core.units import Floats, Ints, midpoint_micro_per_kwh
 from commonwatt.pricing import Pricing, PricingContext
 
 __all__ = [
@@ -25,6 +24,7 @@ __all__ = [
     "NO_PARTS",
     "NO_PLACE",
     "PROMISES",
+    "Begun",
     "Clearing",
     "ClearingContext",
     "ClearsTogether",
@@ -32,12 +32,19 @@ __all__ = [
     "HasDuals",
     "Lines",
     "OrderFacts",
-    "clear_markets",
-    "promise_findings",
+    "TakesLines",
 ]
 
 PROMISES = frozenset({"budget_balance", "limits", "efficiency", "order_independence", "one_price"})
 """What an answer may declare in `breaks`; energy balance, fills <= wishes and determinism cannot be broken."""
+
+
+class Begun(NamedTuple):
+    """What the orders of a book were before some of it was traded elsewhere: at places nearer to them (`_zones`)."""
+
+    asked_wh: Ints
+    """All that each order asked for."""
+    traded_wh: Ints
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,9 @@ class ClearingContext:
 
     own_prices: SupplyPrices | None = None
     """What energy costs members with suppliers of their own, by member index; None: `rates` are everybody's."""
+
+    begun: Begun | None = None
+    """What went before where the book is a later part of a market; None: it is the whole market."""
 
     def __post_init__(self) -> None:
         known = self.facts if self.facts is not None else self.members
@@ -123,7 +133,8 @@ class Clearing(Answer, Protocol):
     Promises: fills <= wishes; nobody trades outside their limit; sold = bought; the budget balances; both sides of a trade, and all of the
     pool, have one price (which only the settlement path `trades` relies on); every order is matched or returned with a reason; the result does not depend on the order of arrival (ties aside); deterministic.
 
-    The book is in sequence order, with energy-only limits (`core.tariff.clearing_book`).
+    The book is in sequence order, with energy-only limits (`core.tariff.clearing_book`). Lines of the context are kept by `clear_on_lines`, which is
+    how others ask a mechanism; `clear` alone looks at them only where the answer is `TakesLines`.
     """
 
     def clear(self, book: OrderBook, context: ClearingContext) -> Agreement:
@@ -136,8 +147,15 @@ class ClearsTogether(Protocol):
     """What an answer may have beside `clear`: a way to clear many markets that is faster than one after the other."""
 
     def clear_together(self, book: OrderBook, starts: Ints, contexts: Sequence[ClearingContext]) -> Agreement:
-        """As `clear_markets`, to the byte."""
+        """As clearing each alone (`clear_markets`), to the byte."""
         ...
+
+
+@runtime_checkable
+class TakesLines(Protocol):
+    """What an answer may declare: its trades keep the lines of the context and pay their fees by themselves; it is asked once for all places."""
+
+    takes_lines: ClassVar[bool]
 
 
 @runtime_checkable
@@ -150,72 +168,3 @@ class HasDuals(Protocol):
 
 
 CLEARINGS = Registry[Clearing]("clearing", "clearing", section="market")
-
-
-def clear_markets(mechanism: Clearing, book: OrderBook, starts: Ints, contexts: Sequence[ClearingContext]) -> Agreement:
-    """Clear many markets that know nothing of each other: the slots of a year, the designs of a comparison.
-
-    `book` holds their orders one market after the other, each in sequence order: market m has the rows `starts[m]` to before
-    `starts[m + 1]`, so `starts` has shape (markets + 1,). `contexts` is one a market; markets may share one. The trades name rows of `book`
-    and stand in order of market; they are those of `clear`, market by market.
-
-    Raises:
-        ValueError: `starts` that do not cover the book in order, or another number of contexts.
-
-    """
-    if len(starts) != len(contexts) + 1 or starts[0] != 0 or starts[-1] != len(book) or (np.diff(starts) < 0).any():
-        raise ValueError(
-            f"expected starts 0..{len(book)} in order, one more than {len(contexts)} contexts, was {len(starts)} starts"
-        )
-    if isinstance(mechanism, ClearsTogether):
-        return mechanism.clear_together(book, starts, contexts)
-    trades, reasons = [Trades.empty()], [np.zeros(0, np.int64)]
-    for context, begin, end in zip(contexts, starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        agreement = mechanism.clear(book.take(np.arange(begin, end)), context)
-        own = agreement.trades
-        sides = (np.where(side < 0, side, side + begin) for side in (own.sell_order, own.buy_order))
-        trades.append(own.replaced(**dict(zip(("sell_order", "buy_order"), sides, strict=True))))
-        reasons.append(agreement.reason)
-    return Agreement(Trades.joined(trades), np.concatenate(reasons))
-
-
-def promise_findings(book: OrderBook, agreement: Agreement, breaks: frozenset[str] = frozenset()) -> list[Finding]:
-    """Which promises an agreement breaks; run on every slot of every run, and by the conformance tests."""
-    trades, found = agreement.trades, []
-    if len(agreement.reason) != len(book):
-        return [Finding("agreement reason", f"one per order ({len(book)})", str(len(agreement.reason)))]
-    for name, orders, selling in (("sell", trades.sell_order, True), ("buy", trades.buy_order, False)):
-        if len(orders) and (int(orders.min()) < -1 or int(orders.max()) >= len(book)):
-            return [Finding(f"agreement {name}_order", f"rows -1..{len(book) - 1}", f"{orders.min()}..{orders.max()}")]
-        real = orders >= 0
-        if (book.is_sell[orders[real]] != selling).any():
-            found.append(Finding(f"agreement {name}_order", f"{name} orders", "an order of the other side"))
-        price = (trades.sell_price_micro_per_kwh if selling else trades.buy_price_micro_per_kwh)[real]
-        limit = book.limit_micro_per_kwh[orders[real]]
-        if "limits" not in breaks and ((price < limit) if selling else (price > limit)).any():
-            found.append(Finding(f"agreement {name}_price", "prices within every limit", "a price outside one"))
-    if len(trades) and int(trades.energy_wh.min()) <= 0:
-        found.append(Finding("agreement energy_wh", "more than 0", str(trades.energy_wh.min())))
-    over = np.flatnonzero(trades.filled_wh(len(book)) > book.energy_wh)
-    if len(over):
-        found.append(
-            Finding("agreement fills", "at most the order's energy", f"more for order rows {over[:5].tolist()}")
-        )
-    if ((trades.sell_order < 0) & (trades.buy_order < 0)).any():
-        found.append(Finding("agreement trades", "at least one order a trade", "the pool with itself"))
-    return found + _balance_findings(agreement, breaks)
-
-
-def _balance_findings(agreement: Agreement, breaks: frozenset[str]) -> list[Finding]:
-    trades, found = agreement.trades, []
-    sold = int(trades.energy_wh[trades.sell_order >= 0].sum())
-    bought = int(trades.energy_wh[trades.buy_order >= 0].sum())
-    if sold != bought:
-        found.append(Finding("agreement energy", "sold = bought", f"{sold} sold, {bought} bought"))
-    paid = exact_sum((trades.energy_wh * trades.buy_price_micro_per_kwh)[trades.buy_order >= 0])
-    received = exact_sum((trades.energy_wh * trades.sell_price_micro_per_kwh)[trades.sell_order >= 0])
-    if "budget_balance" not in breaks and paid < received:
-        found.append(
-            Finding("agreement money", "buyers pay at least what sellers receive", f"{paid} paid, {received} received")
-        )
-    return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 
 from commonwatt.clearing._handshakes import shaken
-from commonwatt.clearing._matching import kept_apart, unserved
+from commonwatt.clearing._matching import Places, kept_apart, unserved
 from commonwatt.clearing._negotiation import Negotiation, Settled
 from commonwatt.clearing.base import ClearingContext, Duals, Lines, OrderFacts
 from commonwatt.core.determinism import stream
@@ -33,8 +33,9 @@ class BilateralPrimalDual:
     The prices are a proof: they bound what is still missing, and the rounds end when that is at most `tolerance_share` of the welfare.
 
     Then whole Wh: rounded down, and handed out by handshakes of pairs, nearest to agreement first. A pair trades half way between what
-    the seller asks and what the buyer offers at the end, within both limits. The price of a line is a signal: the pair shares it, no
-    account takes it.
+    the seller asks and what the buyer offers at the end, within both limits. Using a line
+    costs its fee, which the pair pays, each side on its way to where both meet; and while it is full its own price, which is a signal: the
+    pair shares it, no account takes it.
 
     Where more than 250 000 pairs could agree, every buyer calls some sellers only (8 or more, drawn alike in every run), the optimum is that of
     those who talk, and who has something left calls others. Declares efficiency broken: it ends near the optimum, not in it.
@@ -42,6 +43,7 @@ class BilateralPrimalDual:
 
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
     breaks: ClassVar[frozenset[str]] = frozenset({"efficiency"})
+    takes_lines: ClassVar[bool] = True
 
     tolerance_share: float = parameter(
         0.002,
@@ -71,6 +73,8 @@ class BilateralPrimalDual:
 
     def clear(self, book: OrderBook, context: ClearingContext) -> Agreement:
         """Pairwise trades, sellers ascending by limit; the note says how many rounds and messages it took and how near it came."""
+        lines, bus = context.lines or Lines.none(), context.buses_of(context.facts_of(book))
+        places = None if context.lines is None else Places(lines, bus)
         left, reached_nano = book, 0.0
         calls: list[_Call] = []
         while True:
@@ -85,9 +89,10 @@ class BilateralPrimalDual:
             if talks.is_complete or not calls[-1].energy_wh.any():
                 break
         if not calls:
-            return with_filled(book, Trades.empty(), unserved(book))
-        trades = Trades.joined([call.trades(book) for call in calls])
-        return with_filled(book, trades, kept_apart(book, trades, unserved(book)), _told(calls))
+            return with_filled(book, Trades.empty(), unserved(book, places))
+        trades = Trades.joined([call.trades() for call in calls])
+        trades = trades.with_fees(*lines.fees(bus[trades.sell_order], bus[trades.buy_order]))
+        return with_filled(book, trades, kept_apart(book, trades, unserved(book, places), places), _told(calls))
 
     def duals(self, book: OrderBook, context: ClearingContext) -> Duals:
         """What sellers ask beyond, and buyers hold back from, their limits at the end, and the prices of lines."""
@@ -108,19 +113,22 @@ class BilateralPrimalDual:
         reach = np.searchsorted(limit[sellers], limit[buyers], side="right")
         is_complete = int(reach.sum()) <= _MOST_PAIRS
         sell, buy = _everybody(reach) if is_complete else _some(reach, context.slot)
-        ask, bid = limit[sellers[sell]], limit[buyers[buy]]
+        lines, bus = context.lines or Lines.none(), context.buses_of(facts)
+        fees = lines.fees(bus[sellers[sell]], bus[buyers[buy]])
+        agree = limit[sellers[sell]] + fees[0] <= limit[buyers[buy]] - fees[1]
+        sell, buy, sell_fee, buy_fee = (column[agree] for column in (sell, buy, *fees))
+        ask, bid = limit[sellers[sell]] + sell_fee, limit[buyers[buy]] - buy_fee
         extra = self._extra(book, facts, context, sellers[sell], buyers[buy])
-        use, line_wh = _use_of(context.lines, facts.bus[sellers[sell]], facts.bus[buyers[buy]])
         deal = Negotiation(
             sell=sell,
             buy=buy,
             weight=(bid - ask) + extra,
             supply_wh=book.energy_wh[sellers],
             demand_wh=book.energy_wh[buyers],
-            use=use,
-            line_wh=line_wh,
+            use=lines.use(bus[sellers[sell]], bus[buyers[buy]]),
+            line_wh=lines.limit_wh,
         )
-        return _Talks(sellers, buyers, sellers[sell], buyers[buy], extra, deal, is_complete)
+        return _Talks(sellers, buyers, sellers[sell], buyers[buy], ask, bid, extra, deal, is_complete)
 
     def _extra(self, book: OrderBook, facts: OrderFacts, context: ClearingContext, sell: Ints, buy: Ints) -> Floats:
         """What this buyer would pay more for this seller's energy, micro per kWh (>= 0)."""
@@ -139,6 +147,9 @@ class _Talks(NamedTuple):
     buyers: Ints
     sell: Ints
     buy: Ints
+    ask: Ints
+    """The seller's limit where both meet: with the fee of its way."""
+    bid: Ints
     extra: Floats
     deal: Negotiation
     is_complete: bool
@@ -149,12 +160,11 @@ class _Talks(NamedTuple):
         gain = self.deal.weight - ended.seller_micro_per_kwh[self.deal.sell] - ended.buyer_micro_per_kwh[self.deal.buy]
         return np.asarray(gain - self.deal.use.T @ ended.line_micro_per_kwh, np.float64)
 
-    def price(self, book: OrderBook, ended: Settled) -> Ints:
+    def price(self, ended: Settled) -> Ints:
         """Half way between what the seller asks and what the buyer offers, rounded down, within both limits."""
-        ask, bid = book.limit_micro_per_kwh[self.sell], book.limit_micro_per_kwh[self.buy]
-        asked = ask + ended.seller_micro_per_kwh[self.deal.sell]
-        offered = bid + self.extra - ended.buyer_micro_per_kwh[self.deal.buy]
-        return np.clip(np.floor((asked + offered) / 2).astype(np.int64), ask, bid)
+        asked = self.ask + ended.seller_micro_per_kwh[self.deal.sell]
+        offered = self.bid + self.extra - ended.buyer_micro_per_kwh[self.deal.buy]
+        return np.clip(np.floor((asked + offered) / 2).astype(np.int64), self.ask, self.bid)
 
 
 class _Call(NamedTuple):
@@ -172,9 +182,9 @@ class _Call(NamedTuple):
             np.subtract.at(left_wh, rows, self.energy_wh)
         return book.replaced(energy_wh=left_wh)
 
-    def trades(self, book: OrderBook) -> Trades:
+    def trades(self) -> Trades:
         traded = np.flatnonzero(self.energy_wh)
-        columns = (self.talks.sell, self.talks.buy, self.energy_wh, self.talks.price(book, self.ended))
+        columns = (self.talks.sell, self.talks.buy, self.energy_wh, self.talks.price(self.ended))
         sell, buy, energy_wh, price = (column[traded] for column in columns)
         return Trades.at_one_price(sell, buy, energy_wh, price, np.ones(len(traded), np.int8))
 
@@ -209,25 +219,3 @@ def _some(reach: Ints, slot: int) -> tuple[Ints, Ints]:
     pair = np.unique(pair[np.repeat(reach > 0, partners)])
     buy, sell = np.divmod(pair, int(reach.max()) + 1)
     return sell, buy
-
-
-def _use_of(lines: Lines | None, begin: Ints, end: Ints) -> tuple[Any, Ints]:
-    """How each pair uses each line, sparse (lines, pairs), and what the lines carry."""
-    from scipy.sparse import csr_array
-
-    if lines is None:
-        return csr_array((0, len(begin))), np.zeros(0, np.int64)
-    parts: list[tuple[Ints, Ints, Ints]] = [(begin[:0],) * 3]
-    for sign, start in ((1, begin), (-1, end)):
-        at = start
-        while (pairs := np.flatnonzero(at >= 0)).size:
-            pairs = pairs[lines.toward[at[pairs]] >= 0]
-            parts.append((at[pairs], pairs, np.full(len(pairs), sign)))
-            at = np.where(at >= 0, lines.toward[at], -1)
-    lines_used, pairs_using, signs = (np.concatenate(column) for column in zip(*parts, strict=True))
-    values = (signs.astype(np.float64), (lines_used, pairs_using))
-    use = csr_array(values, shape=(len(lines), len(begin)))
-    use.sum_duplicates()
-    # A line that both ends of a pair have on their way to the root is not used.
-    use.eliminate_zeros()
-    return use, lines.limit_wh

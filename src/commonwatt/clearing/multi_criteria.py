@@ -7,9 +7,9 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from commonwatt.clearing._matching import kept_apart, large_first, matched, unserved
-from commonwatt.clearing._pair_programme import PairProgramme
-from commonwatt.clearing._tree import TreeFlow, tree_flow
+from commonwatt.clearing._matching import Places, kept_apart, large_first, matched, unserved
+from commonwatt.clearing._pair_programme import LineRoom, PairProgramme
+from commonwatt.clearing._tree import Met, TreeFlow, tree_flow
 from commonwatt.clearing.base import ClearingContext, Duals, Lines, OrderFacts
 from commonwatt.core.errors import SlotFailed
 from commonwatt.core.orders import OrderBook
@@ -28,16 +28,16 @@ class MultiCriteria:
     Maximise `sum (v_j - alpha p_ij - beta l_ij + gamma rho_i) x_ij - c n` over whole Wh x_ij: v_j the buyer's limit, p_ij the price of the
     pair, l_ij the losses of the lines between them, rho_i the seller's trust (0 where nobody rates), n the number of trades, c = C_tx +
     lambda tau (Eq. 6's latency is the same for every trade). Subject to every order's energy, the capacity T_ij of each pair (`pair_capacity_wh`,
-    and the weakest line between them), buyers' budgets (what they pay), a proof of the seller's meter, `rho_i >= rho_min` and
-    `ask_i <= p_ij <= v_j`. Erratum: the print minimises the same terms without v_j, and its minimum is no trade at all.
+    and the weakest line between them), every line for all pairs together, buyers' budgets (what they pay), a proof of the seller's meter,
+    `rho_i >= rho_min` and `ask_i <= p_ij <= v_j`; each side of a pair pays the fees of its way to where both meet, and p_ij is the price there. Erratum: the print minimises the same terms without v_j, and its minimum is no trade at all.
 
     A linear programme over admissible pairs (HiGHS), a mixed-integer one where a trade costs something; its optimum is made whole Wh within every
     constraint, at most a Wh a pair of a buyer with a budget below it. Prices are transfers: this is not welfare, except as it stands (p_ij the midpoint, alpha 1,
     the rest 0, nothing bound), where both have the same optimum, which is then matched by limits without a programme for books of any size.
 
-    With `price = "nodal"` it is welfare, `sum (v_j - ask_i - beta l_ij) x_ij`, and every line's limit holds for all trades together: merit orders
-    merged along the feeder's tree (`_tree`), whole Wh by themselves. A pair trades half way between the prices of both buses, which differ
-    where a line is full or loses something; alpha, gamma, the cost of a trade and the capacity of a pair have no say, a budget that could bind
+    With `price = "nodal"` it is welfare, `sum (v_j - ask_i - beta l_ij - fees) x_ij`, for books of any size: merit orders merged along the feeder's
+    tree (`_tree`), whole Wh by themselves. A pair trades half way between the prices of both buses, less what each pays on its way; they differ
+    where a line is full, costs or loses something; alpha, gamma, the cost of a trade and the capacity of a pair have no say, a budget that could bind
     is refused.
 
     Holds every promise as it stands; other weights, gates, budgets and lines give up welfare. A book of more than 300 000 admissible pairs that
@@ -46,6 +46,7 @@ class MultiCriteria:
 
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
     breaks: ClassVar[frozenset[str]] = frozenset()
+    takes_lines: ClassVar[bool] = True
 
     price: str = parameter(
         "midpoint",
@@ -118,13 +119,13 @@ class MultiCriteria:
         """
         facts = context.facts_of(book)
         gated, admitted = self._admitted(book, facts)
+        bus, lines = context.buses_of(facts), context.lines or Lines.none()
         spent, note = np.zeros(0, np.int64), ""
         if self.price == "nodal":
             flow = self._nodal(admitted, facts, context)
             sell, buy, energy_wh = flow.sell, flow.buy, flow.energy_wh
-            at = flow.price_micro_per_kwh[context.buses_of(facts)]
-            # No line lets a seller's bus be dearer than its buyer's.
-            price = midpoint_micro_per_kwh(at[sell], at[buy])
+            met = Met.of(flow, bus, lines)
+            price = midpoint_micro_per_kwh(met.asked, met.offered)
         elif self._is_by_limits(admitted, facts, context):
             sell, buy, energy_wh = matched(admitted, admitted.energy_wh.copy(), *large_first(admitted))
             price = midpoint_micro_per_kwh(book.limit_micro_per_kwh[sell], book.limit_micro_per_kwh[buy])
@@ -133,12 +134,14 @@ class MultiCriteria:
             solution = programme.solved()
             spent, traded, note = programme.spent(solution.x_wh), np.flatnonzero(solution.x_wh), solution.note
             sell, buy, energy_wh = programme.sell[traded], programme.buy[traded], solution.x_wh[traded]
-            price = programme.price[traded]
-        rest = unserved(admitted)
+            price = programme.price[traded] - lines.fees(bus[sell], bus[buy])[1]
+        places = None if context.lines is None else Places(lines, bus)
+        rest = unserved(admitted, places)
         rest[spent] = int(Reason.BUDGET)
         rest[gated] = int(Reason.TRUST)
         trades = Trades.at_one_price(sell, buy, energy_wh, price, np.ones(len(sell), np.int8))
-        return with_filled(book, trades, kept_apart(admitted, trades, rest), note)
+        trades = trades.with_fees(*lines.fees(bus[sell], bus[buy]))
+        return with_filled(book, trades, kept_apart(admitted, trades, rest, places), note)
 
     def duals(self, book: OrderBook, context: ClearingContext) -> Duals:
         """Of the linear programme (a trade's cost left out), or of the flow on the feeder with the prices of its buses and lines.
@@ -169,7 +172,7 @@ class MultiCriteria:
         if self._could_bind(book, facts).any():
             raise SlotFailed("multi_criteria: expected no budget that could bind with nodal prices, was one")
         lines = context.lines or Lines.none()
-        cost = np.round(self.beta_micro_per_kwh * lines.loss_share).astype(np.int64)
+        cost = np.round(self.beta_micro_per_kwh * lines.loss_share).astype(np.int64) + lines.fee_micro_per_kwh
         rows = _by_content(book, facts)
         flow = tree_flow(book.take(rows), context.buses_of(facts)[rows], lines, cost)
         return TreeFlow(
@@ -200,15 +203,21 @@ class MultiCriteria:
             )
         buy = np.repeat(buys, reach)
         sell = sells[np.arange(len(buy)) - np.repeat(np.cumsum(reach) - reach, reach)]
-        ask, bid = limit[sell], limit[buy]
+        lines, bus = context.lines or Lines.none(), context.buses_of(facts)
+        sell_fee, buy_fee = lines.fees(bus[sell], bus[buy])
+        # Limits where both meet.
+        ask, bid = limit[sell] + sell_fee, limit[buy] - buy_fee
+        agree = ask <= bid
+        sell, buy, ask, bid, buy_fee = (column[agree] for column in (sell, buy, ask, bid, buy_fee))
         price = (
             midpoint_micro_per_kwh(ask, bid) if self.price == "midpoint" else context.priced(book, ask, bid, sell, buy)
         )
         trust = np.nan_to_num(facts.trust[sell])
-        weight = bid - self.alpha * _as_weighed(self.price, ask, bid, price) + self.gamma_micro_per_kwh * trust
+        paid = _as_weighed(self.price, ask, bid, price) + buy_fee
+        weight = limit[buy] - self.alpha * paid + self.gamma_micro_per_kwh * trust
         capacity_wh = np.full(len(sell), self.pair_capacity_wh)
-        if context.lines is not None:
-            carried_wh, lost = _between_buses(context.lines, facts.bus[sell], facts.bus[buy])
+        if len(lines):
+            carried_wh, lost = _between_buses(lines, bus[sell], bus[buy])
             weight, capacity_wh = weight - self.beta_micro_per_kwh * lost, np.minimum(capacity_wh, carried_wh)
         gains: Flags = weight >= 0
         return PairProgramme(
@@ -216,11 +225,12 @@ class MultiCriteria:
             budget_nano=facts.budget_nano,
             sell=sell[gains],
             buy=buy[gains],
-            price=price[gains],
+            price=(price + buy_fee)[gains],
             weight=weight[gains],
             capacity_wh=capacity_wh[gains],
             trade_cost_nano=self.trade_cost_nano,
             most_nodes=self.most_nodes,
+            lines=LineRoom.of(lines, bus[sell[gains]], bus[buy[gains]]) if len(lines) else None,
         )
 
 

@@ -43,7 +43,10 @@ class SdrTwoLevel:
     def clear(self, book: OrderBook, context: ClearingContext) -> Agreement:
         """Trades with the pool in sequence order: round 1 inside the microgrids, round 2 between them."""
         facts = context.facts_of(book)
-        capped = book.replaced(energy_wh=book.energy_wh * caps_percent(facts.trust) // 100)
+        # Where some was traded nearer already, the cap is of all that was asked.
+        asked_wh, traded_wh = context.begun or (book.energy_wh, np.zeros(len(book), np.int64))
+        most_wh = np.maximum(asked_wh * caps_percent(facts.trust) // 100 - traded_wh, 0)
+        capped = book.replaced(energy_wh=np.minimum(book.energy_wh, most_wh))
         floor, ceiling = context.rates.feed_in_micro_per_kwh, context.rates.neighbour_ceiling_micro_per_kwh
         microgrid = np.unique(facts.microgrid, return_inverse=True)[1].reshape(-1)
         levels, takes_part = _settled(capped, microgrid, floor, ceiling)

@@ -215,7 +215,7 @@ class Rules:
     ) -> Meeting:
         meeting = self.venue.meet(orders, events, context)
         if findings := promise_findings(
-            self.as_cleared(slot, orders, context.market.rates), meeting.agreement, self.breaks
+            self.as_cleared(slot, orders, context.market.rates), meeting.agreement, self.breaks, context.market
         ):
             raise BrokenPromise("; ".join(str(f) for f in findings))
         if len(meeting.outcome) != len(events):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from commonwatt.clearing import clear_on_lines
 from commonwatt.core.events import NOBODY, EventKind, EventOutcome, Events, events_of, in_time, is_first
 from commonwatt.core.records import Agreement, Reason
 from commonwatt.core.registry import parameter
@@ -87,7 +88,9 @@ class OnChain:
         kept = np.flatnonzero(revealed)
         facts = context.market.facts
         market = replace(context.market, facts=facts.take(kept)) if facts is not None else context.market
-        agreed = context.clearing.clear(clearing_book(book.take(kept), market.rates, market.own_prices), market)
+        agreed = clear_on_lines(
+            context.clearing, clearing_book(book.take(kept), market.rates, market.own_prices), market
+        )
         reason = np.where(committed, int(Reason.UNREVEALED), int(Reason.CLOSED))
         reason[kept] = agreed.reason
         # The pool stays the pool.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from commonwatt.clearing import clear_on_lines
 from commonwatt.core.events import EventKind, Events
 from commonwatt.core.tariff import clearing_book
 from commonwatt.venues.base import Meeting, required_form
@@ -36,7 +37,6 @@ class SealedBatch:
         `on_chain` checks them one by one.
         """
         required_form(events, len(book), self.kinds)
-        agreement = context.clearing.clear(
-            clearing_book(book, context.market.rates, context.market.own_prices), context.market
-        )
+        seen = clearing_book(book, context.market.rates, context.market.own_prices)
+        agreement = clear_on_lines(context.clearing, seen, context.market)
         return Meeting(agreement, np.zeros(0, np.int64))

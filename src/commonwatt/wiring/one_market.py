@@ -22,6 +22,7 @@ from commonwatt.clearing import (
     Duals,
     HasDuals,
     Lines,
+    clear_on_lines,
     promise_findings,
 )
 from commonwatt.core.determinism import stream
@@ -77,8 +78,9 @@ def clear_file(request: ClearRequest) -> list[str]:
         file = _at_buses(file, feeder, request)
     rates = _rates(request, file.book)
     lines = feeder.lines if feeder else None
+    every = _context(request, file, rates, lines, len(file.book))
     agreement, cpu_s = _cleared(mechanism, file, rates, request, lines)
-    if broken := promise_findings(file.book, agreement, mechanism.breaks):
+    if broken := promise_findings(file.book, agreement, mechanism.breaks, every):
         raise BrokenPromise("; ".join(f"{request.mechanism}: {finding}" for finding in broken))
     figures = market_figures(file.book, agreement.trades)
     summary = {
@@ -95,7 +97,7 @@ def clear_file(request: ClearRequest) -> list[str]:
         "cpu_s": cpu_s,
     }
     _write(request.out, file, agreement, summary)
-    duals = _duals(mechanism, file, _context(request, file, rates, lines, len(file.book)))
+    duals = _duals(mechanism, file, every)
     if duals is not None:
         table = duals_table(duals, file.order_ids, feeder.buses if feeder else (), np.argsort(file.lines))
         write_csv(request.out / "duals.csv", table)
@@ -199,9 +201,9 @@ def _cleared(
     few = min(_WARM_ORDERS, len(file.book))
     every = _context(request, file, rates, lines, len(file.book))
     try:
-        mechanism.clear(file.book.take(np.arange(few)), _context(request, file, rates, lines, few))
+        clear_on_lines(mechanism, file.book.take(np.arange(few)), _context(request, file, rates, lines, few))
         begun = time.process_time()
-        agreement = mechanism.clear(file.book, every)
+        agreement = clear_on_lines(mechanism, file.book, every)
         return agreement, round(time.process_time() - begun, 6)
     except SlotFailed as error:
         raise InvalidInput(

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
 from tests.fakes.books import arrived_otherwise, book_of, context, seeded_book
-from tests.fakes.feeders import feeder, feeders, flows_wh
+from tests.fakes.feeders import feeder, feeders, flow_optimum, flows_wh, on
 
 from commonwatt.clearing import CLEARINGS, ClearingContext, Lines, OrderFacts, promise_findings
 from commonwatt.clearing.multi_criteria import MultiCriteria
@@ -24,35 +23,10 @@ row = st.tuples(st.sampled_from(["buy", "sell"]), st.integers(1, 40), st.integer
 tame_books = st.lists(row, min_size=1, max_size=12).map(lambda rows: book_of(*rows))
 
 
-def on(book: OrderBook, lines: Lines | None, bus: np.ndarray | list[int]) -> ClearingContext:
-    facts = OrderFacts.unknown(len(book)).replaced(bus=np.array(bus, np.int64))
-    return replace(context(), facts=facts, lines=lines)
-
-
 def cleared(book: OrderBook, known: ClearingContext, **parameters: Any) -> Agreement:
     agreement = CLEARINGS.make("multi_criteria", price="nodal", **parameters).clear(book, known)
     assert promise_findings(book, agreement) == []
     return agreement
-
-
-def flow_optimum(book: OrderBook, lines: Lines, bus: np.ndarray, cost: np.ndarray) -> float:
-    """By energy balances of buses, with a flow up and a flow down each line: nothing of the package in it."""
-    orders, buses = len(book), len(lines)
-    balance = np.zeros((buses + 1, orders + 2 * buses))
-    balance[bus, np.arange(orders)] = np.where(book.is_sell, 1, -1)
-    for line in range(buses):
-        for sign, column in ((1, orders + line), (-1, orders + buses + line)):
-            balance[line, column] -= sign
-            balance[lines.toward[line], column] += sign
-    tolls = np.where(lines.toward < 0, 0, cost)
-    objective = np.concatenate(
-        (np.where(book.is_sell, book.limit_micro_per_kwh, -book.limit_micro_per_kwh), tolls, tolls)
-    )
-    room = [(0, None if root else int(most)) for root, most in zip(lines.toward < 0, lines.limit_wh, strict=True)]
-    bounds = [*((0, int(e)) for e in book.energy_wh), *room, *room]
-    solved = linprog(objective, A_eq=balance, b_eq=np.zeros(buses + 1), bounds=bounds, method="highs")
-    assert solved.status == 0
-    return -float(solved.fun)
 
 
 @settings(max_examples=200, deadline=None)

@@ -11,7 +11,7 @@ import numpy as np
 from commonwatt.benchmarks.base import Figure, Job, Trial, count_name
 from commonwatt.benchmarks.gates import clearing_findings, market_findings
 from commonwatt.benchmarks.sorted_book import trades_of
-from commonwatt.clearing import CLEARINGS, ClearingContext, clear_markets
+from commonwatt.clearing import CLEARINGS, ClearingContext, clear_markets, clear_on_lines
 from commonwatt.core.determinism import stream
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook, Preference, Source
@@ -61,7 +61,7 @@ class ClearingTrial(Trial):
 
     def run(self, ready: Any) -> Agreement:  # noqa: ARG002
         """Clear, with the whole allocation."""
-        return self.mechanism.clear(self.book, self.context)
+        return clear_on_lines(self.mechanism, self.book, self.context)
 
     def reference(self) -> object:
         """Sort the limits, which a naive auction would begin with."""

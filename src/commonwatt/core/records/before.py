@@ -172,6 +172,10 @@ class Trades(Columns):
         free = np.zeros(len(energy_wh), np.int64)
         return cls(sell_order, buy_order, energy_wh, price, price, in_round, free, free)
 
+    def with_fees(self, sell_fee_micro_per_kwh: Ints, buy_fee_micro_per_kwh: Ints) -> Self:
+        """The same trades with what each side pays for its part of the way."""
+        return self.replaced(sell_fee_micro_per_kwh=sell_fee_micro_per_kwh, buy_fee_micro_per_kwh=buy_fee_micro_per_kwh)
+
     def filled_wh(self, orders: int) -> Ints:
         """Energy filled per order of the book, shape (orders,)."""
         filled = np.zeros(orders, np.int64)
