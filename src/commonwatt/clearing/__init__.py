@@ -1,7 +1,7 @@
 """Clearing: from an order book to an agreement; the promises every mechanism keeps or declares broken."""
 
 from commonwatt.clearing._between import LevelTwo, Position, meet_between, quoted, with_exchange
-from commonwatt.clearing._matching import kept_apart, unserved
+from commonwatt.clearing._matching import Places, kept_apart, unserved
 from commonwatt.clearing._promises import promise_findings
 from commonwatt.clearing._zones import clear_markets, clear_on_lines, zones_of
 from commonwatt.clearing.base import (
@@ -29,6 +29,7 @@ __all__ = [
     "LevelTwo",
     "Lines",
     "OrderFacts",
+    "Places",
     "Position",
     "clear_markets",
     "clear_on_lines",

@@ -89,6 +89,10 @@ class Places(NamedTuple):
     lines: Lines
     bus: Ints
 
+    def fees(self, sell: Ints, buy: Ints) -> tuple[Ints, Ints]:
+        """What each two orders pay on their ways to where both meet, micro per kWh."""
+        return self.lines.fees(self.bus[sell], self.bus[buy])
+
     def best(self, book: OrderBook, is_there: Flags) -> tuple[Ints, Ints]:
         """The best bid and the best offer of some orders as each order of the book sees them, with the fees of the way between."""
         return (
