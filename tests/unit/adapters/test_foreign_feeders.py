@@ -97,7 +97,7 @@ def test_a_lines_capacitance_and_the_magnetising_current_are_said_to_be_left_out
     file = made(tmp_path, setting("line", 3, c_nf_per_km=800.0), setting("trafo", 0, i0_percent=0.3))
     assert any("magnetising current is left out" in note for note in file.notes)
     # 2 pi 50 Hz x 800 nF/km x 0.12 km x (400 V)^2 = 4.83 var
-    assert "Left out: what the lines draw as capacitors, 0.00483 kvar at nominal voltage." in file.notes
+    assert "Left out: what the lines give as capacitors, 0.00483 kvar at nominal voltage." in file.notes
 
 
 ONE = "one transformer of two windings from the source to the feeder (or several alike)"

@@ -12,7 +12,7 @@ from commonwatt.adapters.foreign_feeders.net import Net
 from commonwatt.adapters.foreign_feeders.places import metres
 from commonwatt.adapters.foreign_feeders.windings import Windings, tidy, transformer_of
 from commonwatt.core.findings import Finding
-from commonwatt.grid import Bus, Feeder, Line
+from commonwatt.grid import Bus, Feeder, Line, Load
 from commonwatt.services.reporting.words import several
 
 NOT_MODELLED: Final = (
@@ -22,6 +22,8 @@ NOT_MODELLED: Final = (
 """Tables of equipment that changes a power flow and that a feeder of ours does not have."""
 MEMBERS: Final = ("load", "asymmetric_load", "motor", "sgen", "asymmetric_sgen", "storage")
 """Tables of those who draw and feed in: members take their place."""
+_WORTH_A_LOOK: Final = 1e-3
+"""Part of the transformer's rating from which on the lines' capacitance is no trifle: cables of medium voltage."""
 _ONE_SOURCE: Final = "one source (ext_grid) in service"
 
 
@@ -34,6 +36,18 @@ class Converted:
     """Ids of the buses where the network has loads, each once for every load, in their order."""
     notes: tuple[str, ...]
     """What was left out or changed on the way, in words."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A line that carries current, between two buses of the network."""
+
+    begin: int
+    end: int
+    line: Line
+    """Its figures; buses of ours come later."""
+    charging_var: float
+    """What it gives as a capacitor at nominal voltage."""
 
 
 def feeder_of_json(text: str, file: str, name: str = "") -> tuple[Converted | None, list[Finding]]:
@@ -72,7 +86,7 @@ def _made(net: Net, name: str) -> Converted | None:
         return None
     lines = _lines(net, joined, home)
     loads = [joined[bus] for bus in _member_buses(net) if bus in joined]
-    held = {windings.low, *loads, *(end for line in lines for end in line[:2])}
+    held = {windings.low, *loads, *(end for way in lines for end in (way.begin, way.end))}
     alone = sorted({group for group in joined.values() if group not in held and group != home})
     if alone:
         told = several(len(alone), "bus", "buses")
@@ -86,7 +100,7 @@ def _assembled(
     windings: Windings,
     source_share: float,
     groups: list[int],
-    lines: list[tuple[int, int, Line]],
+    lines: list[Way],
     loads: list[int],
 ) -> Converted | None:
     buses: Rows = net.frames["bus"]
@@ -114,9 +128,10 @@ def _assembled(
         voltage_low_share=low,
         voltage_high_share=high,
         root=ids[windings.low],
-        transformer=windings.transformer,
+        transformer=windings.under(source_share),
         buses=tuple(Bus(ids[group], *spots.get(group, (0.0, 0.0))) for group in groups),
         lines=_named_lines(lines, ids),
+        loads=_capacitors(net, lines, ids, windings.transformer.rating_va),
     )
     return Converted(feeder, tuple(ids[group] for group in loads), tuple(net.notes))
 
@@ -152,10 +167,9 @@ def _opened(net: Net, kind: str) -> set[int]:
     }
 
 
-def _lines(net: Net, joined: dict[int, int], home: int) -> list[tuple[int, int, Line]]:
+def _lines(net: Net, joined: dict[int, int], home: int) -> list[Way]:
     """Buses and the line between them, for every line that carries current."""
     opened, kept = _opened(net, "l"), []
-    charging_var = 0.0
     for number, row in net.rows("line").items():
         place = f"line {number}"
         ends = [net.bus(place, row, key) for key in ("from_bus", "to_bus")]
@@ -169,15 +183,10 @@ def _lines(net: Net, joined: dict[int, int], home: int) -> list[tuple[int, int, 
         if begin == end:
             net.notes.append(f"Left out: line {number}, which closed switches bridge.")
             continue
-        kept.append((begin, end, _line(net, number, row)))
-        charging_var += _charging_var(net, number, row)
+        kept.append(Way(begin, end, _line(net, number, row), _charging_var(net, number, row)))
     left_out = len(opened & net.rows("line").keys())
     if left_out:
         net.notes.append(f"Left out: {several(left_out, 'line')} that a switch opens.")
-    if charging_var > 0:
-        net.notes.append(
-            f"Left out: what the lines draw as capacitors, {charging_var / 1000:,.3g} kvar at nominal voltage."
-        )
     return kept
 
 
@@ -207,18 +216,36 @@ def _charging_var(net: Net, number: int, row: dict[str, Any]) -> float:
     return 2 * math.pi * hertz * farad * (kv * 1000) ** 2 * net.number(place, row, "parallel", 1.0)
 
 
-def _named_lines(lines: list[tuple[int, int, Line]], ids: dict[int, str]) -> tuple[Line, ...]:
+def _named_lines(lines: list[Way], ids: dict[int, str]) -> tuple[Line, ...]:
     """The lines between the buses' ids, every one with a name of its own."""
     named, taken = [], set()
-    for begin, end, line in lines:
+    for way in lines:
+        line = way.line
         name, again = line.id, 1
         while name in taken:
             again += 1
             name = f"{line.id} ({again})"
         taken.add(name)
         figures = (line.length_m, line.r_ohm_per_km, line.x_ohm_per_km, line.rating_a)
-        named.append(Line(name, ids[begin], ids[end], *figures))
+        named.append(Line(name, ids[way.begin], ids[way.end], *figures))
     return tuple(named)
+
+
+def _capacitors(net: Net, lines: list[Way], ids: dict[int, str], rating_va: float) -> tuple[Load, ...]:
+    """What lines give as capacitors, half at either end, where it is worth a look."""
+    at: dict[int, float] = {}
+    for way in lines:
+        for end in (way.begin, way.end):
+            at[end] = at.get(end, 0.0) + way.charging_var / 2
+    whole_var = sum(at.values())
+    if whole_var <= 0:
+        return ()
+    told = f"what the lines give as capacitors, {whole_var / 1000:,.3g} kvar at nominal voltage"
+    if whole_var < _WORTH_A_LOOK * rating_va:
+        net.notes.append(f"Left out: {told}.")
+        return ()
+    net.notes.append(f"Taken as loads of the feeder: {told}.")
+    return tuple(Load(ids[group], 0.0, -tidy(var)) for group, var in sorted(at.items()) if var > 0)
 
 
 def _ids(buses: Rows, groups: list[int]) -> dict[int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from commonwatt.core.findings import Finding
@@ -24,6 +24,13 @@ class Windings:
     """Nominal voltage of that bus."""
     ratio: float
     """Voltage behind it without load, of that bus's nominal one, for each of the source's bus ahead of it."""
+    ahead: float
+    """Voltage ahead of it, of its own nominal one, for each of the source's bus."""
+
+    def under(self, source_share: float) -> Transformer:
+        """The transformer at the voltage that the source holds: its iron losses follow the square of it."""
+        own = self.transformer
+        return replace(own, no_load_loss_w=tidy(own.no_load_loss_w * (source_share * self.ahead) ** 2))
 
 
 def transformer_of(net: Net, joined: dict[int, int], home: int, opened: set[int]) -> Windings | None:
@@ -51,7 +58,7 @@ def transformer_of(net: Net, joined: dict[int, int], home: int, opened: set[int]
     whole = Transformer(
         own.rating_va * many, own.short_circuit_share, own.load_loss_w * many, own.no_load_loss_w * many
     )
-    return Windings(whole, first.low, first.low_kv, first.ratio)
+    return replace(first, transformer=whole)
 
 
 def _windings(net: Net, place: str, row: dict[str, Any], high: int, low: int) -> Windings:
@@ -68,7 +75,7 @@ def _windings(net: Net, place: str, row: dict[str, Any], high: int, low: int) ->
     for key, value in (("vn_hv_kv", own_high_kv), ("vn_lv_kv", own_low_kv), ("bus", high_kv), ("bus", low_kv)):
         if value <= 0:
             net.found.append(Finding(f"{net.file} {place} {key}", "a voltage of more than 0", f"{value:g}"))
-            return Windings(Transformer(rating_va, 0.0, 0.0, 0.0), low, low_kv, math.nan)
+            return Windings(Transformer(rating_va, 0.0, 0.0, 0.0), low, low_kv, math.nan, math.nan)
     # From parts of its own voltage to parts of the bus's.
     square = (own_low_kv / low_kv) ** 2
     transformer = Transformer(
@@ -79,7 +86,8 @@ def _windings(net: Net, place: str, row: dict[str, Any], high: int, low: int) ->
     )
     if net.number(place, row, "i0_percent", 0.0) > 0:
         net.notes.append(f"Transformer {row.get('name') or place}: its magnetising current is left out.")
-    return Windings(transformer, low, low_kv, high_kv / own_high_kv * own_low_kv / low_kv)
+    ahead = high_kv / own_high_kv
+    return Windings(transformer, low, low_kv, ahead * own_low_kv / low_kv, ahead)
 
 
 def _step(net: Net, place: str, row: dict[str, Any]) -> float:
