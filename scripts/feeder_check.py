@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pandapower
 import simbench
-from commonwatt.grid._pgm import matrix_flow
 
 from commonwatt.adapters.feeder_file import read_feeder
 from commonwatt.core.units import Floats
 from commonwatt.grid import Feeder, PowerFlow, power_flow
+from commonwatt.grid._pgm import matrix_flow
 
 ROOT = Path(__file__).resolve().parents[1]
 CODES = (
