@@ -33,6 +33,8 @@ _ALWAYS: Final = {"bus", "line"}
 """Lists that are written although they are empty."""
 _MOST: Final = 10_000
 """Buses, lines or loads of one feeder."""
+_MOST_WHOLE: Final = 10**300
+"""Whole numbers beyond it are no floats."""
 _MOST_BYTES: Final = 64 * 2**20
 
 
@@ -85,7 +87,7 @@ def read_feeder_file(path: Path) -> tuple[FeederFile | None, list[Finding]]:
         return _converted(*feeder_of_json(text, path.name), path.name)
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # an integer of thousands of digits, brackets thousands deep
         told = "too deep a nesting" if isinstance(error, RecursionError) else str(error)
         return None, [Finding(path.name, "a TOML file", told)]
     feeder, found = _feeder(path.name, table)
@@ -126,11 +128,13 @@ def _feeder(file: str, table: dict[str, Any]) -> tuple[Feeder | None, list[Findi
     for name, (kind, _) in _LISTS.items():
         listed = table.pop(name, [])
         if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed) or len(listed) > _MOST:
-            found.append(Finding(f"{file} {name}", f"[[{name}]] tables, {_MOST} at most", "something else"))
+            told = f"{len(listed)} of them" if isinstance(listed, list) and len(listed) > _MOST else "something else"
+            found.append(Finding(f"{file} {name}", f"[[{name}]] tables, {_MOST} at most", told))
             listed = []
         rows[name] = []
         for number, row in enumerate(listed, 1):
-            made, faults = _made(kind, row, f"{file} {name} {row.get('id', number)}")
+            label = row.get("id")
+            made, faults = _made(kind, row, f"{file} {name} {label if isinstance(label, str | int) else number}")
             found += faults
             rows[name] += [made] if made is not None else []
     own = table.pop("transformer", None)
@@ -154,13 +158,13 @@ def _made(kind: Any, row: dict[str, Any], where: str, given: dict[str, Any] | No
     values, found = {}, []
     for key, value in row.items():
         if key not in known:
-            found.append(Finding(f"{where} {key}", f"a known key: {one_of(key, known)}", repr(value)))
+            found.append(Finding(f"{where} {key}", f"a known key: {one_of(key, known)}", _told(value)))
             continue
         is_text = known[key].type == "str"
         if is_text and not (isinstance(value, str) and value.isprintable() and (value or key == "about")):
-            found.append(Finding(f"{where} {key}", "printable text", repr(value)))
-        elif not is_text and type(value) not in (int, float):
-            found.append(Finding(f"{where} {key}", "a number", repr(value)))
+            found.append(Finding(f"{where} {key}", "printable text", _told(value)))
+        elif not is_text and (type(value) not in (int, float) or (type(value) is int and abs(value) > _MOST_WHOLE)):
+            found.append(Finding(f"{where} {key}", "a number", _told(value)))
         else:
             values[key] = value if is_text else float(value)
     for key, field in known.items():
@@ -168,6 +172,14 @@ def _made(kind: Any, row: dict[str, Any], where: str, given: dict[str, Any] | No
             near = difflib.get_close_matches(key, [name for name in row if name not in known], n=1, cutoff=0.5)
             found.append(Finding(f"{where} {key}", "a value", f"{near[0]!r}" if near else "none"))
     return (None, found) if found else (kind(**values, **given), [])
+
+
+def _told(value: Any) -> str:
+    """A value as a finding shows it, shortened; a table or a list by its kind, for it may hold others ten thousand deep."""
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _written(row: Any) -> dict[str, Any]:

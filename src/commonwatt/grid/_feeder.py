@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,18 @@ from commonwatt.grid._equipment import (
 
 if TYPE_CHECKING:
     from commonwatt.core.units import Flags, Floats, Ints
+
+
+_MOST: Final = {
+    "base_v": 10**6,
+    "rating_va": 10**10,
+    "length_m": 10**6,
+    "rating_a": 10**6,
+    "r_ohm_per_km": 10**4,
+    "x_ohm_per_km": 10**4,
+    "x_m": 10**9,
+}
+"""Nothing of a feeder is larger."""
 
 
 @dataclass(frozen=True)
@@ -262,6 +274,14 @@ def _number_findings(feeder: Feeder, where: str) -> list[Finding]:
         ("voltage_high_share", feeder.voltage_high_share, 1 < feeder.voltage_high_share < 2, "between 1 and 2"),
     ]
     found = number_findings(checks, where)
+    found += _beyond(where, base_v=feeder.base_v)
+    found += _beyond(f"{where} transformer", rating_va=own.rating_va)
+    found += [
+        Finding(f"{where} bus {bus.id} {key}", "a place on the plan", f"{value:g}")
+        for bus in feeder.buses
+        for key, value in (("x_m", bus.x_m), ("y_m", bus.y_m))
+        if not abs(value) < _MOST["x_m"]
+    ]
     found += transformer_findings(
         own.rating_va, own.short_circuit_share, own.load_loss_w, own.no_load_loss_w, f"{where} transformer"
     )
@@ -278,8 +298,20 @@ def _number_findings(feeder: Feeder, where: str) -> list[Finding]:
                 "r_ohm_per_km or x_ohm_per_km of more than 0",
             ),
         ]
-        found += number_findings(checks, f"{where} line {line.id}")
+        at = f"{where} line {line.id}"
+        found += number_findings(checks, at)
+        figures = {key: getattr(line, key) for key in ("length_m", "rating_a", "r_ohm_per_km", "x_ohm_per_km")}
+        found += _beyond(at, **figures)
     return found + equipment_findings(feeder.inner_transformers, feeder.regulators, feeder.loads, where)
+
+
+def _beyond(where: str, **figures: float) -> list[Finding]:
+    """Figures that are larger than anything that was ever built, so that no product of them overflows; infinity is found as no number."""
+    return [
+        Finding(f"{where} {key}", f"{_MOST[key]:,} at most", f"{value:g}")
+        for key, value in figures.items()
+        if math.isfinite(value) and value > _MOST[key]
+    ]
 
 
 def _tree(feeder: Feeder) -> Tree:
