@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from commonwatt.clearing._known import Lines
+from commonwatt.clearing._linking import linked
 from commonwatt.clearing._matching import Places, kept_apart, unserved
 from commonwatt.clearing._pool import pro_rata
 from commonwatt.clearing.base import Begun, Clearing, ClearingContext, ClearsTogether, TakesLines
@@ -25,7 +26,8 @@ def clear_on_lines(mechanism: Clearing, book: OrderBook, context: ClearingContex
     Lines that cost nothing and cannot bind are as if they were not there: where no other is left, it is `mechanism.clear` of the whole book, to
     the byte. A mechanism that takes lines (`TakesLines`) is asked once. For every other the feeder is cleared place by place, the farthest
     first: the mechanism clears the orders that are there, and what is left of them climbs towards the root, as far as the line carries it, best
-    limits first and equal ones pro rata. Every line that is climbed moves a limit by its fee. So neighbours meet first, and no line is ever asked for more than it carries, because neither what is offered nor
+    limits first and equal ones pro rata. Every line that is climbed moves a limit by its fee. What a place's pool takes and gives is linked there, seller by
+    seller to buyer by buyer, since there is a pool at every place. So neighbours meet first, and no line is ever asked for more than it carries, because neither what is offered nor
     what is wanted beyond it is more.
 
     Raises:
@@ -147,13 +149,10 @@ class _Climb:
         state.left_wh[rows] -= filled_wh
         state.traded_wh[rows] += filled_wh
         state.hear(rows, agreed.reason, unserved(here))
-        # The pool stays the pool.
-        name, own = np.append(rows, -1), agreed.trades
-        sell, buy = name[own.sell_order], name[own.buy_order]
-        sell_fee, buy_fee = (np.where(side < 0, 0, state.fee[side]) for side in (sell, buy))
-        pairs = np.flatnonzero((sell >= 0) & (buy >= 0))
+        own = linked(agreed.trades, here)
+        sell, buy = rows[own.sell_order], rows[own.buy_order]
         # Who climbed together meets farther out than here.
-        sell_fee[pairs], buy_fee[pairs] = self.zones.lines.fees(self.zones.bus[sell[pairs]], self.zones.bus[buy[pairs]])
+        sell_fee, buy_fee = self.zones.lines.fees(self.zones.bus[sell], self.zones.bus[buy])
         named = own.replaced(sell_order=sell, buy_order=buy).with_fees(sell_fee, buy_fee)
         return Agreement(named, agreed.reason, agreed.note)
 
