@@ -19,11 +19,11 @@ SOURCE: Final = 0
 """Number of the place ahead of the transformer; bus i of the feeder has i + 1."""
 STIFF_VA: Final = 1e18
 """Short-circuit power of the source: its own impedance would otherwise be one more branch."""
-LEAST_OHM: Final = 1e-6j
-"""Of a regulator, which has none: the matrix needs something."""
+LEAST_SHARE: Final = 3e-7j
+"""Impedance of a regulator, which has none, but the matrix needs something: of base voltage squared by 1 MVA, that program's base."""
 COLLAPSED: Final = 0.3
 """As the sweep has it: a voltage below this part of the nominal one is no state that a feeder is run in."""
-ERROR: Final = 1e-10
+ERROR: Final = 1e-8
 """Change of a voltage at which the iteration ends, of the nominal one."""
 
 
@@ -94,7 +94,8 @@ def network(feeder: Feeder) -> dict[Any, Any]:
     node["id"], node["u_rated"] = np.arange(buses + 1), [feeder.base_v, *_base_v(feeder)]
     share = own.load_loss_w / own.rating_va
     first_ohm = complex(share, math.sqrt(own.short_circuit_share**2 - share**2)) * feeder.base_v**2 / own.rating_va
-    ohm = np.array([first_ohm, *(LEAST_OHM if isinstance(b, Regulator) else b.ohm for b in feeder.branches)])
+    least_ohm = LEAST_SHARE * feeder.base_v**2 / 1e6
+    ohm = np.array([first_ohm, *(least_ohm if isinstance(b, Regulator) else b.ohm for b in feeder.branches)])
     branch = initialize_array(DatasetType.input, ComponentType.generic_branch, len(ohm))
     branch["id"] = buses + 1 + np.arange(len(ohm))
     branch["from_node"] = [SOURCE, *(ahead[each.begin] + 1 for each in feeder.branches)]

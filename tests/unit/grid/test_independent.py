@@ -1,6 +1,7 @@
 """Our sweep beside power-grid-model, which shares no code with it: voltages to 1e-6 of the nominal one, losses to whole Wh."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.wires import line, regulated, street, trees, wires
 
+from commonwatt.adapters.feeder_file import read_feeder
 from commonwatt.core.units import Floats
 from commonwatt.grid import Feeder, Load, power_flow
 from commonwatt.grid._pgm import matrix_flow
@@ -26,6 +28,15 @@ def test_the_bundled_street_agrees_with_power_grid_model() -> None:
     rng = np.random.default_rng(1)
     injected = (rng.random((26, 500)) * 2 - 1) * 8000
     assert_agree(street(), injected, np.minimum(injected, 0) * 0.33)
+
+
+def test_the_balanced_ieee_34_bus_feeder_agrees_with_power_grid_model() -> None:
+    for name in ("ieee34", "ieee34_loaded"):
+        file, _ = read_feeder(name, Path(), "test")
+        assert file is not None
+        rng = np.random.default_rng(4)
+        injected = (rng.random((len(file.feeder.buses), 50)) * 2 - 1) * 8000
+        assert_agree(file.feeder, injected, np.minimum(injected, 0) * 0.33)
 
 
 @settings(max_examples=40, deadline=None)
