@@ -88,7 +88,7 @@ class PublicTables:
     @cached_property
     def slots(self) -> list[int]:
         """Every slot that any table names, ascending; a slot that only one of them names is a finding of some check."""
-        tables = ("orders", "events", "trades", "readings", "statements", "postings")
+        tables = ("orders", "events", "trades", "readings", "statements", "postings", "curtailments")
         return sorted({slot for table in tables for slot in self._slots_of(table) if slot is not None})
 
     def revisions(self, slot: int) -> list[int]:
@@ -219,6 +219,7 @@ class PublicTables:
             },
             "statements": {"member": ("member", member), "leg": ("leg", codes_of([leg.name.lower() for leg in Leg]))},
             "wires": {},
+            "curtailments": {},
             "postings": {
                 "debit": ("debit", account),
                 "credit": ("credit", account),

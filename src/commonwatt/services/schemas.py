@@ -7,7 +7,7 @@ import pyarrow as pa
 
 PUBLIC = (
     *("members", "enrolments", "instructions", "orders", "events", "trades"),
-    *("readings", "statements", "postings", "wires", "receipts"),
+    *("readings", "statements", "postings", "wires", "curtailments", "receipts"),
 )
 """What an auditor gets."""
 
@@ -138,9 +138,17 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
     "wires": {
         "slot": _SLOT,
         "verdict": (_TEXT, "What the grid model said of the trades: a [verdict](#verdict)."),
+        "rounds": (_WHOLE, "How often the market was cleared again, within tighter limits, before it said so."),
+        "lines_beyond": (
+            _WHOLE,
+            "Lines and transformers that the schedule fills beyond what they may carry, cuts aside.",
+        ),
+        "buses_beyond": (_WHOLE, "Buses whose voltage it brings out of its band, cuts aside."),
         "verdict_why": (_TEXT, "Which limits they pass, or why nothing was checked; empty where all is well."),
         "flowed": (_TEXT, "What it said of the energy that was metered: a [verdict](#verdict)."),
         "flowed_why": (_TEXT, "Which limits that passed."),
+        "flowed_lines_beyond": (_WHOLE, "Lines and transformers that it filled beyond what they may carry."),
+        "flowed_buses_beyond": (_WHOLE, "Buses whose voltage it brought out of its band."),
         "losses_wh": (_WHOLE, "Energy lost in the wires, by what was metered."),
         "fullest": (_TEXT, "Line or transformer that was fullest; empty without a feeder."),
         "loading_ppm": (_WHOLE, "How full that was, in millionths of its rating."),
@@ -148,6 +156,23 @@ COLUMNS: Final[Mapping[str, Mapping[str, Column]]] = {
         "low_ppm": (_WHOLE, "That voltage, in millionths of the nominal one."),
         "highest": (_TEXT, "Bus with the highest voltage."),
         "high_ppm": (_WHOLE, "That voltage, in millionths of the nominal one."),
+    },
+    "curtailments": {
+        "slot": _SLOT,
+        "sell_order": (_TEXT, "The seller's order of a trade that was cut; null where the pool sold."),
+        "buy_order": (_TEXT, "The buyer's order; null where the pool bought."),
+        "energy_wh": (_WHOLE, "What the grid took of the trade for this limit; what is left of it is in `trades`."),
+        "sell_price_micro_per_kwh": (_WHOLE, "What the seller would have got."),
+        "buy_price_micro_per_kwh": (_WHOLE, "What the buyer would have paid, fees and taxes apart."),
+        "element": (
+            _TEXT,
+            "The line, transformer or bus whose limit asked for it; empty where the model does not say.",
+        ),
+        "rule": (
+            _TEXT,
+            "By which rule the trade was chosen (`[grid] curtailment`); empty where the model does not say.",
+        ),
+        "why": (_TEXT, "The same in words."),
     },
     "receipts": {
         "slot": _SLOT,

@@ -12,7 +12,7 @@ import pyarrow as pa
 from commonwatt.core.accounts import account_names, kind_names
 from commonwatt.core.events import EventKind, EventOutcome
 from commonwatt.core.orders import Instructions, Preference, Source
-from commonwatt.core.records import GridVerdict, Leg, Quality, Readings, Reason, Receipt, Statement, Verdict
+from commonwatt.core.records import GridVerdict, Leg, Quality, Readings, Reason, Receipt, Statement, Trades, Verdict
 from commonwatt.core.units import Bytes2D, Flags, Ints
 from commonwatt.services.gathering import HeldTables, Tables
 from commonwatt.services.halves import DeliveryHalf, GateHalf, Trading
@@ -84,6 +84,8 @@ class TableBuilder:
         )
         verdict = trading.verdict if not reason or trading.verdict.verdict == Verdict.INFEASIBLE else FAILED
         self._put("wires", slot=[half.slot], **{name: [said] for name, said in wires_row(verdict, half.flowed).items()})
+        if len(trading.curtailed):
+            self._put("curtailments", **curtailment_columns(half.slot, trading.curtailed, trading.verdict))
 
     def _add_orders(self, slot: int, trading: Trading, void: bool) -> None:
         book, accepted = trading.book, trading.accepted
@@ -300,9 +302,14 @@ def wires_row(verdict: GridVerdict, flowed: GridVerdict) -> dict[str, str | int]
     at = flowed.extremes
     return {
         "verdict": _verdict(verdict),
+        "rounds": verdict.rounds,
+        "lines_beyond": verdict.lines_beyond,
+        "buses_beyond": verdict.buses_beyond,
         "verdict_why": verdict.reason,
         "flowed": _verdict(flowed),
         "flowed_why": flowed.reason,
+        "flowed_lines_beyond": flowed.lines_beyond,
+        "flowed_buses_beyond": flowed.buses_beyond,
         "losses_wh": flowed.losses_wh,
         "fullest": at.fullest,
         "loading_ppm": at.loading_ppm,
@@ -310,6 +317,22 @@ def wires_row(verdict: GridVerdict, flowed: GridVerdict) -> dict[str, str | int]
         "low_ppm": at.low_ppm,
         "highest": at.highest,
         "high_ppm": at.high_ppm,
+    }
+
+
+def curtailment_columns(slot: int, curtailed: Trades, verdict: GridVerdict) -> dict[str, Column]:
+    """What is published of the trades that the grid cut in a slot, a row a cut that the verdict names, by column."""
+    said = verdict.causes or (("", ""),) * len(curtailed)
+    return {
+        "slot": np.full(len(curtailed), slot),
+        "sell_order": order_names(slot, curtailed.sell_order),
+        "buy_order": order_names(slot, curtailed.buy_order),
+        "energy_wh": curtailed.energy_wh,
+        "sell_price_micro_per_kwh": curtailed.sell_price_micro_per_kwh,
+        "buy_price_micro_per_kwh": curtailed.buy_price_micro_per_kwh,
+        "element": [name for name, _ in said],
+        "rule": [verdict.rule] * len(curtailed),
+        "why": [why for _, why in said],
     }
 
 

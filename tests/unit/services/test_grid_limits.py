@@ -235,3 +235,35 @@ def test_a_market_at_a_gate_is_cleared_again_until_the_voltage_is_kept() -> None
     assert again == [(Verdict.FEASIBLE, 1)] * 3
     assert 0 < kept_wh < all_wh
     assert 0 < cut_wh < all_wh
+
+
+@pytest.mark.parametrize("column", SCHEMAS["curtailments"].names)
+def test_nothing_that_is_said_of_a_cut_can_be_changed(column: str) -> None:
+    run = on_feeder(EX_ANTE)
+    table = run.tables["curtailments"]
+    old = table[column][0].as_py()
+    wrong = old + 1 if isinstance(old, int) else f"{FIRST}-o99" if column.endswith("order") else f"{old}x"
+    assert check_wires(run.audited({"curtailments": changed(table, **{column: wrong})})).findings
+
+
+def test_a_cut_cannot_be_left_out_told_twice_or_made_up() -> None:
+    run = on_feeder(EX_ANTE)
+    table = run.tables["curtailments"]
+    twice = pa.concat_tables([table, table.slice(0, 1)])
+    for spoilt in (table.slice(1), twice, table.slice(0, 0)):
+        assert check_wires(run.audited({"curtailments": spoilt})).findings
+    calm = on_feeder(EX_POST)
+    assert not calm.tables["curtailments"].num_rows
+    assert check_wires(calm.audited({"curtailments": table.slice(0, 1)})).findings
+
+
+def test_what_was_cut_is_what_the_mechanism_gave_less_what_is_left() -> None:
+    run = on_feeder(EX_ANTE)
+    told = run.tables["curtailments"].to_pylist()
+    assert {row["rule"] for row in told} == {"pro_rata"}
+    assert all(row["element"] and row["element"] in row["why"] for row in told)
+    cut = sum(
+        sum(wh for _, wh in half.trading.verdict.curtailed_wh) for half in run.halves if isinstance(half, GateHalf)
+    )
+    assert sum(row["energy_wh"] for row in told) == cut > 0
+    assert {row["slot"] for row in told} == {row["slot"] for row in rows(run.tables["wires"], verdict="curtailed")}

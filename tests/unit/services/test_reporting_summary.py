@@ -66,7 +66,9 @@ def test_every_figure_of_two_neighbours_is_as_counted_by_hand(neighbours: Run) -
         "slots": 1, "failed_slots": 0, "members": 2, "traded_wh": 900, "delivered_wh": 900, "backed_wh": 900,
         "imported_wh": 500, "exported_wh": 0, "losses_wh": 0, "supplier_sold_wh": 600, "supplier_bought_wh": 100,
         "self_sufficiency_share": round(1 - 500 / 1900, 9), "self_consumption_share": 1.0,
-        "curtailed_slots": 0, "infeasible_slots": 0, "line_loading_max_share": None, "voltage_min_share": None, "voltage_max_share": None,
+        "curtailed_slots": 0, "infeasible_slots": 0, "scheduled_violation_slots": 0, "scheduled_line_violations": 0,
+        "scheduled_voltage_violations": 0, "metered_violation_slots": 0, "metered_line_violations": 0, "metered_voltage_violations": 0,
+        "curtailed_wh": 0, "curtailed_trades": 0, "recleared_slots": 0, "line_loading_max_share": None, "voltage_min_share": None, "voltage_max_share": None,
         # energy-only limits: bob 300 - 15 = 285, ann 100
         "clearing_efficiency_share": 0.9, "efficiency_share": 0.9,
         "price_mean_micro_per_kwh": 200_000, "price_min_micro_per_kwh": 200_000, "price_max_micro_per_kwh": 200_000,
@@ -104,7 +106,8 @@ def test_what_was_said_of_the_wires_is_summed_up(neighbours: Run) -> None:
     wires = pa.Table.from_pylist(
         [
             {
-                "slot": FIRST_SLOT + slot, "verdict": verdict, "verdict_why": "", "flowed": flowed, "flowed_why": "", "losses_wh": lost,
+                "slot": FIRST_SLOT + slot, "verdict": verdict, "verdict_why": "", "flowed": flowed, "flowed_why": "", "losses_wh": lost, "rounds": slot,
+                "lines_beyond": 2 - 2 * slot, "buses_beyond": 1 - slot, "flowed_lines_beyond": slot, "flowed_buses_beyond": 0,
                 "fullest": full, "loading_ppm": loading, "lowest": "b", "low_ppm": low, "highest": "a", "high_ppm": high,
             }
             for slot, verdict, flowed, lost, full, loading, low, high in said
@@ -114,6 +117,13 @@ def test_what_was_said_of_the_wires_is_summed_up(neighbours: Run) -> None:
     summary = results(facts, {**tables, "wires": wires}).summary
     assert (summary["curtailed_slots"], summary["infeasible_slots"]) == (1, 1)
     assert summary["line_loading_max_share"] == 1.2
+    assert (summary["metered_violation_slots"], summary["metered_line_violations"]) == (1, 1)
+    assert summary["metered_voltage_violations"] == 0
+    # What is traded after delivery was never scheduled.
+    assert summary["scheduled_violation_slots"] == 0
+    gate = results(replace(facts, timing="ex_ante"), {**tables, "wires": wires}).summary
+    assert (gate["scheduled_violation_slots"], gate["recleared_slots"]) == (1, 1)
+    assert (gate["scheduled_line_violations"], gate["scheduled_voltage_violations"]) == (2, 1)
     assert (summary["voltage_min_share"], summary["voltage_max_share"]) == (0.98, 1.02)
 
 

@@ -21,6 +21,7 @@ _NULLABLE: Final = {
     "orders": ("nonce",),
     "events": ("member", "order_id", "request", "commitment"),
     "trades": ("seller", "buyer", "sell_order", "buy_order"),
+    "curtailments": ("sell_order", "buy_order"),
     "readings": ("packet_hash", "opening", "signature"),
 }
 _HEX_BYTES: Final = {
@@ -77,6 +78,11 @@ _RANGES: Final = {
     "block": (0, 2**40),
     "status": (0, 1),
     "losses_wh": (0, 2**40),
+    "rounds": (0, 2**16),
+    "lines_beyond": (0, 2**32),
+    "buses_beyond": (0, 2**32),
+    "flowed_lines_beyond": (0, 2**32),
+    "flowed_buses_beyond": (0, 2**32),
     "loading_ppm": (0, 2**40),
     "low_ppm": (0, 2**40),
     "high_ppm": (0, 2**40),

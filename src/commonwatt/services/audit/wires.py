@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
 
 from commonwatt.core.findings import Finding
 from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, GridVerdict, Reason, Verdict
+from commonwatt.core.records import Agreement, GridVerdict, Reason, Trades, Verdict
 from commonwatt.services.audit.base import Audited, Check, differences, met_again, recomputed
 from commonwatt.services.failing import attempted
-from commonwatt.services.judging import AtGate, cut_agreement, gate_verdict, ordered_wh
+from commonwatt.services.judging import AtGate, curtailed, cut_agreement, gate_verdict, ordered_wh
 from commonwatt.services.reporting.words import several
 from commonwatt.services.rules import EX_POST
-from commonwatt.services.tables import FAILED, wires_row
+from commonwatt.services.schemas import SCHEMAS
+from commonwatt.services.tables import FAILED, Column, curtailment_columns, wires_row
 from commonwatt.venues import Meeting
 
 UNTOLD: Final = GridVerdict(Verdict.UNCHECKED, reason="the model failed")
@@ -70,6 +72,7 @@ def _again(audited: Audited, slot: int, failed: bool) -> tuple[list[str | int], 
     net_wh = readings.export_wh - readings.import_wh
     flowed, _ = attempted(lambda: rules.grid.check(net_wh, OrderBook.empty(), nothing, context), UNTOLD)
     _, accepted, _, reason = public.orders(slot)
+    cut = Trades.empty()
     if failed and (not accepted or (reason == Reason.SLOT_FAILED).any()):
         verdict, found = FAILED, list[Finding]()
     elif rules.timing == EX_POST:
@@ -78,6 +81,8 @@ def _again(audited: Audited, slot: int, failed: bool) -> tuple[list[str | int], 
         meeting = met_again(public, rules, slot)
         verdict, cleared = verdict_again(audited, slot, meeting), meeting.agreement
         found = [] if verdict.verdict == Verdict.INFEASIBLE else _left_findings(audited, slot, cleared, verdict)
+        cut = curtailed(cleared, verdict) if verdict.verdict != Verdict.INFEASIBLE else cut
+    found += _curtailment_findings(audited, slot, curtailment_columns(slot, cut, verdict))
     return list(wires_row(verdict, flowed).values()), found
 
 
@@ -97,6 +102,20 @@ def _left_findings(audited: Audited, slot: int, cleared: Agreement, verdict: Gri
         expected = "cuts" if left is not cleared else "no cuts"
         return [Finding(f"orders slot {slot} reason", f"{expected} by the grid", "others")]
     return differences(f"trades slot {slot}", left.trades, published)
+
+
+def _curtailment_findings(audited: Audited, slot: int, columns: dict[str, Column]) -> list[Finding]:
+    """Published cuts of a slot that are not those of the model, row by row."""
+    again = pa.table(columns, schema=SCHEMAS["curtailments"]).to_pylist()
+    said = audited.public.rows("curtailments", slot).to_pylist()
+    if len(again) != len(said):
+        return [Finding(f"curtailments slot {slot}", f"{len(again)} rows", f"{len(said)}")]
+    return [
+        Finding(f"curtailments slot {slot} row {row} {name}", repr(value), repr(found[name]))
+        for row, (expected, found) in enumerate(zip(again, said, strict=True))
+        for name, value in expected.items()
+        if found[name] != value
+    ]
 
 
 def _fleet(audited: Audited) -> Fleet:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 import numpy as np
+import pyarrow.compute as pc
 
 from commonwatt.core.units import Ints
 from commonwatt.services.reporting.books import Books, numbers, summed
@@ -153,6 +154,7 @@ def _by_slot(results: Results) -> dict[str, np.ndarray]:
         "load_wh": books.by_slot(books.per_cell(cell, numbers(flows, "load_wh"))),
         "generated_wh": books.by_slot(books.per_cell(cell, numbers(flows, "pv_wh"))),
         "losses_wh": books.losses_wh,
+        **_limits_passed(books),
         "imported_wh": np.maximum(drawn, 0),
         "exported_wh": np.maximum(-drawn, 0),
         "offered_wh": books.by_slot(books.meters.export_wh),
@@ -174,6 +176,20 @@ def _by_slot(results: Results) -> dict[str, np.ndarray]:
         "true_welfare_nano": true_reached,
         "true_optimum_welfare_nano": true_optimum,
     }
+
+
+def _limits_passed(books: Books) -> dict[str, np.ndarray]:
+    """By slot whether its schedule, and what was metered, passed a limit of the wires, and what was cut of it."""
+    wires, cut = books.tables["wires"], books.tables["curtailments"]
+    at = books.slot_rows("wires")
+    found = {}
+    for name, prefix in (("scheduled", ""), ("metered", "flowed_")):
+        beyond = numbers(wires, f"{prefix}lines_beyond") + numbers(wires, f"{prefix}buses_beyond") > 0
+        is_told = name == "metered" or books.facts.is_ex_ante
+        found[f"{name}_violation_slots"] = summed(at, (beyond & is_told).astype(np.int64), books.slots)
+    sold = np.asarray(pc.is_valid(cut.column("sell_order")).to_numpy(), bool)
+    slot = books.slot_rows("curtailments")[sold]
+    return found | {"curtailed_wh": summed(slot, numbers(cut, "energy_wh")[sold], books.slots)}
 
 
 def _drawn(books: Books) -> Ints:

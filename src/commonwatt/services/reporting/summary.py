@@ -137,9 +137,34 @@ def _wires(books: Books) -> Summary:
     return {
         "curtailed_slots": said["verdict"].count("curtailed"),
         "infeasible_slots": said["flowed"].count("infeasible"),
+        **_violations(books),
         "line_loading_max_share": extreme("loading_ppm", max),
         "voltage_min_share": extreme("low_ppm", min),
         "voltage_max_share": extreme("high_ppm", max),
+    }
+
+
+def _violations(books: Books) -> Summary:
+    """Limits that schedules passed at the gate, cuts aside, and meters after delivery: slots, and places in them; what was cut for it."""
+    table, cut = books.tables["wires"], books.tables["curtailments"]
+    found: Summary = {}
+    for name, prefix in (("scheduled", ""), ("metered", "flowed_")):
+        lines, buses = (numbers(table, f"{prefix}{kind}_beyond") for kind in ("lines", "buses"))
+        if name == "scheduled" and not books.facts.is_ex_ante:
+            # After delivery nothing is scheduled: what is agreed was metered.
+            lines, buses = np.zeros_like(lines), np.zeros_like(buses)
+        found |= {
+            f"{name}_violation_slots": int(((lines > 0) | (buses > 0)).sum()),
+            f"{name}_line_violations": int(lines.sum()),
+            f"{name}_voltage_violations": int(buses.sum()),
+        }
+    # A trade may be cut for several limits; the pool's trades have one side.
+    sides = zip(*(cut.column(name).to_pylist() for name in ("slot", "sell_order", "buy_order")), strict=True)
+    sold = np.asarray(pc.is_valid(cut.column("sell_order")).to_numpy(), bool)
+    return found | {
+        "curtailed_wh": int(numbers(cut, "energy_wh")[sold].sum()),
+        "curtailed_trades": len(set(sides)),
+        "recleared_slots": int((numbers(table, "rounds") > 0).sum()),
     }
 
 

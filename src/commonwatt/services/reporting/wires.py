@@ -60,7 +60,11 @@ def wires_section(results: Results) -> str:
     text = "".join(paragraph(sentence) for sentence in wire_sentences(results) or [_beyond(results)])
     if results.flowed is not None:
         text += _drawn(results, results.flowed)
-    beyond = [row for row in rows if row["verdict"] == "curtailed" or "infeasible" in (row["verdict"], row["flowed"])]
+    beyond = [
+        row
+        for row in rows
+        if row["verdict"] in ("curtailed", "exceeded") or "infeasible" in (row["verdict"], row["flowed"])
+    ]
     if not beyond:
         return text
     ranked = sorted(beyond, key=lambda row: (-row["loading_ppm"], row["slot"]))[:MOST_ROWS]
@@ -74,7 +78,7 @@ def wires_section(results: Results) -> str:
         ]
         for row in ranked
     ]
-    heads = ["Begins", "Trades", "Because of what was ordered", "Metered", "Because of what flowed"]
+    heads = ["Begins", "Trades", "Because of what was agreed", "Metered", "Because of what flowed"]
     text += "<h3>Beyond a limit</h3>\n"
     if len(beyond) > len(ranked):
         text += paragraph(f"The fullest {len(ranked)} of {len(beyond)}; all of them are in the public table `wires`.")
@@ -111,11 +115,13 @@ def _rows(results: Results) -> list[Row]:
 def _beyond(results: Results) -> str:
     cut, beyond = results.whole("curtailed_slots"), results.whole("infeasible_slots")
     word = slot_word(results.facts)
-    if not cut + beyond:
+    if not cut + beyond + results.whole("scheduled_violation_slots"):
         return "No limit was passed."
+    over = results.whole("scheduled_violation_slots") - cut
     parts = [f"trades were cut in {several(cut, word)}"] if cut else []
+    parts += [f"what was agreed passed a limit in {several(over, word)} and was not cut"] if over > 0 else []
     parts += [f"what was metered passed a limit in {several(beyond, word)}"] if beyond else []
-    text = " and ".join(parts)
+    text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
 
