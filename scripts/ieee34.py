@@ -165,8 +165,8 @@ def _tap_lines(answers: Answers) -> list[str]:
         "## Taps",
         "",
         "A control sees the voltage behind its regulator, less what its compensator says the line drops. Many sets of taps are at rest, and which one is "
-        "found follows from the order of the moves: ours moves the regulator nearest to the root first, one step at a time; OpenDSS moves all that are "
-        f"out of their band together. {'All of ours are at rest.' if rests else 'Ours are not at rest.'}",
+        "found follows from the order of the moves: ours moves the regulator nearest to the root first, one step at a time; OpenDSS's controls have "
+        f"an order of their own. {'All of ours are at rest.' if rests else 'Ours are not at rest.'}",
         "",
         *table(columns, rows),
     ]

@@ -28,7 +28,9 @@ def opendss_flow(feeder: PhaseFeeder, taps: Taps | None = None) -> tuple[PhaseFl
     try:
         from opendssdirect import dss as engine
     except ImportError as error:
-        raise MissingExtra("opendss") from error
+        raise MissingExtra(
+            "expected the package OpenDSSDirect.py to be installed, was not: pip install 'commonwatt[opendss]'"
+        ) from error
     # A circuit of its own: nobody else's commands reach it.
     dss = engine.NewContext()
     for command in commands(feeder, taps):

@@ -1,5 +1,6 @@
 """Our three-phase power flow against OpenDSS, and the page that shows both."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from tests.fakes.phases import crooked
 
 from commonwatt.adapters.opendss import commands, opendss_flow
 from commonwatt.adapters.phase_feeder import bundled_phase_feeder, bundled_phase_feeders
+from commonwatt.core.errors import MissingExtra
 from commonwatt.grid import PhaseFeeder, Taps, phase_flow, published_taps, relay_v
 
 NEUTRAL = {"814r": (0, 0, 0), "852r": (0, 0, 0)}
@@ -47,6 +49,12 @@ def test_opendss_controls_rest_where_ours_would_leave_them() -> None:
         seen = relay_v(feeder, phase_flow(feeder, taps), each)
         assert (np.abs(seen - each.hold_v) <= each.band_v / 2 + 1e-3).all()
     assert flow.source_va == pytest.approx(phase_flow(feeder, taps).source_va, abs=5)
+
+
+def test_without_opendss_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opendssdirect", None)
+    with pytest.raises(MissingExtra, match=r"commonwatt\[opendss\]"):
+        opendss_flow(bundled_phase_feeder("ieee34"))
 
 
 def test_the_commands_say_what_the_feeder_is() -> None:
