@@ -53,7 +53,7 @@ def clear(
         Path | None,
         typer.Option(
             metavar="LINES.csv",
-            help="A feeder, for mechanisms that look at one: columns bus, toward (the next bus; empty at a root), limit_wh, optional loss_share, fee_micro_per_kwh.",
+            help="A feeder under the orders' buses, which every mechanism keeps: columns bus, toward (the next bus; empty at a root), limit_wh, optional loss_share, fee_micro_per_kwh (what a kWh that crosses the line pays).",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="NUMBER", help="For mechanisms that draw.")] = 1,

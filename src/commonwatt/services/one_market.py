@@ -65,15 +65,20 @@ def orders_table(book: OrderBook, agreement: Agreement, order_ids: Any, members:
     return table.take(pa.array(as_written))
 
 
-def market_figures(book: OrderBook, trades: Trades) -> Figures:
-    """What was traded and what it is worth; an optimum of 0 is reached in full. Prices are the buyers', the mean weighted by energy."""
-    welfare, optimum = welfare_nano(book, trades), optimum_welfare_nano(book)
+def market_figures(book: OrderBook, trades: Trades, best: Trades | None = None) -> Figures:
+    """What was traded and what it is worth, less the fees of all ways; an optimum of 0 is reached in full.
+
+    `best` are the best trades that the lines between orders allow; None: nothing is between them. Prices are the buyers', the mean weighted by energy.
+    """
+    welfare = welfare_nano(book, trades) - trades.fees_nano
+    optimum = optimum_welfare_nano(book) if best is None else welfare_nano(book, best) - best.fees_nano
     bought = trades.take(trades.buy_order >= 0)
     energy_wh, price = int(bought.energy_wh.sum()), bought.buy_price_micro_per_kwh
     paid = exact_sum(bought.energy_wh * price)
     return {
         "traded_wh": energy_wh,
         "welfare_nano": welfare,
+        "fees_nano": trades.fees_nano,
         "optimum_welfare_nano": optimum,
         "clearing_efficiency_share": round(welfare / optimum, 9) if optimum else 1.0,
         "price_min_micro_per_kwh": int(price.min()) if energy_wh else None,

@@ -82,7 +82,8 @@ def clear_file(request: ClearRequest) -> list[str]:
     agreement, cpu_s = _cleared(mechanism, file, rates, request, lines)
     if broken := promise_findings(file.book, agreement, mechanism.breaks, every):
         raise BrokenPromise("; ".join(f"{request.mechanism}: {finding}" for finding in broken))
-    figures = market_figures(file.book, agreement.trades)
+    best = None if lines is None else clear_on_lines(CLEARINGS.make("central_optimum"), file.book, every).trades
+    figures = market_figures(file.book, agreement.trades, best)
     summary = {
         "mechanism": request.mechanism,
         "parameters": {p.name: getattr(mechanism, p.name) for p in CLEARINGS.parameters(request.mechanism)},

@@ -12,7 +12,7 @@ import numpy as np
 from commonwatt.core.columns import Columns
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.tariff import Rates
-from commonwatt.core.units import Ints
+from commonwatt.core.units import Ints, exact_sum
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,13 @@ class Trades(Columns):
     def with_fees(self, sell_fee_micro_per_kwh: Ints, buy_fee_micro_per_kwh: Ints) -> Self:
         """The same trades with what each side pays for its part of the way."""
         return self.replaced(sell_fee_micro_per_kwh=sell_fee_micro_per_kwh, buy_fee_micro_per_kwh=buy_fee_micro_per_kwh)
+
+    @property
+    def fees_nano(self) -> int:
+        """What all sides pay for their ways, for the energy agreed."""
+        fee = np.where(self.sell_order < 0, 0, self.sell_fee_micro_per_kwh)
+        fee += np.where(self.buy_order < 0, 0, self.buy_fee_micro_per_kwh)
+        return exact_sum(self.energy_wh * fee)
 
     def filled_wh(self, orders: int) -> Ints:
         """Energy filled per order of the book, shape (orders,)."""
