@@ -1,12 +1,14 @@
 """Every asset keeps the promises of its room."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.fakes.asset_contexts import at
 
-from commonwatt.assets import ASSETS, Flows
+from commonwatt.assets import ASSETS, AssetContext, Flows, curtailed
 from commonwatt.core.members import Fleet
-from commonwatt.core.records import AssetState
+from commonwatt.core.records import AssetState, Envelope
 from commonwatt.core.units import Ints
 
 NAMES = pytest.mark.parametrize("name", ASSETS.names())
@@ -114,3 +116,52 @@ def test_an_asset_takes_no_more_through_the_meter_than_the_connection_carries(na
 @NAMES
 def test_an_asset_breaks_no_promise(name: str) -> None:
     assert not ASSETS.answer(name).breaks
+
+
+def capped(slot_s: int, retail: int) -> AssetContext:
+    """Caps from nothing to more than anybody wants."""
+    caps = Envelope(drawn(3000, 30) * drawn(2, 31), drawn(3000, 32) * drawn(2, 33), np.zeros(MEMBERS, np.int64))
+    return replace(at(slot_s, retail), envelope=caps)
+
+
+@NAMES
+@SLOTS
+@PRICES
+def test_with_an_envelope_an_asset_takes_in_and_gives_out_nothing_beyond_the_caps(
+    name: str, slot_s: int, retail: int
+) -> None:
+    context, given = capped(slot_s, retail), flows(drawn(4000, 8), drawn(4000, 9))
+    after, _ = ASSETS.make(name).dispatch(fleet(), state(), given, context)
+    caps = context.envelope
+    grid_charge = np.where(after.charge_wh > 0, np.maximum(-after.net_wh, 0), 0)
+    assert (grid_charge <= np.maximum(caps.import_wh, 0)).all()
+    beyond = after.discharge_wh > 0
+    assert (np.maximum(after.net_wh, 0) <= np.maximum(caps.export_wh, np.maximum(given.net_wh, 0)))[beyond].all()
+
+
+@pytest.mark.parametrize("name", sorted({"battery", "price_threshold"}))
+@SLOTS
+@PRICES
+def test_inverters_hold_back_only_what_storage_could_not_take(name: str, slot_s: int, retail: int) -> None:
+    context, homes, before = capped(slot_s, retail), fleet(), state()
+    given, _ = ASSETS.make("pv").dispatch(homes, before, flows(drawn(4000, 8), drawn(4000, 9)), context)
+    stored, left = ASSETS.make(name).dispatch(homes, before, given, context)
+    after = curtailed(stored, context.envelope)
+    assert (np.maximum(after.net_wh, 0) <= context.envelope.export_wh).all()
+    assert (after.pv_wh + after.curtailed_pv_wh == stored.pv_wh).all()
+    assert (after.load_wh == given.load_wh).all()
+    # Storage moves whole Wh behind its efficiency: up to 2 Wh at the meter are too few to be stored.
+    held = after.curtailed_pv_wh > 2
+    assert held.any()
+    # The cap is used to the last Wh, and the battery is full, or at its power.
+    assert (after.net_wh == context.envelope.export_wh)[held].all()
+    most = (
+        np.minimum(homes.battery_w, np.where(homes.inverter_w > 0, homes.inverter_w, homes.battery_w)) * slot_s // 3600
+    )
+    assert ((left.storage_wh == homes.battery_wh) | (after.charge_wh >= most - 2))[held].all()
+    assert (after.discharge_wh == 0)[held].all()
+
+
+def test_without_an_envelope_nothing_is_held_back() -> None:
+    given = flows(drawn(4000, 8), drawn(4000, 9))
+    assert curtailed(given, Envelope.empty()) is given

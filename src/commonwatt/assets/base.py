@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from commonwatt.core.columns import Columns
 from commonwatt.core.members import Fleet
-from commonwatt.core.records import AssetState
+from commonwatt.core.records import NO_ENVELOPE, AssetState, Envelope
 from commonwatt.core.registry import Answer, Registry
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Ints
@@ -21,6 +23,8 @@ class Flows(Columns):
     """Taken in by storage."""
     discharge_wh: Ints
     """Given by storage."""
+    curtailed_pv_wh: Ints
+    """What the panels could have given besides and the inverter held back; not part of `pv_wh`."""
 
     @property
     def net_wh(self) -> Ints:
@@ -37,12 +41,15 @@ class AssetContext:
     """Length of a slot in seconds."""
     rates: Rates
     """The tariff of the slot, known beforehand."""
+    envelope: Envelope = NO_ENVELOPE
+    """What members may send out and take in through their connections; no rows: as much as they like."""
 
 
 class Asset(Answer, Protocol):
     """What every answer of this room keeps.
 
-    Promises: never charges and discharges at once; charges no more through the meter than the member's connection carries; state stays within its bounds and is unchanged when idle; plan and dispatch differ only
+    Promises: never charges and discharges at once; charges no more through the meter than the member's connection carries; state stays within its bounds and is unchanged when idle; with an envelope, takes in nothing beyond its import cap and gives nothing
+    out beyond its export cap, and stores what would otherwise be held back as far as it can; plan and dispatch differ only
     in what they are given (forecast or metered flows); deterministic.
     """
 
@@ -55,6 +62,14 @@ class Asset(Answer, Protocol):
     ) -> tuple[Flows, AssetState]:
         """What the asset does on metered flows; returns the flows with its own added and the state after the slot."""
         ...
+
+
+def curtailed(flows: Flows, envelope: Envelope) -> Flows:
+    """Flows of which inverters hold back the PV that would pass the export cap, once storage has done what it can."""
+    if not len(envelope):
+        return flows
+    beyond = np.clip(flows.net_wh - envelope.export_wh, 0, flows.pv_wh)
+    return flows.replaced(pv_wh=flows.pv_wh - beyond, curtailed_pv_wh=flows.curtailed_pv_wh + beyond)
 
 
 ASSETS = Registry[Asset]("assets", "storage")

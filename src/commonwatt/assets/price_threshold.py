@@ -18,7 +18,7 @@ class PriceThreshold:
     """A battery that follows the tariff's retail price: cheap, it fills up, from the grid too; dear, it serves the home.
 
     The price is the slot's retail price of energy, known beforehand. Up to `charge_below` the battery charges at full power, its own
-    surplus first, the rest through the meter, as far as the member's connection carries it. From `discharge_above` on it covers the
+    surplus first, the rest through the meter, as far as the member's connection (and its import cap, where it has one) carries it. From `discharge_above` on it covers the
     member's deficit. A surplus is stored at any price. Between the thresholds nothing is given; where they overlap, cheap wins. The
     charge never goes out to the grid. Arithmetic as `battery`.
     """
@@ -58,7 +58,10 @@ class PriceThreshold:
         is_dear = retail >= self.discharge_above_micro_per_kwh and not is_cheap
         wanted, given = np.maximum(flows.net_wh, 0), np.maximum(-flows.net_wh, 0) * is_dear
         if is_cheap:
-            # Through the meter comes no more than the connection has left beside the home's own deficit.
-            wanted = np.maximum(flows.net_wh + slot_energy_wh(fleet.connection_w, context.slot_s), 0)
+            # Through the meter comes no more than the connection, or its cap, has left beside the home's own deficit.
+            most_wh = slot_energy_wh(fleet.connection_w, context.slot_s)
+            if len(context.envelope):
+                most_wh = np.minimum(most_wh, context.envelope.import_wh)
+            wanted = np.maximum(flows.net_wh + most_wh, 0)
         charge_wh, discharge_wh = np.minimum(wanted, most_in), np.minimum(given, most_out)
         return moved(fleet, state, flows, charge_wh, discharge_wh, self.one_way_efficiency_share)

@@ -8,6 +8,7 @@ import numpy as np
 
 from commonwatt.core.records import Wires
 from commonwatt.core.units import SECONDS_PER_HOUR
+from commonwatt.grid._sensitivities import loss_shares
 
 if TYPE_CHECKING:
     from commonwatt.core.units import Ints
@@ -34,7 +35,9 @@ def wires_of_feeder(feeder: Feeder, usable_share: float, slot_s: int) -> Wires:
     own_w[tree.node] = feeder.own_va.real
     most_w = tree.rating[1:] * feeder.transformer.rating_va * usable_share - np.abs(tree.feeds @ own_w)[1:]
     limit_wh[row[1:]] = np.floor(np.maximum(most_w, 0.0) * slot_s / SECONDS_PER_HOUR)
-    return Wires.of(buses + 1, toward=toward, limit_wh=limit_wh, loss_share=np.zeros(buses + 1))
+    lost = np.zeros(buses + 1)
+    lost[row[1:]] = loss_shares(feeder)[1:]
+    return Wires.of(buses + 1, toward=toward, limit_wh=limit_wh, loss_share=lost)
 
 
 def flows_wh(feeder: Feeder, net_wh: Ints, bus: Ints) -> Ints:

@@ -8,9 +8,9 @@ import numpy as np
 from commonwatt.core.findings import Finding
 from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, GridVerdict, Wires
+from commonwatt.core.records import Agreement, Envelope, GridVerdict, Wires
 from commonwatt.core.registry import Answer, Registry
-from commonwatt.core.units import Ints
+from commonwatt.core.units import Flags, Ints
 from commonwatt.grid._feeder import Feeder
 from commonwatt.grid._fees import fees_to_transformer
 from commonwatt.grid._sweep import PowerFlow
@@ -45,6 +45,35 @@ class Grid(Answer, Protocol):
 
     def check(self, net_wh: Ints, book: OrderBook, agreement: Agreement, context: GridContext) -> GridVerdict:
         """Judge the slot's net injections per member (Wh; before delivery the schedule: traded, and what else of orders is firm; metered after it) and the trades."""
+        ...
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is expected of a slot before its gate, per member, Wh at least 0, shape (members,) each."""
+
+    export_wh: Ints
+    import_wh: Ints
+    load_wh: Ints
+    feeds_in: Flags
+    """Whether it has anything that could: panels or storage."""
+
+
+@runtime_checkable
+class Allotting(Protocol):
+    """A grid model that can say before delivery what each member may export and import. Promise: everybody at its cap keeps every limit."""
+
+    @property
+    def allots(self) -> str:
+        """By which rule; `none`: it does not, and its envelopes have no rows."""
+        ...
+
+    def allot(self, expected: Expected, context: GridContext) -> Envelope:
+        """The caps of a slot, one row a member; where the rule is the same for every slot it looks at nothing that is expected."""
+        ...
+
+    def envelope_faults(self, allotted: Envelope, context: GridContext) -> list[str]:
+        """Why published caps cannot be this model's, in words, from what is public."""
         ...
 
 

@@ -10,16 +10,17 @@ import numpy as np
 
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, Extremes, GridVerdict, Verdict, Wires
+from commonwatt.core.records import NO_ENVELOPE, Agreement, Envelope, Extremes, GridVerdict, Verdict, Wires
 from commonwatt.core.registry import parameter
-from commonwatt.core.units import ENERGY_LIMIT_WH, SECONDS_PER_HOUR, Ints
+from commonwatt.core.units import ENERGY_LIMIT_WH, SECONDS_PER_HOUR, Ints, parts_per_million
+from commonwatt.grid._allocation import Limits, envelope, envelope_faults, fixed
 from commonwatt.grid._curtailment import CURTAILMENTS, Curtailing, Cut, Schedule
 from commonwatt.grid._excess import excesses, listed
 from commonwatt.grid._feeder import Feeder, Tree
 from commonwatt.grid._fees import FEES, FeeTerms, fee_findings, line_fees
 from commonwatt.grid._sweep import PowerFlow, power_flow
 from commonwatt.grid._wires import flows_wh, tightened, wires_of_feeder
-from commonwatt.grid.base import GridContext
+from commonwatt.grid.base import Expected, GridContext
 
 MILLION: Final = 10**6
 
@@ -84,6 +85,17 @@ class Radial:
     fee_micro_per_kwh_ohm: int = parameter(
         0, doc="fee by resistance of one conductor (fee = resistance)", unit="micro/kWh and ohm", low=0, high=2**31 - 1
     )
+    allocation: str = parameter(
+        "none",
+        doc="how connection capacity is allotted before delivery: `none`, not at all; `fixed`, the same most that everybody could do at once; `envelope`, in every slot by what is expected of it",
+        choices=("none", "fixed", "envelope"),
+    )
+    counted_load_share: float = parameter(
+        0.0,
+        doc="part of the forecast load of members without panels or storage that an `envelope` counts on to be there; 0: the limits hold whatever they draw",
+        low=0.0,
+        high=1.0,
+    )
 
     def wires(self, context: GridContext) -> Wires | None:
         """The real energy that each line carries at nominal voltage and `power_factor`, whole Wh, rounded down, and its fee; None where the market is to know of none."""
@@ -114,6 +126,40 @@ class Radial:
             return None
         found = excesses(feeder, self.flow(net_wh[:, None], context), self.rating_share)
         return tightened(wires, feeder, found, flows_wh(feeder, net_wh, context.bus)) if found else None
+
+    @property
+    def allots(self) -> str:
+        """By which rule connection capacity is allotted."""
+        return self.allocation
+
+    def allot(self, expected: Expected, context: GridContext) -> Envelope:
+        """What each member may send out and take in; no rows where nothing is allotted."""
+        limits = self._bounds(context)
+        if limits is None or self.allocation == "none":
+            return NO_ENVELOPE
+        if self.allocation == "fixed":
+            return fixed(limits, context)
+        return envelope(limits, expected, context, parts_per_million(self.counted_load_share))
+
+    def envelope_faults(self, allotted: Envelope, context: GridContext) -> list[str]:
+        """Why published caps are not this rule's; of `envelope` whether the feeder carries them all at once, by the public caps alone."""
+        limits = self._bounds(context)
+        if limits is None or self.allocation == "none":
+            return ["caps although nothing is allotted"] if len(allotted) else []
+        if len(allotted) != len(context.bus):
+            return [f"caps of {len(allotted)} members, expected {len(context.bus)}"]
+        if self.allocation == "envelope":
+            counted = ["load counted on"] if not self.counted_load_share and allotted.counted_wh.any() else []
+            return counted + envelope_faults(limits, allotted, context)
+        again, were = fixed(limits, context).arrays(), allotted.arrays()
+        return [
+            f"{name} other than what everybody could do at once" for name in again if (again[name] != were[name]).any()
+        ]
+
+    def _bounds(self, context: GridContext) -> Limits | None:
+        if context.feeder is None:
+            return None
+        return Limits(context.feeder, tuple(context.bus.tolist()), context.slot_s, self.rating_share, self.power_factor)
 
     def check(self, net_wh: Ints, book: OrderBook, agreement: Agreement, context: GridContext) -> GridVerdict:
         """Feasible; or curtailed, with the Wh cut of each trade and why; or infeasible, with the reason: delivered, or no cut of trades helps."""

@@ -56,8 +56,12 @@ def _corrected(market: Market, state: State, counters: Ints, slot: int, lates: l
     row, settled = slot - state.first_slot, state.settled[slot]
     # The battery did what it did on the substitute; only load and PV are known better now.
     storage_wh = state.storage_wh[row, members]
-    before = _registers(members, state.pv_wh[row, members] - state.load_wh[row, members] + storage_wh)
-    after = _registers(members, pv_wh - load_wh + storage_wh)
+    flowed = state.pv_wh[row, members] - state.curtailed_wh[row, members]
+    before = _registers(members, flowed - state.load_wh[row, members] + storage_wh)
+    # The inverter watches the meter itself, not what was put in its place: it held back what passed the cap.
+    net_wh = pv_wh - load_wh + storage_wh
+    curtailed_wh = np.clip(net_wh - state.export_cap_wh[row, members], 0, pv_wh)
+    after = _registers(members, net_wh - curtailed_wh)
     after = after.replaced(
         quality=np.full(len(members), int(Quality.CORRECTED)),
         revision=np.full(len(members), settled.revision + 1),
@@ -68,7 +72,7 @@ def _corrected(market: Market, state: State, counters: Ints, slot: int, lates: l
     findings = correction_findings(statement, before, after, context)
     if findings:
         raise ConservationBroken(f"slot {slot} revision {statement.revision}: " + "; ".join(str(f) for f in findings))
-    return Correction(verified(market, slot, after, counters), load_wh, pv_wh, statement)
+    return Correction(verified(market, slot, after, counters), load_wh, pv_wh, curtailed_wh, statement)
 
 
 def _registers(members: Ints, net_wh: Ints) -> Readings:

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from commonwatt.assets import AssetContext, Flows
+from commonwatt.assets import AssetContext, Flows, curtailed
 from commonwatt.core.errors import ConservationBroken, VerificationFailed
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import (
+    NO_ENVELOPE,
     Agreement,
     AssetState,
     Election,
+    Envelope,
     GridVerdict,
     Quality,
     Readings,
@@ -36,10 +38,12 @@ def delivered_s(market: Market, slot: int) -> int:
     return market.rules.slots.start_s(slot + 1)
 
 
-def dispatch(market: Market, state: State, slot: int, metered: Metered) -> tuple[Flows, AssetState, str]:
-    """What load, PV and storage did on what the meters say; storage rests, and why, where a rule could not tell."""
+def dispatch(
+    market: Market, state: State, slot: int, metered: Metered, envelope: Envelope = NO_ENVELOPE
+) -> tuple[Flows, AssetState, str]:
+    """What load, PV and storage did on what the meters say, within the envelope; storage rests, and why, where a rule could not tell."""
     measured = Flows.of(len(metered), load_wh=metered.load_wh, pv_wh=metered.pv_wh)
-    context = AssetContext(slot, market.rules.slots.slot_s, market.rules.rates(slot))
+    context = AssetContext(slot, market.rules.slots.slot_s, market.rules.rates(slot), envelope)
 
     def moved() -> tuple[Flows, AssetState]:
         flows, assets = measured, state.assets
@@ -48,7 +52,7 @@ def dispatch(market: Market, state: State, slot: int, metered: Metered) -> tuple
         return flows, assets
 
     (flows, assets), failed = attempted(moved, (measured, state.assets))
-    return flows, assets, failed
+    return curtailed(flows, envelope), assets, failed
 
 
 def meter(market: Market, state: State, slot: int, flows: Flows, quality: Ints) -> tuple[Readings, str]:

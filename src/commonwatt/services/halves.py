@@ -6,10 +6,12 @@ from commonwatt.assets import Flows
 from commonwatt.core.events import Events
 from commonwatt.core.orders import Instructions, OrderBook
 from commonwatt.core.records import (
+    NO_ENVELOPE,
     NO_EXCHANGE,
     Agreement,
     AssetState,
     Election,
+    Envelope,
     Exchange,
     Forecasts,
     GridVerdict,
@@ -71,6 +73,8 @@ class GateHalf:
     plans: Plans
     trading: Trading
     calls: tuple[Signed, ...]
+    envelope: Envelope = NO_ENVELOPE
+    """What members may send out and take in, by what was known here."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,9 @@ class Correction:
     """One row a corrected member."""
     load_wh: Ints
     pv_wh: Ints
+    """What the panels could give."""
+    curtailed_pv_wh: Ints
+    """What the inverter held back of it."""
     statement: Statement
 
 
@@ -103,6 +110,8 @@ class DeliveryHalf:
     calls: tuple[Signed, ...]
     flowed: GridVerdict
     """What the grid model says of the energy that was metered, with its losses."""
+    envelope: Envelope = NO_ENVELOPE
+    """What members might send out and take in; that of the gate where there is one."""
 
     def statements(self) -> tuple[Statement, ...]:
         """The slot's own statement, then those of the corrections."""

@@ -1,8 +1,11 @@
 """Planning: what is known at the gate, and what the assets intend on forecast flows."""
 
+import numpy as np
+
 from commonwatt.assets import AssetContext, Flows
-from commonwatt.core.records import AssetState, Forecasts, Observed, Plans
+from commonwatt.core.records import NO_ENVELOPE, AssetState, Envelope, Forecasts, Observed, Plans
 from commonwatt.forecasting.base import SETTLED_BEHIND
+from commonwatt.grid import Allotting, Expected
 from commonwatt.services.failing import attempted
 from commonwatt.services.market import Market
 from commonwatt.services.state import State
@@ -51,3 +54,30 @@ def _planned(market: Market, slot: int, assets: AssetState, forecasts: Forecasts
     for asset in market.assets:
         flows, assets = asset.plan(market.fleet, assets, flows, context)
     return flows, assets
+
+
+def allot(market: Market, slot: int, forecasts: Forecasts, plans: Plans) -> tuple[Envelope, str]:
+    """What each member may send out and take in, by what is expected at the gate; nothing, and why, where the model of the grid could not tell."""
+    grid = market.rules.grid
+    if not isinstance(grid, Allotting) or grid.allots == "none":
+        return NO_ENVELOPE, ""
+    net_wh, fleet = plans.net_wh, market.fleet
+    expected = Expected(
+        export_wh=np.maximum(net_wh, 0),
+        import_wh=np.maximum(-net_wh, 0),
+        load_wh=forecasts.load_wh,
+        feeds_in=(fleet.pv_w > 0) | (fleet.battery_wh > 0),
+    )
+    context = market.rules.grid_context(slot, fleet, is_delivered=False)
+    return attempted(lambda: grid.allot(expected, context), NO_ENVELOPE)
+
+
+def allot_after(market: Market, state: State, slot: int) -> tuple[Envelope, str]:
+    """The same for a slot that is traded after delivery: by forecasts from what was known when its gate would have closed.
+
+    Where these cannot be made nothing is expected, and the room is dealt out alike.
+    """
+    if not isinstance(market.rules.grid, Allotting) or market.rules.grid.allots == "none":
+        return NO_ENVELOPE, ""
+    forecasts, plans, _ = intend(market, state, slot)
+    return allot(market, slot, forecasts, plans)

@@ -14,7 +14,18 @@ from commonwatt.core.columns import Columns
 from commonwatt.core.events import EventKind, EventOutcome, Events
 from commonwatt.core.members import MemberFacts
 from commonwatt.core.orders import Instructions, OrderBook, Preference, Source
-from commonwatt.core.records import NO_EXCHANGE, Agreement, Exchange, Leg, Legs, Quality, Readings, Reason, Trades
+from commonwatt.core.records import (
+    NO_EXCHANGE,
+    Agreement,
+    Envelope,
+    Exchange,
+    Leg,
+    Legs,
+    Quality,
+    Readings,
+    Reason,
+    Trades,
+)
 from commonwatt.core.units import Bytes2D, Ints
 from commonwatt.services.enrolment import Enrolment
 from commonwatt.services.slot_tables import Decoder, SlotTable, bytes_of, codes_of, ints, is_given, order_rows
@@ -147,6 +158,12 @@ class PublicTables:
         rows = self.rows("wires", slot)
         return list(zip(*(rows[name].to_pylist() for name in rows.column_names if name != "slot"), strict=True))
 
+    def envelope(self, slot: int) -> tuple[Ints, Envelope]:
+        """What each member was allowed in a slot, in order of member, and whose rows they are; no rows: nobody was told anything."""
+        member, *caps = self._columns("envelopes", slot, "member", *_ENVELOPE)
+        order = np.argsort(member, kind="stable")
+        return member[order], Envelope(*caps).take(order)
+
     def exchange(self, slot: int) -> Exchange:
         """What crossed to other communities in a slot, as its postings say; whether the others say so too is their audit's question."""
         postings = self.postings(slot)
@@ -220,6 +237,7 @@ class PublicTables:
             "statements": {"member": ("member", member), "leg": ("leg", codes_of([leg.name.lower() for leg in Leg]))},
             "wires": {},
             "curtailments": {},
+            "envelopes": {"member": ("member", member)},
             "postings": {
                 "debit": ("debit", account),
                 "credit": ("credit", account),
@@ -238,6 +256,7 @@ _BOOK: Final = tuple(field.name for field in fields(OrderBook))
 _EVENTS: Final = tuple(field.name for field in fields(Events))
 _TRADES: Final = tuple(field.name for field in fields(Trades))
 _READINGS: Final = tuple(field.name for field in fields(Readings))
+_ENVELOPE: Final = tuple(field.name for field in fields(Envelope))
 _LEGS: Final = tuple(field.name for field in fields(Legs))
 _POSTINGS: Final = tuple(field.name for field in fields(Postings))
 

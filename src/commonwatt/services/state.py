@@ -7,7 +7,7 @@ import numpy as np
 from commonwatt.core.accounts import Account
 from commonwatt.core.orders import Instructions
 from commonwatt.core.records import FINAL_DAYS, AssetState, Deviation, History, PriceHistory, Scores, Statement
-from commonwatt.core.units import SECONDS_PER_DAY, Ints, exact_sum
+from commonwatt.core.units import ENERGY_LIMIT_WH, SECONDS_PER_DAY, Ints, exact_sum
 from commonwatt.services.claims import Revocation
 from commonwatt.services.deviating import SETTLED, deviation_of, errors_after
 from commonwatt.services.feed import LateReading
@@ -47,6 +47,10 @@ class State:
     pv_wh: Ints
     storage_wh: Ints
     """Net from storage per slot and member (discharge minus charge)."""
+    curtailed_wh: Ints
+    """Of `pv_wh` what inverters held back."""
+    export_cap_wh: Ints
+    """What each member might send out; `ENERGY_LIMIT_WH` where nobody said."""
     traded_wh: Ints
     """What neighbours traded per slot, shape (slots,)."""
     price_micro_per_kwh: Ints
@@ -98,6 +102,8 @@ class State:
             load_wh=np.zeros(shape, np.int64),
             pv_wh=np.zeros(shape, np.int64),
             storage_wh=np.zeros(shape, np.int64),
+            curtailed_wh=np.zeros(shape, np.int64),
+            export_cap_wh=np.full(shape, ENERGY_LIMIT_WH),
             traded_wh=np.zeros(shape[0], np.int64),
             price_micro_per_kwh=np.zeros(shape[0], np.int64),
             known=slots.start - first_slot,
@@ -136,7 +142,11 @@ class State:
     def after_delivery(self, half: DeliveryHalf, posted_s: int, arrived: tuple[LateReading, ...]) -> None:
         """Fold a finished delivery that was posted at `posted_s`; `arrived` became known in its slot."""
         row = half.slot - self.first_slot
-        self.load_wh[row], self.pv_wh[row] = half.flows.load_wh, half.flows.pv_wh
+        # What inverters held back could have been there, and may be tomorrow.
+        self.load_wh[row], self.pv_wh[row] = half.flows.load_wh, half.flows.pv_wh + half.flows.curtailed_pv_wh
+        self.curtailed_wh[row] = half.flows.curtailed_pv_wh
+        if len(half.envelope):
+            self.export_cap_wh[row] = half.envelope.export_wh
         self.storage_wh[row] = half.flows.discharge_wh - half.flows.charge_wh
         self.known = row + 1
         self.assets, self.scores = half.state, half.scores
@@ -195,6 +205,7 @@ class State:
         slot, members = correction.statement.slot, correction.readings.member
         row = slot - self.first_slot
         self.load_wh[row, members], self.pv_wh[row, members] = correction.load_wh, correction.pv_wh
+        self.curtailed_wh[row, members] = correction.curtailed_pv_wh
         self.counters[members] = np.maximum(self.counters[members], correction.readings.counter)
         self.late = [late for late in self.late if late.slot != slot or late.member not in members]
 

@@ -48,6 +48,7 @@ class TableBuilder:
         self._add_trades(half.slot, trading, half.statement.delivered_wh)
         self._add_readings(half.slot, half.readings)
         self._add_flows(half)
+        self._add_envelope(half)
         for statement in half.statements():
             self._add_statement(statement)
         for correction in half.corrections:
@@ -198,7 +199,7 @@ class TableBuilder:
             slot=slot,
             member=member,
             storage_wh=half.state.storage_wh,
-            **{name: getattr(flows, name) for name in ("load_wh", "pv_wh", "charge_wh", "discharge_wh")},
+            **flows.arrays(),
         )
         self._put(
             "wishes",
@@ -208,6 +209,12 @@ class TableBuilder:
             buy_limit_micro_per_kwh=market.buy_limit_micro_per_kwh,
             sell_limit_micro_per_kwh=market.sell_limit_micro_per_kwh,
         )
+
+    def _add_envelope(self, half: DeliveryHalf) -> None:
+        count = len(half.envelope)
+        if count:
+            member = coded(np.arange(count), self._member_names)
+            self._put("envelopes", slot=np.full(count, half.slot), member=member, **half.envelope.arrays())
 
     def _add_statement(self, statement: Statement) -> None:
         legs, postings = statement.legs, statement.postings

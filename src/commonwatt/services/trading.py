@@ -13,11 +13,13 @@ from commonwatt.core.errors import BrokenPromise, require
 from commonwatt.core.events import EventOutcome, Events
 from commonwatt.core.orders import SETTLE_TRADES, Instructions, OrderBook, book_findings
 from commonwatt.core.records import (
+    NO_ENVELOPE,
     NO_EXCHANGE,
     NOTHING_TRADED,
     WITH_OTHERS,
     Agreement,
     Deviation,
+    Envelope,
     Exchange,
     GridVerdict,
     PriceHistory,
@@ -52,17 +54,19 @@ def trade(
     revocations: Sequence[Revocation] = (),
     announced: Sequence[Announcement] = (),
     deviation: Deviation | None = None,
+    envelope: Envelope = NO_ENVELOPE,
 ) -> Trading:
     """Bid on the members' net positions, accept what is covered, let the orders meet, ask the grid.
 
     `open_gates` are earlier slots, with what they traded, that are not settled yet: what they may cost is no longer free, and the supplier's deposit covers them
     too. `standing` is what members signed for the whole run. A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded. `unable` says that one
     already did, before there were positions. `prices` is what the settled slots say, `revocations` what members took back of what they signed,
-    `announced` what wallets said of withdrawals, `deviation` how far the newest settled slot was from its orders.
+    `announced` what wallets said of withdrawals, `deviation` how far the newest settled slot was from its orders. Nobody orders
+    beyond the `envelope`.
     """
     wished, failed = OrderBook.empty(), unable
     if not failed:
-        wished, failed = attempted(lambda: _bid(market, slot, net_wh, prices), wished)
+        wished, failed = attempted(lambda: _bid(market, slot, envelope.held(net_wh), prices), wished)
     refusal = _refusals(market, slot, wished, balances, announced, open_gates, standing)
     refusal[_revoked(market, slot, wished, standing, revocations)] = int(Reason.INSTRUCTION)
     accepted = in_drawn_sequence(market.rules.seed, slot, wished.take(refusal == Reason.FILLED))

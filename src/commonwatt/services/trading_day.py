@@ -7,7 +7,7 @@ from commonwatt.services.delivering import delivered_s, dispatch, elect, flow, m
 from commonwatt.services.deviating import SETTLED, after_the_fact
 from commonwatt.services.halves import DeliveryHalf, GateHalf
 from commonwatt.services.market import Market
-from commonwatt.services.planning import gate_s, intend
+from commonwatt.services.planning import allot, allot_after, gate_s, intend
 from commonwatt.services.ports import Call
 from commonwatt.services.posting import market_calls, settle_calls, slot_calls
 from commonwatt.services.rules import EX_POST
@@ -18,6 +18,7 @@ from commonwatt.services.trading import trade
 def gate(market: Market, state: State, slot: int) -> GateHalf:
     """Until the gate: observe, forecast, plan, bid, agree, check the grid, reserve. Slot - 2 is settled, slot - 1 being delivered."""
     forecasts, plans, unable = intend(market, state, slot)
+    envelope, unallotted = allot(market, slot, forecasts, plans)
     balances = market.ledger.balances(gate_s(market, slot))
     open_gates = [(half.slot, half.trading) for half in state.gates.values()]
     prices = state.prices(market.rules.slots.slot_s)
@@ -29,22 +30,25 @@ def gate(market: Market, state: State, slot: int) -> GateHalf:
         balances,
         state.standing,
         open_gates,
-        unable,
+        unable or unallotted,
         prices,
         revocations=state.revocations,
         announced=state.announced,
         deviation=lately,
+        envelope=envelope,
     )
     calls = market_calls(slot, trading)
     signed = market.ledger.sign(calls)
     require_accepted(market, slot, calls, signed, gate_s(market, slot))
-    return GateHalf(slot, forecasts, plans, trading, signed)
+    return GateHalf(slot, forecasts, plans, trading, signed, envelope)
 
 
 def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     """After delivery: dispatch, meter, verify, (ex_post: agree,) settle, correct what arrived late, score, elect, post."""
     metered = market.feed.metered(slot)
-    flows, assets, undispatched = dispatch(market, state, slot, metered)
+    gated = state.gates.get(slot)
+    envelope, unallotted = (gated.envelope, "") if gated else allot_after(market, state, slot)
+    flows, assets, undispatched = dispatch(market, state, slot, metered, envelope)
     readings, unread = meter(market, state, slot, flows, metered.quality)
     election, unelected = elect(market, state, slot)
     flowed = flow(market, slot, readings)
@@ -58,10 +62,12 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
             readings.export_wh - readings.import_wh,
             balances,
             state.standing,
+            unable=unallotted,
             prices=prices,
             revocations=state.revocations,
             announced=state.announced,
             deviation=after_the_fact(readings) if market.rules.follows_deviation else None,
+            envelope=envelope,
         )
     agreed = trading or state.gates[slot].trading
     statement, failed = settle(market, state, agreed, readings, slot, void=undispatched or unread or unelected)
@@ -83,5 +89,17 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     signed = market.ledger.sign(calls)
     require_accepted(market, slot, calls, signed, delivered_s(market, slot))
     return DeliveryHalf(
-        slot, flows, assets, readings, trading, failed, statement, corrections, scores, election, signed, flowed
+        slot,
+        flows,
+        assets,
+        readings,
+        trading,
+        failed,
+        statement,
+        corrections,
+        scores,
+        election,
+        signed,
+        flowed,
+        envelope,
     )

@@ -101,7 +101,7 @@ def test_an_impossible_efficiency_is_refused(share: object) -> None:
 
 def test_members_do_not_touch_each_others_storage() -> None:
     fleet = Fleet.of(2, battery_wh=6000, battery_w=3000)
-    flows = Flows(np.array([0, 800]), np.array([1000, 0]), *np.zeros((2, 2), np.int64))
+    flows = Flows.of(2, load_wh=np.array([0, 800]), pv_wh=np.array([1000, 0]))
     after, state = ASSETS.make("battery", one_way_efficiency_share=1.0).dispatch(
         fleet, AssetState.of(2, storage_wh=np.array([0, 500])), flows, at()
     )

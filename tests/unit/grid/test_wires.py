@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.fakes.wires import line, street, wires
 
 from commonwatt.core.members import Fleet
@@ -28,7 +29,7 @@ def test_each_line_carries_its_rating_at_nominal_voltage_less_what_reactive_powe
     # b hangs on a, c on b, a on the far side of the transformer of 100 kVA.
     assert said.toward.tolist() == [2, 0, 3, -1]
     assert said.limit_wh.tolist() == [*(math.floor(math.sqrt(3) * 400 * a * 0.95) for a in (30, 20)), 95_000, 0]
-    assert not said.loss_share.any()
+    assert said.loss_share.tolist() == pytest.approx([*(0.03 * a * math.sqrt(3) / 400 for a in (30, 20)), 0.015, 0])
     assert not said.fee_micro_per_kwh.any()
 
 

@@ -64,7 +64,7 @@ def test_every_figure_of_two_neighbours_is_as_counted_by_hand(neighbours: Run) -
     summary = results(*neighbours).summary
     expected = {
         "slots": 1, "failed_slots": 0, "members": 2, "traded_wh": 900, "delivered_wh": 900, "backed_wh": 900,
-        "imported_wh": 500, "exported_wh": 0, "losses_wh": 0, "supplier_sold_wh": 600, "supplier_bought_wh": 100,
+        "imported_wh": 500, "exported_wh": 0, "losses_wh": 0, "curtailed_pv_wh": 0, "supplier_sold_wh": 600, "supplier_bought_wh": 100,
         "self_sufficiency_share": round(1 - 500 / 1900, 9), "self_consumption_share": 1.0,
         "curtailed_slots": 0, "infeasible_slots": 0, "scheduled_violation_slots": 0, "scheduled_line_violations": 0,
         "scheduled_voltage_violations": 0, "metered_violation_slots": 0, "metered_line_violations": 0, "metered_voltage_violations": 0,

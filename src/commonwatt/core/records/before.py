@@ -57,6 +57,24 @@ class Plans(Columns):
 
 
 @dataclass(frozen=True)
+class Envelope(Columns):
+    """What each member may send out and take in through its connection in a slot, Wh, one row a member; no rows: as much as it likes."""
+
+    export_wh: Ints
+    import_wh: Ints
+    """For orders and storage; load is never switched off."""
+    counted_wh: Ints
+    """Load that the export caps count on to be there; 0 of who may export."""
+
+    def held(self, net_wh: Ints) -> Ints:
+        """Positions (out is positive) within the caps."""
+        return np.clip(net_wh, -self.import_wh, self.export_wh) if len(self) else net_wh
+
+
+NO_ENVELOPE: Final = Envelope.empty()
+
+
+@dataclass(frozen=True)
 class PriceHistory:
     """What neighbours traded in the settled slots of a run, one row a slot from `first_slot` on; public knowledge."""
 

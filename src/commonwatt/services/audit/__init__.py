@@ -7,6 +7,7 @@ from commonwatt.services.audit.chain import check_balances, check_members, check
 from commonwatt.services.audit.drawn import check_drawn
 from commonwatt.services.audit.enrolments import check_enrolments
 from commonwatt.services.audit.entries import Claimed, check_coverage, check_entries, check_foundation
+from commonwatt.services.audit.envelopes import check_envelopes
 from commonwatt.services.audit.exchanges import check_exchanges
 from commonwatt.services.audit.excuses import check_failures, check_refusals
 from commonwatt.services.audit.form import check_form, check_tables
@@ -28,6 +29,7 @@ CHECKS: tuple[Callable[[Audited], Check], ...] = (
     check_clearing,
     check_roots,
     check_wires,
+    check_envelopes,
     check_statements,
     check_balances,
     check_receipts,

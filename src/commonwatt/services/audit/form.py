@@ -68,6 +68,7 @@ _RANGES: Final = {
     "buy_fee_micro_per_kwh": (0, _PRICE),
     "import_wh": (0, ENERGY_LIMIT_WH - 1),
     "export_wh": (0, ENERGY_LIMIT_WH - 1),
+    "counted_wh": (0, ENERGY_LIMIT_WH - 1),
     "revision": (0, 2**15),
     "counter": (-1, _AMOUNT),
     "amount_nano": (-_AMOUNT, _AMOUNT),

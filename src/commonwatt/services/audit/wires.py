@@ -67,7 +67,7 @@ def _again(audited: Audited, slot: int, failed: bool) -> tuple[list[str | int], 
     """The row of a slot as it should be, and what is wrong with its cuts; `failed`: it is said to have failed for another reason."""
     public, rules = audited.public, audited.rules
     readings = public.readings(slot, 0)
-    context = rules.grid_context(slot, _fleet(audited), is_delivered=True)
+    context = rules.grid_context(slot, public_fleet(audited), is_delivered=True)
     nothing = Agreement.nothing(0, Reason.PRICE)
     net_wh = readings.export_wh - readings.import_wh
     flowed, _ = attempted(lambda: rules.grid.check(net_wh, OrderBook.empty(), nothing, context), UNTOLD)
@@ -90,7 +90,9 @@ def verdict_again(audited: Audited, slot: int, meeting: Meeting) -> GridVerdict:
     """What the model says of trades at their gate; raises what the model raises."""
     book, accepted, _, _ = audited.public.orders(slot)
     ordered = ordered_wh(book, len(audited.public.pseudonyms))
-    return gate_verdict(audited.rules, AtGate(slot, _fleet(audited), ordered), book.take(np.arange(accepted)), meeting)
+    return gate_verdict(
+        audited.rules, AtGate(slot, public_fleet(audited), ordered), book.take(np.arange(accepted)), meeting
+    )
 
 
 def _left_findings(audited: Audited, slot: int, cleared: Agreement, verdict: GridVerdict) -> list[Finding]:
@@ -118,7 +120,7 @@ def _curtailment_findings(audited: Audited, slot: int, columns: dict[str, Column
     ]
 
 
-def _fleet(audited: Audited) -> Fleet:
+def public_fleet(audited: Audited) -> Fleet:
     """What is public of the members' equipment: their connections."""
     members = audited.public.tables["members"]
     return Fleet.of(len(members), connection_w=np.array(members["connection_w"].to_pylist(), np.int64))

@@ -135,6 +135,7 @@ METRICS: Final[Sequence[Metric]] = (
     Metric("scheduled_violation_slots", "slots at whose gate the schedule passed a limit of the wires, cuts aside", _sum("scheduled_violation_slots"), "lower", "Slots agreed beyond a limit"),
     Metric("metered_violation_slots", "slots in which what was metered passed a limit of the wires", _sum("metered_violation_slots"), "lower", "Slots metered beyond a limit"),
     Metric("curtailed_wh", "of trades, cut by the grid at the gate, sell side", _sum("curtailed_wh"), "lower", "Cut by the grid"),
+    Metric("curtailed_pv_wh", "what inverters held back to keep export caps; the baseline is on the same meters and does not have it either", _sum("curtailed_pv_wh"), "lower", "PV held back"),
     Metric("self_sufficiency_share", "1 - imported / (load + losses), at least 0", lambda s: np.maximum(0, 1 - ratio(s["imported_wh"], s["load_wh"] + s["losses_wh"], 1.0)), "higher", "Self-sufficiency"),
     Metric("self_consumption_share", "1 - exported / generated, at least 0", lambda s: np.maximum(0, 1 - ratio(s["exported_wh"], s["generated_wh"], 1.0)), "higher", "Self-consumption"),
     Metric("supplier_sold_wh", "commercial: what statements say the supplier sold", _sum("supplier_sold_wh"), "", "Sold by the supplier"),

@@ -155,6 +155,7 @@ def _by_slot(results: Results) -> dict[str, np.ndarray]:
         "generated_wh": books.by_slot(books.per_cell(cell, numbers(flows, "pv_wh"))),
         "losses_wh": books.losses_wh,
         **_limits_passed(books),
+        "curtailed_pv_wh": books.by_slot(books.per_cell(cell, numbers(flows, "curtailed_pv_wh"))),
         "imported_wh": np.maximum(drawn, 0),
         "exported_wh": np.maximum(-drawn, 0),
         "offered_wh": books.by_slot(books.meters.export_wh),

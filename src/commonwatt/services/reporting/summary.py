@@ -117,6 +117,7 @@ def _energy(books: Books, figures: MemberFigures) -> Summary:
         "imported_wh": imported,
         "exported_wh": exported,
         "losses_wh": losses,
+        "curtailed_pv_wh": int(numbers(books.tables["flows"], "curtailed_pv_wh").sum()),
         "supplier_sold_wh": int(taken.sum()),
         "supplier_bought_wh": int(given.sum()),
         "self_sufficiency_share": _kept(imported, int(figures.load_wh.sum()) + losses),
