@@ -107,7 +107,7 @@ def test_without_a_model_of_the_wires_nothing_is_said_of_them(street: Path, tmp_
 
 
 def test_a_tight_feeder_cuts_trades_before_delivery(street: Path, tmp_path: Path) -> None:
-    result = ran(street, tmp_path / "run", overrides=TIGHT)
+    result = ran(street, tmp_path / "run", overrides=(*TIGHT, "grid.limits=verdict"))
     assert result.verified
     assert result.results.whole("curtailed_slots") > 0
     assert result.summary["failed_slots"] == 0
