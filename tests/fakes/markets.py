@@ -51,7 +51,9 @@ WINDOW: Final = 4
 PRICE_CAP: Final = 2_000_000
 RICH_NANO: Final = 100 * 10**9
 SUPPLIER_NANO: Final = 500 * 10**9
-RATES: Final = Rates(300_000, 80_000, 330_000, 60_000, 40_000, 10_000, 20_000, 5_000, 70_000)
+RATES: Final = Rates(
+    300_000, 80_000, 330_000, 60_000, 40_000, 10_000, 20_000, 5_000, 70_000, losses_micro_per_kwh=90_000
+)
 MEMBERS: Final = (
     Member("ann", pv_w=6000, battery_wh=5000, battery_w=2000, battery_min_wh=500, battery_initial_wh=1500,
            buy_limit_micro_per_kwh=250_000, sell_limit_micro_per_kwh=100_000, source="pv"),

@@ -58,7 +58,8 @@ def seeded_world(seed: int, members: int, timing: str, *, sensible: bool = False
         quality=int(Quality.MEASURED),
     )
     balance = int(rng.choice([0, 1, 10**6, 10**12]))
-    return World(book, with_filled(book, trades, rest), readings, SettlementContext(7, members, rates, timing, balance))
+    context = SettlementContext(7, members, rates, timing, balance, losses_wh=int(rng.choice([0, 0, 1, 5_000, 2**30])))
+    return World(book, with_filled(book, trades, rest), readings, context)
 
 
 def _rates(rng: np.random.Generator, *, sensible: bool) -> Rates:

@@ -1,4 +1,4 @@
-"""Double-entry accounts: eleven kinds of posting between members and the system accounts; money moves from debit to credit."""
+"""Double-entry accounts: twelve kinds of posting between members and the system accounts; money moves from debit to credit."""
 
 from __future__ import annotations
 
@@ -51,9 +51,13 @@ class Kind(IntEnum):
     ROUNDING = 9
     EXCHANGE = 10
     """Between the supplier and those of the other communities of a federation, for energy that crosses."""
+    LOSSES = 11
+    """Energy lost in the wires: the grid buys it from the supplier."""
 
 
-PHYSICAL: Final = np.array([Kind.TRADE, Kind.SUPPLIER, Kind.IMBALANCE, Kind.CORRECTION, Kind.EXCHANGE], np.int64)
+PHYSICAL: Final = np.array(
+    [Kind.TRADE, Kind.SUPPLIER, Kind.IMBALANCE, Kind.CORRECTION, Kind.EXCHANGE, Kind.LOSSES], np.int64
+)
 """Kinds whose energy changes hands; that of the others is what a charge is for."""
 
 

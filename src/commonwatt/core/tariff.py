@@ -48,6 +48,8 @@ class Rates:
     """Per kWh bought from peers."""
     local_relief_micro_per_kwh: int = 0
     """What a kWh bought from peers is given back of the local fee."""
+    losses_micro_per_kwh: int = 0
+    """At which the grid buys what is lost in the wires from the supplier."""
 
     @property
     def energy_prices(self) -> tuple[int, ...]:

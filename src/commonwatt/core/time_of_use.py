@@ -13,6 +13,7 @@ FALLBACKS: Final = {
     "imbalance_buy_micro_per_kwh": "retail_micro_per_kwh",
     "imbalance_sell_micro_per_kwh": "feed_in_micro_per_kwh",
     "balancing_micro_per_kwh": "feed_in_micro_per_kwh",
+    "losses_micro_per_kwh": "balancing_micro_per_kwh",
 }
 """A price that is not set is the other price of the same slot."""
 

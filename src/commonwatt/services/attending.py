@@ -151,8 +151,8 @@ def _settle_again(market: Market, journal: Journal, state: State, books: _Books,
     slot, revision = batch.slot, batch.revision
 
     def without_trades() -> Statement:
-        readings = books.delivered[slot].readings
-        return settle(market, state, books.trading[slot], readings, slot, void=VOIDED)[0]
+        half = books.delivered[slot]
+        return settle(market, state, books.trading[slot], half.readings, slot, half.flowed.losses_wh, void=VOIDED)[0]
 
     batches, statement = list(market.ledger.batches()), books.statements[slot, revision]
     done = repeat(batch, batches, statement, without_trades, books.known(slot, state.revocations), market.rules.path)

@@ -99,9 +99,9 @@ def flow(market: Market, slot: int, readings: Readings) -> GridVerdict:
 
 
 def settle(
-    market: Market, state: State, trading: Trading, readings: Readings, slot: int, void: str = ""
+    market: Market, state: State, trading: Trading, readings: Readings, slot: int, losses_wh: int, void: str = ""
 ) -> tuple[Statement, str]:
-    """The statement of a slot, and why its trades were void: `void`, or that the rule could not settle them.
+    """The statement of a slot with what its wires lost, and why its trades were void: `void`, or that the rule could not settle them.
 
     Raises:
         VerificationFailed: energy or money of the statement does not balance, or not even readings without trades could be settled;
@@ -109,7 +109,9 @@ def settle(
 
     """
     members = len(market.members)
-    context = market.rules.settlement_context(slot, members, state.rewards_nano, trading.exchange, state.errors_mwh)
+    context = market.rules.settlement_context(
+        slot, members, state.rewards_nano, trading.exchange, state.errors_mwh, losses_wh
+    )
     rule, book = market.rules.settlement, trading.book
     nothing = Agreement.nothing(len(book), Reason.SLOT_FAILED)
 

@@ -164,6 +164,10 @@ class PublicTables:
         order = np.argsort(member, kind="stable")
         return member[order], Envelope(*caps).take(order)
 
+    def losses_wh(self, slot: int) -> int:
+        """What the wires of a slot lost, as published; whether they did is the question of `check_wires`."""
+        return sum(self.rows("wires", slot)["losses_wh"].to_pylist())
+
     def exchange(self, slot: int) -> Exchange:
         """What crossed to other communities in a slot, as its postings say; whether the others say so too is their audit's question."""
         postings = self.postings(slot)

@@ -267,8 +267,12 @@ class Rules:
         rewards_nano: int,
         exchange: Exchange = NO_EXCHANGE,
         errors_mwh: Ints | None = None,
+        losses_wh: int = 0,
     ) -> SettlementContext:
-        """What the settlement rule may look at in a slot; `rewards_nano` is what the pool holds before it, `errors_mwh` are members' then."""
+        """What the settlement rule may look at in a slot; `rewards_nano` is what the pool holds before it, `errors_mwh` are members' then.
+
+        `losses_wh` is what the slot's wires lost; in a correction nothing more is.
+        """
         return SettlementContext(
             slot=slot,
             members=members,
@@ -278,6 +282,7 @@ class Rules:
             exchange=exchange,
             own_prices=self.own_prices(slot),
             errors_mwh=errors_mwh,
+            losses_wh=losses_wh,
         )
 
     def most_cost_nano(self, slot: int, book: OrderBook, energy_wh: Ints, members: int) -> Ints:

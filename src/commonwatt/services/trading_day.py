@@ -70,10 +70,11 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
             envelope=envelope,
         )
     agreed = trading or state.gates[slot].trading
-    statement, failed = settle(market, state, agreed, readings, slot, void=undispatched or unread or unelected)
+    lost_wh, unable = flowed.losses_wh, undispatched or unread or unelected
+    statement, failed = settle(market, state, agreed, readings, slot, lost_wh, void=unable)
     scores, unscored = score(market, state, readings, statement)
     if unscored and not failed:
-        statement, failed = settle(market, state, agreed, readings, slot, void=unscored)
+        statement, failed = settle(market, state, agreed, readings, slot, lost_wh, void=unscored)
     corrections = due_corrections(market, state, readings, slot)
     calls: list[Call] = [
         *(market_calls(slot, trading) if trading else ()),

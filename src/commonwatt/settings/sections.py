@@ -139,6 +139,10 @@ class Prices(Section):
         None,
         description="At which the supplier closes its net energy wholesale; left out: the feed-in price of the slot.",
     )
+    losses_micro_per_kwh: Price | None = Field(
+        None,
+        description="At which the grid buys what is lost in the wires from the supplier; left out: the balancing price of the slot.",
+    )
 
 
 _CHARGES: Final = ("fee", "tax", "levy")

@@ -129,7 +129,7 @@ def _entries(section: str, given: Mapping[str, Any], base: Mapping[str, Any]) ->
         key = field.alias or name
         if key in ("windows", "suppliers"):
             continue
-        fallback = given.get(FALLBACKS.get(key, ""), 0) if field.default is None else field.default
+        fallback = _fallback(key, given) if field.default is None else field.default
         entries.append((key, field.description or "", given.get(key, base.get(key, fallback))))
     for registry in SECTION_ROOMS.get(section, ()):
         default = s.SECTIONS[section].model_fields[registry.key].default
@@ -161,3 +161,10 @@ def _toml_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml_value, value)) + "]"
     return repr(value)
+
+
+def _fallback(key: str, given: dict[str, Any]) -> Any:
+    """What holds where a price is left out: the other price, or what that one falls back to."""
+    while (key := FALLBACKS.get(key, "")) and key not in given:
+        pass
+    return given.get(key, 0)

@@ -193,10 +193,24 @@ def _system_findings(statement: Statement, net_wh: int, context: SettlementConte
     exchanged = -_given_wh(postings.take(postings.kind == Kind.EXCHANGE), Account.WHOLESALE)
     if exchanged != exchange.energy_wh:
         found.append(Finding("postings exchange energy_wh", str(exchange.energy_wh), str(exchanged)))
+    return found + _outside_findings(postings, net_wh, int(net[Account.WHOLESALE]), context)
+
+
+def _outside_findings(postings: Postings, net_wh: int, paid_nano: int, context: SettlementContext) -> list[Finding]:
+    """What was lost is bought by the grid; injected + imported = withdrawn + exported + lost, in energy and in money (`paid_nano`)."""
+    found, balancing, exchange = [], context.rates.balancing_micro_per_kwh, context.exchange
+    lost = -_given_wh(postings.take(postings.kind == Kind.LOSSES), Account.GRID)
+    if lost != context.losses_wh:
+        found.append(Finding("postings losses energy_wh", str(context.losses_wh), str(lost)))
+    imported = _given_wh(postings, Account.WHOLESALE)
+    # What is closed at no price leaves no posting.
+    if balancing and imported != context.losses_wh - net_wh:
+        expected = f"{context.losses_wh - net_wh} (the community's import - export, and what was lost)"
+        found.append(Finding("postings wholesale energy_wh", expected, str(imported)))
     due = -exchange.energy_wh * exchange.price_micro_per_kwh
-    due -= (net_wh - exchange.energy_wh) * context.rates.balancing_micro_per_kwh
-    if int(net[Account.WHOLESALE]) != due:
-        found.append(Finding("postings wholesale amount_nano", str(due), str(net[Account.WHOLESALE])))
+    due -= (net_wh - context.losses_wh - exchange.energy_wh) * balancing
+    if paid_nano != due:
+        found.append(Finding("postings wholesale amount_nano", str(due), str(paid_nano)))
     return found
 
 

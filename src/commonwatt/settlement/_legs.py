@@ -208,7 +208,7 @@ def slot_statement(
     lines: Sequence[Line],
     rewarded: Rewarded | None = None,
 ) -> Statement:
-    """Revision 0 of a slot: legs sorted by member, leg and price; postings as trades, lines, fees of the way, rewards, wholesale.
+    """Revision 0 of a slot: legs sorted by member, leg and price; postings as trades, lines, fees of the way, rewards, losses, wholesale.
 
     Raises:
         ConservationBroken: fills with the pool whose sold and bought energy differ.
@@ -224,7 +224,10 @@ def slot_statement(
         earned, paid = _reward_tables(rewarded)
         tables.append(earned)
         movements.append(paid)
-    movements.append(_outside_postings(supplier_surplus_wh(legs) + _crossing_wh(peers), context))
+    # What is lost in the wires is no member's leg: the grid buys it, and its fees recover it.
+    lost = supplier_posting(Account.GRID, -context.losses_wh, context.rates.losses_micro_per_kwh, Kind.LOSSES)
+    supplier_wh = supplier_surplus_wh(legs) + _crossing_wh(peers) - context.losses_wh
+    movements += [lost, _outside_postings(supplier_wh, context)]
     return Statement(context.slot, 0, in_order(Legs.joined(tables)), Postings.joined(movements), peers.energy_wh)
 
 

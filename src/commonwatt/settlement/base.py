@@ -28,6 +28,8 @@ class SettlementContext:
     """What crosses to other communities; in a correction nothing more does."""
     errors_mwh: Ints | None = None
     """How far off each member's orders were before this slot, smoothed (`core.smoothing`), shape (members,); None: nothing to remember."""
+    losses_wh: int = 0
+    """Lost in the wires in this slot by what was metered at first; in a correction nothing more is."""
 
     @cached_property
     def prices(self) -> SupplyPrices:

@@ -20,7 +20,7 @@ from commonwatt.core.records import Verdict
 from commonwatt.forecasting import FORECASTINGS
 from commonwatt.grid import GRIDS
 from commonwatt.services.audit import CHECKS
-from commonwatt.services.audit.slots import check_clearing
+from commonwatt.services.audit.slots import check_clearing, check_statements
 from commonwatt.services.audit.wires import check_wires
 from commonwatt.services.halves import GateHalf
 from commonwatt.services.rules import EX_ANTE, EX_POST
@@ -142,6 +142,53 @@ def test_a_run_on_a_feeder_tells_its_losses_and_passes_the_audit(timing: str) ->
     assert ("curtailed" in {row["verdict"] for row in table}) is (timing == EX_ANTE)
     assert "infeasible" in {row["flowed"] for row in table}
     assert not [finding for check in CHECKS for finding in check(run.audited()).findings]
+
+
+@TIMINGS
+def test_the_grid_buys_what_is_lost_slot_by_slot_and_the_supplier_brings_it_from_outside(timing: str) -> None:
+    run = on_feeder(timing)
+    wires = {row["slot"]: row["losses_wh"] for row in run.tables["wires"].to_pylist()}
+    postings = run.tables["postings"].to_pylist()
+    bought = {row["slot"]: row for row in postings if row["kind"] == "losses"}
+    assert {slot: row["energy_wh"] for slot, row in bought.items()} == wires
+    price = run.market.rules.rates(FIRST).losses_micro_per_kwh
+    assert price > 0
+    for row in bought.values():
+        assert (row["debit"], row["credit"], row["price_micro_per_kwh"]) == ("grid", "supplier", price)
+    readings = run.tables["readings"].to_pylist()
+    for slot, lost_wh in wires.items():
+        metered = sum(row["import_wh"] - row["export_wh"] for row in readings if row["slot"] == slot)
+        drawn = sum(
+            row["energy_wh"] * (1 if row["credit"] == "wholesale" else -1)
+            for row in postings
+            if row["slot"] == slot and row["kind"] == "wholesale"
+        )
+        assert drawn == metered + lost_wh
+
+
+def test_a_forged_loss_is_found_wherever_it_is_forged() -> None:
+    run = on_feeder(EX_POST)
+    rows = run.tables["postings"].to_pylist()
+    at = next(number for number, row in enumerate(rows) if row["kind"] == "losses")
+    honest = rows[at]["energy_wh"]
+    dearer = {"energy_wh": honest + 100, "amount_nano": (honest + 100) * rows[at]["price_micro_per_kwh"]}
+    postings = pa.Table.from_pylist(
+        [*rows[:at], rows[at] | dearer, *rows[at + 1 :]], schema=run.tables["postings"].schema
+    )
+    wires = pa.Table.from_pylist(
+        [
+            row | {"losses_wh": row["losses_wh"] + 100 * (row["slot"] == rows[at]["slot"])}
+            for row in run.tables["wires"].to_pylist()
+        ],
+        schema=run.tables["wires"].schema,
+    )
+    # In what is paid for; in what is said to be lost; and in both, so that bills and wires agree with each other, but not with the meters.
+    assert [str(f) for f in check_statements(run.audited({"postings": postings})).findings]
+    assert [f.where for f in check_wires(run.audited({"wires": wires})).findings] == [
+        f"wires slot {rows[at]['slot']} losses_wh"
+    ]
+    both = run.audited({"postings": postings, "wires": wires})
+    assert [f.where for f in check_wires(both).findings] == [f"wires slot {rows[at]['slot']} losses_wh"]
 
 
 def test_a_feeder_that_is_full_cuts_trades_of_who_is_told_so() -> None:

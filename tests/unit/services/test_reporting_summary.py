@@ -10,6 +10,7 @@ from tests.fakes.run_tables import FIRST_SLOT, RATES, Rows, changed, facts_of, w
 from commonwatt.services.reporting.caveats import caveats
 from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.facts import DemandCounts, RunFacts
+from commonwatt.services.reporting.lost import Lost
 from commonwatt.services.reporting.summary import results, summary_json
 from commonwatt.services.reporting.ways import paid_by_member, way_line, way_section, way_sentences
 from commonwatt.services.schemas import SCHEMAS
@@ -69,6 +70,7 @@ def test_every_figure_of_two_neighbours_is_as_counted_by_hand(neighbours: Run) -
         "curtailed_slots": 0, "infeasible_slots": 0, "scheduled_violation_slots": 0, "scheduled_line_violations": 0,
         "scheduled_voltage_violations": 0, "metered_violation_slots": 0, "metered_line_violations": 0, "metered_voltage_violations": 0,
         "curtailed_wh": 0, "curtailed_trades": 0, "recleared_slots": 0, "line_loading_max_share": None, "voltage_min_share": None, "voltage_max_share": None,
+        "losses_cost_nano": 0, "grid_fees_nano": 9_000_000, "losses_recovered_share": None, "recovering_fee_micro_per_kwh": None,
         # energy-only limits: bob 300 - 15 = 285, ann 100
         "clearing_efficiency_share": 0.9, "efficiency_share": 0.9,
         "price_mean_micro_per_kwh": 200_000, "price_min_micro_per_kwh": 200_000, "price_max_micro_per_kwh": 200_000,
@@ -139,10 +141,67 @@ def test_demands_and_what_was_void_are_counted_and_said(neighbours: Run) -> None
 
 
 def test_losses_are_part_of_what_a_community_imports(neighbours: Run) -> None:
-    facts, tables = neighbours
-    summary = results(facts, tables | {"slots": changed(tables["slots"], "losses_wh", 0, 40)}).summary
+    summary = results(*with_losses(neighbours)).summary
     assert (summary["imported_wh"], summary["losses_wh"]) == (540, 40)
     assert summary["self_sufficiency_share"] == round(1 - 540 / 1940, 9)
+
+
+def test_losses_are_bought_and_the_fees_that_the_grid_got_recover_them_in_part(neighbours: Run) -> None:
+    done = results(*with_losses(neighbours, price=300_000))
+    summary = done.summary
+    # 40 Wh at 0.30 cost 0.012; the local fee brought in 0.009; 600 Wh were supplied.
+    assert (summary["losses_cost_nano"], summary["grid_fees_nano"]) == (12_000_000, 9_000_000)
+    assert (summary["losses_recovered_share"], summary["recovering_fee_micro_per_kwh"]) == (0.75, 20_000)
+    assert summary["energy_mismatch_wh"] == 0
+    assert (
+        Lost(done.books)
+        .sentence()
+        .endswith(
+            "recovers 75\u00a0%. A grid fee of 20000 micro per kWh from the supplier alone would (`[tariff] grid_fee_micro_per_kwh`)."
+        )
+    )
+    assert Lost(done.books).words().endswith("75\u00a0% recovered; recovering fee: 20000 micro per kWh)")
+    cheap = Lost(results(*with_losses(neighbours, price=80_000)).books)
+    assert cheap.recovered_share == 1.0
+    assert cheap.sentence().endswith("which recovers that.")
+    below = Lost(results(*with_losses(neighbours, price=-10_000)).books)
+    assert (below.recovered_share, below.words()) == (None, "")
+    assert "the price was below zero" in below.sentence()
+
+
+@pytest.mark.parametrize(("bought_wh", "off_wh"), [(0, 40), (39, 1), (50, 10)])
+def test_losses_that_nobody_bought_are_energy_that_is_off(neighbours: Run, bought_wh: int, off_wh: int) -> None:
+    assert results(*with_losses(neighbours, bought_wh=bought_wh)).summary["energy_mismatch_wh"] == off_wh
+
+
+def test_what_comes_from_outside_has_to_bring_the_losses(neighbours: Run) -> None:
+    assert results(*with_losses(neighbours, drawn_wh=500)).summary["energy_mismatch_wh"] == 40
+
+
+def with_losses(run: Run, price: int = 80_000, bought_wh: int = 40, drawn_wh: int = 540) -> Run:
+    """The same with 40 Wh lost, which the grid buys at a price, and `drawn_wh` from outside, where a kWh is closed at 0.08."""
+    facts, tables = run
+    rows = [
+        row
+        | {"energy_wh": 0, "price_micro_per_kwh": 0}
+        | ({"energy_wh": drawn_wh, "price_micro_per_kwh": 80_000} if row["kind"] == "wholesale" else {})
+        for row in tables["postings"].to_pylist()
+    ]
+    ends = ("grid", "supplier") if price > 0 else ("supplier", "grid")
+    lost = dict(zip(("debit", "credit"), ends, strict=True))
+    rows.append(
+        rows[0]
+        | lost
+        | {
+            "amount_nano": bought_wh * abs(price),
+            "kind": "losses",
+            "energy_wh": bought_wh,
+            "price_micro_per_kwh": price,
+        }
+    )
+    slots = changed(tables["slots"], "losses_wh", 0, 40)
+    rates = {slot: replace(own, balancing_micro_per_kwh=80_000) for slot, own in facts.rates.items()}
+    return replace(facts, rates=rates), tables | {"slots": slots, "postings": pa.Table.from_pylist(rows)}
 
 
 @pytest.mark.parametrize(

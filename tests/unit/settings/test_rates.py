@@ -33,7 +33,7 @@ NIGHT = {"from": "02:00", "to": "03:00", "retail_micro_per_kwh": 100}
 
 def test_a_tariff_without_windows_is_the_same_all_year() -> None:
     rates = book().rates(0)
-    assert rates.to_line() == (300, 80, 300, 80, 0, 0, 0, 0, 80, 0, 0, 0)
+    assert rates.to_line() == (300, 80, 300, 80, 0, 0, 0, 0, 80, 0, 0, 0, 80)
 
 
 def test_a_local_trade_saves_a_share_of_the_grid_fee_rounded_down() -> None:

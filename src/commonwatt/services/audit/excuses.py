@@ -90,7 +90,8 @@ def _failure_findings(claimed: Claimed, slot: int, rewards_nano: int) -> list[Fi
         book = public.orders(slot)[0]
         reasons = np.concatenate([again.reason, np.full(len(book) - len(again.reason), int(Reason.BALANCE))])
         errors_mwh, members = claimed.audited.errors.before(slot), len(public.pseudonyms)
-        context = rules.settlement_context(slot, members, rewards_nano, public.exchange(slot), errors_mwh)
+        exchange, lost_wh = public.exchange(slot), public.losses_wh(slot)
+        context = rules.settlement_context(slot, members, rewards_nano, exchange, errors_mwh, lost_wh)
         rules.settlement.settle(book, Agreement(again.trades, reasons), public.readings(slot, 0), context)
     except ROOM_FAILURES:
         return []

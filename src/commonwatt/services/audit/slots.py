@@ -210,7 +210,8 @@ def _settled(audited: Audited, slot: int, rewards_nano: int) -> Statement:
     if (reason[:accepted] == Reason.SLOT_FAILED).any():
         agreement = Agreement.nothing(len(book), Reason.SLOT_FAILED)
     errors_mwh, members = audited.errors.before(slot), len(public.pseudonyms)
-    context = rules.settlement_context(slot, members, rewards_nano, public.exchange(slot), errors_mwh)
+    exchange, lost_wh = public.exchange(slot), public.losses_wh(slot)
+    context = rules.settlement_context(slot, members, rewards_nano, exchange, errors_mwh, lost_wh)
     return rules.settlement.settle(book, agreement, public.readings(slot, 0), context)
 
 

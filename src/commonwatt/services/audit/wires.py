@@ -10,8 +10,9 @@ import pyarrow as pa
 from commonwatt.core.findings import Finding
 from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, GridVerdict, Reason, Trades, Verdict
+from commonwatt.core.records import Agreement, GridVerdict, Readings, Reason, Trades, Verdict
 from commonwatt.services.audit.base import Audited, Check, differences, met_again, recomputed
+from commonwatt.services.audit.slots import newest_before
 from commonwatt.services.failing import attempted
 from commonwatt.services.judging import AtGate, curtailed, cut_agreement, gate_verdict, ordered_wh
 from commonwatt.services.reporting.words import several
@@ -27,7 +28,7 @@ NAME: Final = "what the wires carried, computed again"
 def check_wires(audited: Audited) -> Check:
     """Verdict, losses, fullest line and voltages of every slot, and which trades were cut; every member on a bus of the feeder."""
     found = _bus_findings(audited)
-    lost_wh = full = 0
+    lost_wh = full = late_wh = 0
     for done, slot in enumerate(audited.slots):
         audited.at(done)
         rows = audited.public.wires(slot)
@@ -50,7 +51,11 @@ def check_wires(audited: Audited) -> Check:
         published = dict(zip(names, rows[0], strict=True))
         lost_wh += int(published["losses_wh"])
         full += published["flowed"] == "infeasible"
+        late, _ = recomputed(f"wires slot {slot}", _late_wh, audited, slot, int(published["losses_wh"]))
+        late_wh += late or 0
     note = f"{lost_wh:,} Wh lost; beyond a limit in {several(full, 'slot')}" if lost_wh or full else ""
+    if late_wh:
+        note += f"; {abs(late_wh):,} Wh {'more' if late_wh > 0 else 'less'} by readings that came late, which nobody pays or gets"
     return Check(NAME, len(audited.slots), "slots", tuple(found), note=note)
 
 
@@ -66,11 +71,7 @@ def _bus_findings(audited: Audited) -> list[Finding]:
 def _again(audited: Audited, slot: int, failed: bool) -> tuple[list[str | int], list[Finding]]:
     """The row of a slot as it should be, and what is wrong with its cuts; `failed`: it is said to have failed for another reason."""
     public, rules = audited.public, audited.rules
-    readings = public.readings(slot, 0)
-    context = rules.grid_context(slot, public_fleet(audited), is_delivered=True)
-    nothing = Agreement.nothing(0, Reason.PRICE)
-    net_wh = readings.export_wh - readings.import_wh
-    flowed, _ = attempted(lambda: rules.grid.check(net_wh, OrderBook.empty(), nothing, context), UNTOLD)
+    flowed = _flowed_again(audited, slot, public.readings(slot, 0))
     _, accepted, _, reason = public.orders(slot)
     cut = Trades.empty()
     if failed and (not accepted or (reason == Reason.SLOT_FAILED).any()):
@@ -86,12 +87,30 @@ def _again(audited: Audited, slot: int, failed: bool) -> tuple[list[str | int], 
     return list(wires_row(verdict, flowed).values()), found
 
 
+def _flowed_again(audited: Audited, slot: int, readings: Readings) -> GridVerdict:
+    """What the model says of the energy of these readings, one of every member in order."""
+    context = audited.rules.grid_context(slot, public_fleet(audited), is_delivered=True)
+    nothing, net_wh = Agreement.nothing(0, Reason.PRICE), readings.export_wh - readings.import_wh
+    check = audited.rules.grid.check
+    return attempted(lambda: check(net_wh, OrderBook.empty(), nothing, context), UNTOLD)[0]
+
+
+def _late_wh(audited: Audited, slot: int, losses_wh: int) -> int:
+    """By how much readings that came late would have changed what a slot is said to have lost."""
+    public = audited.public
+    if len(public.revisions(slot)) < 2:
+        return 0
+    first = public.readings(slot, 0)
+    newest = newest_before(public, slot, max(public.revisions(slot)) + 1, first)
+    return _flowed_again(audited, slot, newest).losses_wh - losses_wh
+
+
 def verdict_again(audited: Audited, slot: int, meeting: Meeting) -> GridVerdict:
     """What the model says of trades at their gate; raises what the model raises."""
     book, accepted, _, _ = audited.public.orders(slot)
     ordered = ordered_wh(book, len(audited.public.pseudonyms))
     return gate_verdict(
-        audited.rules, AtGate(slot, public_fleet(audited), ordered), book.take(np.arange(accepted)), meeting
+        audited.rules, AtGate(slot, publicpublic_fleet(audited), ordered), book.take(np.arange(accepted)), meeting
     )
 
 

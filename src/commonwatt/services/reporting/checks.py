@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from commonwatt.core.accounts import OFF_LEDGER, Account, account_names
+from commonwatt.core.accounts import OFF_LEDGER, Account, Kind, account_names
 from commonwatt.core.records import LEG_ENERGY_SIGN
 from commonwatt.core.units import Ints
 from commonwatt.services.reporting.books import LEG_NAMES, Books, codes, numbers, summed
@@ -16,7 +16,8 @@ def energy_mismatch_wh(books: Books) -> int:
     """How many Wh the books are off, absolute amounts added up; rows that belong to no slot or member of the run count in full.
 
     Readings against statements, member by member and slot by slot; peer legs against trades, likewise; the supplier's net legs, with
-    what it took from the pool for other communities, against the community's sum of export - import, slot by slot (`records`, Energy).
+    what it took from the pool for other communities, against the community's sum of export - import, slot by slot (`records`, Energy);
+    what came from outside against what was drawn and lost, and what the grid bought against what was lost, likewise.
     """
     net = books.meters.export_wh - books.meters.import_wh
     energy = {name: books.legs("energy_wh", name) for name in LEG_NAMES}
@@ -26,7 +27,30 @@ def energy_mismatch_wh(books: Books) -> int:
     )
     supplier = books.by_slot(billed - energy["peer_sell"] + energy["peer_buy"])
     supplier = supplier + _crossed_wh(books)
-    return _off(billed - net) + peers + _off(supplier - books.by_slot(net)) + _strays(books)
+    off = _off(billed - net) + peers + _off(supplier - books.by_slot(net)) + _lost_off(books, books.by_slot(net))
+    return off + _strays(books)
+
+
+def _lost_off(books: Books, net_wh: Ints) -> int:
+    """Where something was lost: what the grid bought against it, and what came from outside against what members drew and what was lost."""
+    if not books.losses_wh.any():
+        return 0
+    bought = _given_wh(books, "grid", Kind.LOSSES)
+    # What is closed at no price leaves no posting.
+    drawn = np.where(books.rates["balancing"] != 0, books.losses_wh - net_wh - _given_wh(books, "wholesale"), 0)
+    return _off(books.losses_wh + bought) + _off(drawn)
+
+
+def _given_wh(books: Books, account: str, *kinds: Kind) -> Ints:
+    """By slot the energy that an account gave (negative: took), by postings; of these kinds, or of those of the outside world."""
+    postings = books.tables["postings"]
+    named = codes(postings, "kind", [kind.name.lower() for kind in kinds or OFF_LEDGER]) >= 0
+    credit, debit = (codes(postings, side, [account]) == 0 for side in ("credit", "debit"))
+    # Who gives energy is credited, or debited at a negative price.
+    sign = (credit.astype(np.int64) - debit) * np.where(numbers(postings, "price_micro_per_kwh") < 0, -1, 1)
+    slot = books.slot_rows("postings")
+    within = named & (slot >= 0) & (slot < books.slots)
+    return summed(slot[within], (sign * numbers(postings, "energy_wh"))[within], books.slots)
 
 
 def _crossed_wh(books: Books) -> Ints:

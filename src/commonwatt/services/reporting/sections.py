@@ -220,7 +220,8 @@ def _settings(results: Results) -> str:
         ("Time zone", f.time_zone), ("Seed", str(f.seed)),
     ]  # fmt: skip
     for name, rates in results.books.rates.items():
-        if len(rates) and name not in ("all_in", "local_charges") and (rates.any() or name not in _SELDOM):
+        hidden = ("all_in", "local_charges") if results.whole("losses_wh") else ("all_in", "local_charges", "losses")
+        if len(rates) and name not in hidden and (rates.any() or name not in _SELDOM):
             low, high = int(rates.min()), int(rates.max())
             said = price(low) if low == high else f"{price(low)} to {price(high)}"
             pairs.append((f"Tariff: {name.replace('_', ' ')}", f"{said} {currency}/kWh"))

@@ -20,6 +20,7 @@ from commonwatt.services.reporting.facts import RunFacts, RunTables
 from commonwatt.services.reporting.flowed import Flowed, flowed
 from commonwatt.services.reporting.forecasts import ForecastCost, forecast_cost
 from commonwatt.services.reporting.ledger_use import Transaction, gas_per_trade, transactions
+from commonwatt.services.reporting.lost import Lost
 from commonwatt.services.reporting.members import MemberFigures, cost_saving_share, member_figures, revenue_gain_share
 
 Summary: TypeAlias = dict[str, int | float | str | bool | list[str] | None]
@@ -74,6 +75,7 @@ def results(facts: RunFacts, tables: RunTables) -> Results:
         "members": books.members,
         **_energy(books, figures),
         **_wires(books),
+        **_losses(books),
         "clearing_efficiency_share": _share(clearing_efficiency_share(books)),
         "efficiency_share": _share(efficiency_share(books)),
         **_prices(books),
@@ -166,6 +168,17 @@ def _violations(books: Books) -> Summary:
         "curtailed_wh": int(numbers(cut, "energy_wh")[sold].sum()),
         "curtailed_trades": len(set(sides)),
         "recleared_slots": int((numbers(table, "rounds") > 0).sum()),
+    }
+
+
+def _losses(books: Books) -> Summary:
+    """What the grid paid for losses, and whether its fees bear that."""
+    lost = Lost(books)
+    return {
+        "losses_cost_nano": lost.cost_nano,
+        "grid_fees_nano": lost.fees_nano,
+        "losses_recovered_share": _share(lost.recovered_share),
+        "recovering_fee_micro_per_kwh": lost.recovering_fee_micro_per_kwh,
     }
 
 

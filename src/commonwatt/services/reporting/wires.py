@@ -9,6 +9,7 @@ from commonwatt.services.reporting.feeder_map import feeder_map, map_place, show
 from commonwatt.services.reporting.flowed import CROWD, Flowed
 from commonwatt.services.reporting.fullest import days_table, explained, lines_table
 from commonwatt.services.reporting.html import Table, paragraph
+from commonwatt.services.reporting.lost import Lost
 from commonwatt.services.reporting.plots import Figure
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.wire_plots import plot_places, wire_plots
@@ -32,7 +33,9 @@ def wire_sentences(results: Results) -> list[str]:
     full = max(rows, key=lambda row: row["loading_ppm"])
     low, high = min(rows, key=lambda row: row["low_ppm"]), max(rows, key=lambda row: row["high_ppm"])
     return [
-        f"{energy(lost)} were lost in lines and transformer{share}.",
+        " ".join(
+            [f"{energy(lost)} were lost in lines and transformer{share}.", Lost(results.books).sentence()]
+        ).strip(),
         f"Fullest was {_branch(full)}: {percent(full['loading_ppm'] / _MILLION)} of its rating ({_when(results, full)}).",
         f"The voltage was between {_volts(low['low_ppm'])} ({low['lowest']}, {_when(results, low)}) and {_volts(high['high_ppm'])} "
         f"({high['highest']}, {_when(results, high)}) of the nominal one.",
@@ -47,7 +50,7 @@ def wires_line(results: Results) -> str:
         return ""
     full = max(rows, key=lambda row: row["loading_ppm"])
     return (
-        f"{energy(results.whole('losses_wh'))} lost, {_branch(full)} fullest with {percent(full['loading_ppm'] / _MILLION)} of its rating; "
+        f"{energy(results.whole('losses_wh'))} lost{Lost(results.books).words()}, {_branch(full)} fullest with {percent(full['loading_ppm'] / _MILLION)} of its rating; "
         + _beyond(results)[:-1].lower()
     )
 
