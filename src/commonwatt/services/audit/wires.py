@@ -110,7 +110,7 @@ def verdict_again(audited: Audited, slot: int, meeting: Meeting) -> GridVerdict:
     book, accepted, _, _ = audited.public.orders(slot)
     ordered = ordered_wh(book, len(audited.public.pseudonyms))
     return gate_verdict(
-        audited.rules, AtGate(slot, publicpublic_fleet(audited), ordered), book.take(np.arange(accepted)), meeting
+        audited.rules, AtGate(slot, public_fleet(audited), ordered), book.take(np.arange(accepted)), meeting
     )
 
 
