@@ -114,7 +114,7 @@ def on_feeder(timing: str) -> Ran:
     design = markets.rules(
         timing, clearing=CLEARINGS.make("uniform_price"), feeder=FEEDER, bus=np.arange(1, 6, dtype=np.int64)
     )
-    grid, forecasts = GRIDS.make("radial"), FORECASTINGS.make("same_hour_yesterday")
+    grid, forecasts = GRIDS.make("radial", limits="verdict"), FORECASTINGS.make("same_hour_yesterday")
     return markets.run(
         markets.market(
             timing,
