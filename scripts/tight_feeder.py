@@ -148,7 +148,9 @@ def page(rows: dict[Key, Row]) -> str:
     """The page of the reference."""
     there = [rows[key] for key in keys() if key in rows]
     days = ", ".join(sorted({row["days"] for row in there}, key=int))
-    return HEAD.format(days=days, share=f"{100 * RATING_SHARE:g} %") + "".join(_line(row) for row in there)
+    text = HEAD.format(days=days, share=f"{100 * RATING_SHARE:g} %") + "".join(_line(row) for row in there)
+    missing = len(keys()) - len(there)
+    return text + (f"\n{missing} of {len(keys())} combinations have not been run yet.\n" if missing else "")
 
 
 def _line(row: Row) -> str:

@@ -225,3 +225,43 @@ def test_a_run_goes_on_with_the_same_feeder_only(street: Path, tmp_path: Path) -
             ran(street, tmp_path / "run", overrides=ON, resume=True)
     finally:
         folder.write_text(before)
+
+
+MECHANISMS = ("uniform_price", "multi_criteria", "central_optimum", "bilateral_primal_dual")
+WAYS = [("none", "pro_rata"), ("market", "pro_rata"), *(("verdict", rule) for rule in ("pro_rata", "newest", "least_welfare"))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("limits", "rule"), WAYS)
+def test_a_tight_run_passes_its_audit_with_any_limits_and_rule(
+    street: Path, tmp_path: Path, limits: str, rule: str
+) -> None:
+    chosen = (*TIGHT, f"grid.limits={limits}", f"grid.curtailment={rule}")
+    result = ran(street, tmp_path / "run", overrides=chosen)
+    assert result.verified
+    assert found_by(tmp_path / "run") == {}
+    told = rows_of(tmp_path / "run", "curtailments")
+    assert bool(told) is (result.results.whole("curtailed_wh") > 0)
+    if limits == "verdict":
+        assert {row["rule"] for row in told} == {rule}
+        assert result.results.whole("scheduled_violation_slots") == result.results.whole("curtailed_slots") > 0
+        assert "Who was curtailed" in (tmp_path / "run" / "report.html").read_text()
+    if limits == "none":
+        assert not told
+        assert result.results.whole("scheduled_violation_slots") > 0
+        assert "exceeded" in {row["verdict"] for row in rows_of(tmp_path / "run", "wires")}
+
+
+@pytest.mark.parametrize("timing", ["ex_ante", "ex_post"])
+@pytest.mark.parametrize("clearing", MECHANISMS)
+def test_a_market_within_the_wires_passes_its_audit(street: Path, tmp_path: Path, clearing: str, timing: str) -> None:
+    chosen = (*TIGHT, f"market.timing={timing}", f"market.clearing={clearing}")
+    assert ran(street, tmp_path / "run", overrides=chosen).verified
+    assert found_by(tmp_path / "run") == {}
+
+
+def test_a_cut_cannot_be_hidden_afterwards(street: Path, tmp_path: Path) -> None:
+    assert ran(street, tmp_path / "run", overrides=(*TIGHT, "grid.limits=verdict")).verified
+    public = tmp_path / "run" / "public"
+    change_cell(public, "curtailments", "energy_wh", lambda value: value - 1, row=0)
+    sealed(public)
+    assert "what the wires carried, computed again" in found_by(tmp_path / "run")
