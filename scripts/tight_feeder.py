@@ -16,6 +16,7 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 from scripts.every_market import Silent
 
@@ -117,7 +118,7 @@ def ran(key: Key, days: int) -> Row:
     most = int(hit.argmax())
     return row | {
         "days": str(days),
-        "jain_share": f"{float(jain(results.members.saving_nano[None, :])[0]):.6f}",
+        "jain_share": f"{float(jain(results.members.saving_nano[None, :].astype(np.float64))[0]):.6f}",
         "members_curtailed": str(int((hit > 0).sum())),
         "most_curtailed": results.books.ids[most] if told else "",
         "most_curtailed_wh": str(int(hit[most])),
@@ -150,6 +151,7 @@ def page(rows: dict[Key, Row]) -> str:
     days = ", ".join(sorted({row["days"] for row in there}, key=int))
     text = HEAD.format(days=days, share=f"{100 * RATING_SHARE:g} %") + "".join(_line(row) for row in there)
     missing = len(keys()) - len(there)
+    text += "\nWhere no Jain stands it has not been computed.\n" if any(not row["jain_share"] for row in there) else ""
     return text + (f"\n{missing} of {len(keys())} combinations have not been run yet.\n" if missing else "")
 
 
@@ -166,7 +168,7 @@ def _line(row: Row) -> str:
         *(row["timing"], row["limits"], rule, f"`{row['clearing']}`"),
         *(row["scheduled_violation_slots"], row["metered_violation_slots"]),
         *(f"{int(row['curtailed_wh']) / 1000:.1f}", row["recleared_slots"], f"{int(row['traded_wh']) / 1000:.1f}"),
-        *(f"{100 * saved:.2f} %", f"{float(row['jain_share']):.3f}", hit),
+        *(f"{100 * saved:.2f} %", f"{float(row['jain_share']):.3f}" if row["jain_share"] else "\u2013", hit),
     ]
     return "| " + " | ".join(cells) + " |\n"
 
@@ -185,7 +187,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--days", type=int, default=7)
     days = parser.parse_args().days
-    rows = {key: row for key, row in kept().items() if row["days"] == str(days)}
+    rows = {key: row for key, row in kept().items() if row["days"] == str(days) and row["jain_share"]}
     for key in keys():
         if key not in rows:
             rows[key] = ran(key, days)
