@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,18 @@ def test_a_tight_feeder_cuts_trades_before_delivery(street: Path, tmp_path: Path
     assert result.results.whole("curtailed_slots") > 0
     assert result.summary["failed_slots"] == 0
     assert "curtailed" in {row["reason"] for row in rows_of(tmp_path / "run", "orders")}
+
+
+def test_voltages_outside_their_limits_are_counted(street: Path, tmp_path: Path) -> None:
+    narrow = replace(LANE, voltage_low_share=0.9995, voltage_high_share=1.0005)
+    (street / "narrow.toml").write_text(FeederFile(narrow).text, encoding="utf-8")
+    result = ran(
+        street, tmp_path / "run", overrides=("grid.model=radial", "grid.feeder=narrow.toml", "ledger.chain=memory")
+    )
+    rows = rows_of(tmp_path / "run", "wires")
+    off = sum(row["low_ppm"] < 999_500 - 1 or row["high_ppm"] > 1_000_500 + 1 for row in rows)
+    assert 0 < off < len(rows)
+    assert result.summary["voltage_violation_slots"] == off == result.summary["infeasible_slots"]
 
 
 def test_neither_feeder_nor_places_nor_losses_can_be_told_otherwise_afterwards(street: Path, tmp_path: Path) -> None:

@@ -159,7 +159,8 @@ METRICS: Final[Sequence[Metric]] = (
     Metric("peak_to_average_ratio", "largest import of a day over its mean, mean of the days with any import", lambda s: ratio(s["peak_ratios"], s["peak_days"]), "lower", "Peak to average of the import"),
     Metric("line_loading_max_share", "largest loading of a line or of the transformer, metered", _total("line_loading_max_share"), "lower", "Line loading"),
     Metric("infeasible_slots", "slots in which what was metered passed a limit of the grid", _total("infeasible_slots"), "lower", "Grid limits passed"),
-    Metric("voltage_violation_slots", "slots in which a voltage left its band", _nothing, "lower", "Voltage violations"),
+    Metric("metered_voltage_violations", "buses outside the band of voltages by what was metered, slot by slot", _total("metered_voltage_violations"), "lower", "Voltage violations"),
+    Metric("curtailed_slots", "slots in which the grid cut trades", _total("curtailed_slots"), "lower", "Trades cut"),
     Metric("failed_slots", "slots whose trades were void", _total("failed_slots"), "lower", "Failed slots"),
     Metric("transactions", "transactions on the ledger", _total("transactions"), "lower", "Transactions"),
     Metric("gas_per_trade", "gas of all transactions / rows of trades", _total("gas_per_trade"), "lower", "Gas a trade"),
@@ -172,7 +173,6 @@ METRICS: Final[Sequence[Metric]] = (
 """In the order of the table. A value may be missing (nan): nothing was traded, or no room of this version measures it."""
 
 UNMEASURED: Final = {
-    "voltage_violation_slots": "counted in infeasible_slots together with lines",
     "trust_accuracy_share": "needs a trust model and planted sellers",
     "false_trust_share": "needs a trust model and planted sellers",
 }

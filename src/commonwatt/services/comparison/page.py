@@ -53,6 +53,7 @@ def sections(comparison: Comparison, links: Mapping[str, str]) -> list[Section]:
         Section("members", "What each design does to every member", _spread(comparison) + plot("members", "A dot a member and design. " + who_loses(comparison)) + _losers(comparison)),
         Section("sure", f"How sure it is that {best} is best", gaps + plot("gaps", how_sure(comparison)) + _gaps(comparison) + again) if len(comparison.designs) > 1 else Section("sure", "", ""),
         Section("days", "Day by day", paragraph("What was saved together since the first day.") + plot("days", "Savings over the days, a line a design.")),
+        Section("wires", "The wires under each design", _wires(comparison)),
         Section("table", "Every member under every design", _members(comparison) + again),
         Section("metrics", "All metrics", _metrics(comparison) + again),
         Section("answers", "What each design is", _answers(comparison) + again),
@@ -172,6 +173,36 @@ def _method(comparison: Comparison) -> str:
         f"Intervals come from drawing the {days} days again 2,000 times in blocks of {several(block_days(days), 'day')}, the same days for every design, so that "
         "weather and habits, which hit all designs alike, cancel in the differences, and widened for how few blocks there are. They say what other such days would bring, not what another season would."
     )
+
+
+_WIRES = {
+    "line_loading_max_share": "Fullest line, of its rating",
+    "scheduled_violation_slots": "Slots agreed beyond a limit",
+    "metered_violation_slots": "Slots metered beyond a limit",
+    "metered_voltage_violations": "Voltages off, metered",
+    "curtailed_slots": "Slots with trades cut",
+    "curtailed_wh": "Cut kWh",
+    "losses_wh": "Lost kWh",
+}
+"""What is told of the wires side by side, and how it is headed."""
+
+
+def _wires(comparison: Comparison) -> str:
+    """The feeder under every design; empty where no run has one."""
+    if not any(of["line_loading_max_share"].is_there for of in comparison.figures.values()):
+        return ""
+    marks, _ = footnotes(comparison)
+    currency = comparison.any.currency
+    heads = ["Design", *_WIRES.values(), f"Fees by location {currency}"]
+    names = (*_WIRES, "way_fees_nano")
+    rows = [
+        [_marked(design, marks), *(_shown(comparison, design, name) for name in names)] for design in comparison.ranked
+    ]
+    text = paragraph(
+        "Meters say what flowed, whatever was traded: a design changes it where it moves batteries, or holds members to what the wires carry. "
+        "The report of each run draws its feeder."
+    )
+    return text + Table("The wires", heads, rows).html()
 
 
 def _members(comparison: Comparison) -> str:
