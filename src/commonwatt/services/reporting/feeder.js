@@ -48,6 +48,12 @@
     for (const trace of [taken, bare]) trace.marker.color = [];
     asked.customdata = [];
     const [spanX, spanY] = [map.x, map.y].map((of) => Math.max(...of) - Math.min(...of) || 1);
+    // Arrows stand beside the lines: what is drawn is the feeder with a margin, however few arrows there are. A zoom stays.
+    [["xaxis", map.x, spanX], ["yaxis", map.y, spanY]].forEach(([name, of, span]) => {
+      const middle = (Math.max(...of) + Math.min(...of)) / 2;
+      figure.layout[name] = { ...figure.layout[name], range: [middle - 0.58 * span, middle + 0.58 * span] };
+    });
+    figure.layout.uirevision = "feeder";
     const perX = (place.clientWidth - 60) / spanX, perY = 240 / spanY;
     for (let node = 1; node < map.x.length; node++) {
       const up = map.toward[node], line = lines[bands ? Number(bands[node - 1]) : 0];
