@@ -62,15 +62,17 @@ def bundled_feeders() -> list[str]:
     return sorted(path.stem for path in _BUNDLED.glob(f"*{SUFFIX}"))
 
 
-def read_feeder(name: str, folder: Path, where: str) -> tuple[FeederFile | None, list[Finding]]:
-    """The feeder that `[grid] feeder` names; `where` is how a finding names the key.
+def read_feeder(
+    name: str, folder: Path, where: str, *, may_loop: bool = False
+) -> tuple[FeederFile | None, list[Finding]]:
+    """The feeder that `[grid] feeder` names; `where` is how a finding names the key; one with loops only where it `may_loop`.
 
     A TOML file or the JSON of a pandapower network, from `folder` on; a SimBench code; or a bundled one.
     """
     if name.endswith((SUFFIX, _JSON)):
-        return read_feeder_file(folder / name)
+        return read_feeder_file(folder / name, may_loop=may_loop)
     if is_code(name):
-        return _converted(*feeder_of_code(name, where), name)
+        return _converted(*feeder_of_code(name, where), name, may_loop)
     if name not in bundled_feeders():
         near = nearest_name(folder / f"{name}{SUFFIX}")
         expected = f"the name of a file that ends with {SUFFIX}{near} or {_JSON}, a SimBench code, or {one_of(name, bundled_feeders())}"
@@ -78,13 +80,13 @@ def read_feeder(name: str, folder: Path, where: str) -> tuple[FeederFile | None,
     return read_feeder_file(_BUNDLED / f"{name}{SUFFIX}")
 
 
-def read_feeder_file(path: Path) -> tuple[FeederFile | None, list[Finding]]:
+def read_feeder_file(path: Path, *, may_loop: bool = False) -> tuple[FeederFile | None, list[Finding]]:
     """The feeder of a TOML file, or of a pandapower network's JSON; None and the findings where anything is wrong with it."""
     text, found = _text(path)
     if found:
         return None, found
     if path.suffix == _JSON:
-        return _converted(*feeder_of_json(text, path.name), path.name)
+        return _converted(*feeder_of_json(text, path.name), path.name, may_loop)
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # an integer of thousands of digits, brackets thousands deep
@@ -93,7 +95,7 @@ def read_feeder_file(path: Path) -> tuple[FeederFile | None, list[Finding]]:
     feeder, found = _feeder(path.name, table)
     if feeder is None:
         return None, found
-    found = feeder_findings(feeder, path.name)
+    found = feeder_findings(feeder, path.name, may_loop=may_loop)
     return (None, found) if found else (FeederFile(feeder), [])
 
 
@@ -115,10 +117,12 @@ def _text(path: Path) -> tuple[str, list[Finding]]:
         return "", [Finding(f"{path.name}:{line}", "text in UTF-8", f"the byte 0x{data[error.start]:02x}")]
 
 
-def _converted(made: Converted | None, found: list[Finding], name: str) -> tuple[FeederFile | None, list[Finding]]:
+def _converted(
+    made: Converted | None, found: list[Finding], name: str, may_loop: bool
+) -> tuple[FeederFile | None, list[Finding]]:
     if made is None:
         return None, found
-    found = feeder_findings(made.feeder, name)
+    found = feeder_findings(made.feeder, name, may_loop=may_loop)
     return (None, found) if found else (FeederFile(made.feeder, made.loads, made.notes), [])
 
 

@@ -193,15 +193,20 @@ class Tree:
         return node
 
 
-def feeder_findings(feeder: Feeder, where: str = "feeder") -> list[Finding]:
-    """Why a feeder cannot be computed with, all at once: what is not connected, loops, impedances and ratings of zero, voltages."""
+def feeder_findings(feeder: Feeder, where: str = "feeder", *, may_loop: bool = False) -> list[Finding]:
+    """Why a feeder cannot be computed with, all at once: what is not connected, loops, impedances and ratings of zero, voltages.
+
+    Where it `may_loop`, a feeder with loops is one of lines alone: what changes a voltage stands on the only way to what is behind it.
+    """
     found = [*_number_findings(feeder, where), *_name_findings(feeder, where)]
     known = [branch for branch in feeder.branches if {branch.begin, branch.end} <= feeder.places.keys()]
     # A forest grown branch by branch: one between two buses that are joined already closes a loop.
     group = {bus.id: bus.id for bus in feeder.buses}
     for branch in known:
         ends = _end(group, branch.begin), _end(group, branch.end)
-        if ends[0] == ends[1]:
+        if ends[0] == ends[1] and (
+            not may_loop or branch.begin == branch.end or len(feeder.branches) > len(feeder.lines)
+        ):
             at = f"{where} {_kind(branch)} {branch.id}"
             found.append(Finding(at, "a radial feeder: one way to every bus", f"a loop over {branch.begin}"))
         group[ends[0]] = ends[1]

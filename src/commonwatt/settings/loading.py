@@ -28,6 +28,7 @@ from commonwatt.settings.rooms import (
     SECTION_ROOMS,
     choice,
     matrix_findings,
+    may_loop,
     name_finding,
     needs_feeder,
     path_findings,
@@ -137,7 +138,9 @@ def _add_feeder(result: Draft, layers: Layers) -> None:
     """The feeder's file, where the grid model looks at one."""
     grid = result.sections.get("grid")
     if isinstance(grid, s.Grid) and grid.feeder and needs_feeder(grid.model):
-        result.feeder, faults = read_feeder(grid.feeder, result.file.parent, layers.where("grid", "feeder"))
+        result.feeder, faults = read_feeder(
+            grid.feeder, result.file.parent, layers.where("grid", "feeder"), may_loop=may_loop(grid.model)
+        )
         result.findings += faults
         if result.feeder is not None and not room_findings("grid", layers.values["grid"], layers.where):
             chosen = choice(GRIDS, grid.model, grid.model_extra or {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Final
 
 from commonwatt.assets import ALWAYS, ASSETS
@@ -121,9 +122,11 @@ def name_finding(registry: Registry[Any], name: str, where: str) -> Finding | No
     if name not in answer_names(registry):
         return Finding(where, one_of(name, answer_names(registry)), shown(name))
     try:
-        registry.answer(name)
+        package, extra = getattr(registry.answer(name), "package", ("", ""))
     except MissingExtra as error:
         return Finding(where, f"an answer that is installed ({error})", shown(name))
+    if package and find_spec(package) is None:
+        return Finding(where, f"the package {package} for it: pip install 'commonwatt[{extra}]'", shown(name))
     return None
 
 
@@ -153,6 +156,11 @@ def matrix_findings(names: Mapping[str, str], has_feeder: bool, where: Where) ->
 def needs_feeder(model: str) -> bool:
     """Whether a grid model looks at a feeder."""
     return "feeder" in getattr(_answer(GRIDS, model), "needs", ())
+
+
+def may_loop(model: str) -> bool:
+    """Whether a grid model takes a feeder with loops."""
+    return bool(getattr(_answer(GRIDS, model), "may_loop", False))
 
 
 def asks_clearing(venue: str) -> bool:

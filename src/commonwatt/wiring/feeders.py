@@ -39,7 +39,7 @@ def feeder_told(request: FeederRequest) -> list[str]:
         InvalidInput: every fault of the feeder, of the list of members and of where to write.
 
     """
-    file, found = read_feeder(request.source, Path(), "FEEDER")
+    file, found = read_feeder(request.source, Path(), "FEEDER", may_loop=True)
     to, text = request.to, ""
     if to is not None and to.suffix != SUFFIX:
         found.append(Finding(f"--to {to}", f"a name that ends with {SUFFIX}", repr(to.suffix)))
@@ -51,7 +51,9 @@ def feeder_told(request: FeederRequest) -> list[str]:
     require(found)
     if file is None:  # it has findings
         return []
-    said = [feeder_line(file.feeder), *file.notes]
+    loops = len(file.feeder.branches) + 1 - len(file.feeder.buses)
+    looped = [f"It has {several(loops, 'loop')}: only the grid model meshed takes it."] if loops else []
+    said = [feeder_line(file.feeder), *looped, *file.notes]
     if to is not None:
         _write(to, file.text, "--to")
         said.append(f"Written: {to}.")
@@ -60,7 +62,9 @@ def feeder_told(request: FeederRequest) -> list[str]:
         said.append(f"Written: a bus for every member in {request.members}.")
     if to is not None:
         folder = quote(str(to.parent))
-        said.append(f"Next: commonwatt check {folder} --set grid.model=radial --set grid.feeder={quote(to.name)}")
+        said.append(
+            f"Next: commonwatt check {folder} --set grid.model={'meshed' if loops else 'radial'} --set grid.feeder={quote(to.name)}"
+        )
     return said
 
 

@@ -19,7 +19,7 @@ _NET: Final = "the JSON of a pandapower network (pandapower.to_json)"
 
 
 def frames_of(text: str, file: str) -> tuple[dict[str, Any], list[Finding]]:
-    """What a network's JSON holds, its tables as rows and everything else as it is; empty where it is no such file."""
+    """What a network's JSON holds: its tables as rows, and its single values; empty where it is no such file."""
     try:
         table = parsed(text)
     except ValueError as error:
@@ -30,8 +30,11 @@ def frames_of(text: str, file: str) -> tuple[dict[str, Any], list[Finding]]:
     frames: dict[str, Any] = {}
     found: list[Finding] = []
     for name, value in held.items():
-        if not isinstance(value, dict) or value.get("_class") != "DataFrame":
+        if not isinstance(value, dict | list):
             frames[name] = value
+            continue
+        if isinstance(value, list) or value.get("_class") != "DataFrame":
+            # No table, and nothing else that is looked at.
             continue
         if value.get("orient", "split") != "split" or value.get("is_multiindex") or value.get("is_multicolumn"):
             # Only tables of results and of characteristics are of such a form, none of which is looked at.
