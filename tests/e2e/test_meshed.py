@@ -27,7 +27,7 @@ def test_a_run_on_a_feeder_with_a_loop_is_settled_and_audited(street: Path, tmp_
     on = (*ON, "grid.feeder=ring.toml", "grid.model=meshed")
     result = ran(ring_of(street), tmp_path / "run", overrides=on)
     assert result.verified
-    assert result.summary["losses_wh"] > 0
+    assert result.summary["losses_wh"] not in (0, None)
     assert [check.name for check in audit_run(AuditRequest(tmp_path / "run")).checks if check.findings] == []
     tight = (*on, "market.timing=ex_ante", "grid.rating_share=0.05")
     result = ran(ring_of(street, rating_a=5), tmp_path / "tight", overrides=tight)
