@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,22 @@ def settings(overrides: tuple[str, ...]) -> list[str]:
     return [word for override in overrides for word in ("--set", override)]
 
 
+def wired(street: Path, folder: Path) -> Path:
+    """A copy of a street whose members have a bus each on the bundled feeder."""
+    shutil.copytree(street, folder)
+    said = commonwatt("feeder", "street", "--members", folder / "members.csv")
+    assert said.code == 0, said.both
+    return folder
+
+
 @pytest.mark.parametrize("timing", ["ex_ante", "ex_post"])
 @pytest.mark.parametrize("overrides", DAYS, ids=" ".join)
 def test_a_day_trades_and_passes_the_audit(
     tmp_path: Path, little_street: Path, overrides: tuple[str, ...], timing: str
 ) -> None:
     overrides = (f"market.timing={timing}", *overrides)
+    little_street = wired(little_street, tmp_path.with_name(f"{tmp_path.name}-street"))
+    overrides = (*overrides, "grid.feeder=street")
     said = commonwatt("run", little_street, *ONE_DAY, *settings(overrides), "--out", tmp_path)
     assert said.code == 0, said.both
     assert "Energy 0 Wh off, money 0 off, ledger verified" in said.out

@@ -163,7 +163,7 @@ def _toml_value(value: Any) -> str:
     return repr(value)
 
 
-def _fallback(key: str, given: dict[str, Any]) -> Any:
+def _fallback(key: str, given: Mapping[str, Any]) -> Any:
     """What holds where a price is left out: the other price, or what that one falls back to."""
     while (key := FALLBACKS.get(key, "")) and key not in given:
         pass
