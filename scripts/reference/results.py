@@ -69,6 +69,7 @@ SUMMARY: Final = {
     "imported_wh": "Energy that came into the community: sum over slots of what its members together drew, losses included.",
     "exported_wh": "Energy that left the community.",
     "losses_wh": "Energy lost in the wires, by what was metered; 0 without a feeder.",
+    "curtailed_pv_wh": "What panels could have given besides and inverters held back, to keep their caps.",
     "supplier_sold_wh": "Energy that the supplier sold to members, by the bills.",
     "supplier_bought_wh": "Energy that the supplier bought from members, by the bills.",
     "self_sufficiency_share": "Share of the community's use that was generated in it, at least 0.",
