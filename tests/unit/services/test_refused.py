@@ -35,7 +35,7 @@ CASES = pytest.mark.parametrize(
 
 
 class Dear:
-    """A rule whose local fee is five thousand times the tariff in one slot."""
+    """A rule whose local tax is five thousand times the tariff in one slot."""
 
     def __init__(self, rule: Any) -> None:
         self._rule = rule
@@ -47,7 +47,7 @@ class Dear:
     def settle(self, book: Any, agreement: Any, readings: Any, context: Any) -> Any:
         rates: Rates = context.rates
         if context.slot == BROKEN:
-            rates = replace(rates, local_fee_micro_per_kwh=5000 * rates.local_fee_micro_per_kwh)
+            rates = replace(rates, local_tax_micro_per_kwh=5000 * rates.local_tax_micro_per_kwh)
         return self._rule.settle(book, agreement, readings, replace(context, rates=rates))
 
 

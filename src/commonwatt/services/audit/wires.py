@@ -35,20 +35,20 @@ def check_wires(audited: Audited) -> Check:
         if len(rows) != 1:
             found.append(Finding(f"wires slot {slot}", "one row", f"{len(rows)}"))
             continue
-        failed = rows[0][:2] == ("unchecked", FAILED.reason)
+        names = audited.public.tables["wires"].column_names[1:]
+        published = dict(zip(names, rows[0], strict=True))
+        failed = (published["verdict"], published["verdict_why"]) == ("unchecked", FAILED.reason)
         again, faults = recomputed(f"wires slot {slot}", _again, audited, slot, failed)
         found += faults
         if again is None:
             continue
         said, more = again
         found += more
-        names = audited.public.tables["wires"].column_names[1:]
         found += [
             Finding(f"wires slot {slot} {name}", repr(expected), repr(was))
-            for name, was, expected in zip(names, rows[0], said, strict=True)
+            for (name, was), expected in zip(published.items(), said, strict=True)
             if was != expected
         ]
-        published = dict(zip(names, rows[0], strict=True))
         lost_wh += int(published["losses_wh"])
         full += published["flowed"] == "infeasible"
         late, _ = recomputed(f"wires slot {slot}", _late_wh, audited, slot, int(published["losses_wh"]))
