@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from tests.fakes.small_runs import commonwatt
+from tests.fakes.tampering import change_cell, changed, sealed
 
 from commonwatt.assets import ALWAYS
 from commonwatt.settings.rooms import ROOMS
@@ -54,7 +56,7 @@ def test_a_day_trades_and_passes_the_audit(
     assert "Energy 0 Wh off, money 0 off, ledger verified" in said.out
 
 
-def test_the_audit_of_slots_that_the_grid_cut_says_what_it_could_not_judge(tmp_path: Path, little_street: Path) -> None:
+def test_the_audit_cuts_again_what_the_grid_cut_at_connections(tmp_path: Path, little_street: Path) -> None:
     overrides = (
         *AT_A_GATE,
         "market.clearing=two_round_double_auction",
@@ -65,4 +67,10 @@ def test_the_audit_of_slots_that_the_grid_cut_says_what_it_could_not_judge(tmp_p
     assert said.code == 0, said.both
     audited = commonwatt("audit", tmp_path)
     assert audited.code == 0, audited.both
-    assert "slots failed or were cut, and what grid 'capacity' said is not public" in audited.out
+    assert "what the wires carried, computed again (24 slots)" in audited.out
+    assert "not public" not in audited.out
+    cuts = pq.read_table(tmp_path / "public" / "curtailments.parquet")
+    assert cuts.num_rows
+    change_cell(tmp_path / "public", "curtailments", "energy_wh", changed)
+    sealed(tmp_path / "public")
+    assert "curtailments slot" in commonwatt("audit", tmp_path).out

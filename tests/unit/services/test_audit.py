@@ -242,7 +242,7 @@ def test_the_tables_of_another_run_do_not_fit_this_chain() -> None:
 def test_a_slot_that_is_left_out_everywhere_is_missed() -> None:
     last = FIRST + 3
     left = {
-        name: table.filter(pa.array([slot != last for slot in table["slot"].to_pylist()]))
+        name: table.filter(pa.array([slot != last for slot in table["slot"].to_pylist()], pa.bool_()))
         for name, table in honest(EX_POST).items()
         if "slot" in table.column_names
     }
