@@ -117,9 +117,9 @@ def test_a_tight_feeder_cuts_trades_before_delivery(street: Path, tmp_path: Path
 
 def test_voltages_outside_their_limits_are_counted(street: Path, tmp_path: Path) -> None:
     narrow = replace(LANE, voltage_low_share=0.9, voltage_high_share=1.002)
-    (street / "narrow.toml").write_text(FeederFile(narrow).text, encoding="utf-8")
+    (street / "sagging.toml").write_text(FeederFile(narrow).text, encoding="utf-8")
     result = ran(
-        street, tmp_path / "run", overrides=("grid.model=radial", "grid.feeder=narrow.toml", "ledger.chain=memory")
+        street, tmp_path / "run", overrides=("grid.model=radial", "grid.feeder=sagging.toml", "ledger.chain=memory")
     )
     rows = rows_of(tmp_path / "run", "wires")
     off = sum(row["high_ppm"] > 1_002_001 for row in rows)
