@@ -132,18 +132,17 @@ class Powerflow:
     """A year on a large feeder at once, and single slots on a small one."""
 
     def jobs(self, scale: float) -> list[Job]:
-        """The sweep, then the step."""
+        """The sweep, then the step, which is of one slot at any scale."""
         slots = max(1, round(SLOTS * scale))
         note = "with numba (extra fast), compiled before the clock; every slot by itself, all voltages, loadings and losses kept"
         sweep = Figure(
             f"sweep-{BUSES}x{count_name(slots)}", "CPU-s", LIMIT_CPU_S if slots == SLOTS else None, QUOTED, note
         )
         smaller = tuple(n for n in (slots // 100, slots // 10) if n >= 100)
-        steps = max(1, round(STEP_SLOTS * scale))
         step = Figure(
             "grid-step", "ms", None, "", "one slot of 25 homes on the street: power flow and verdict on meters"
         )
         return [
             Job((sweep,), slots, SweepTrial, runs=5, growth_sizes=smaller),
-            Job((step,), steps, StepTrial, runs=7),
+            Job((step,), STEP_SLOTS, StepTrial, runs=7),
         ]
