@@ -16,7 +16,7 @@ COLUMNS = {
     "members": "member meter_key wallet role connection_w",
     "orders": "slot order_id member side energy_wh limit_micro_per_kwh sequence source preference filled_wh reason",
     "trades": "slot trade_id seller buyer sell_order buy_order energy_wh sell_price_micro_per_kwh buy_price_micro_per_kwh"
-    " sell_amount_nano buy_amount_nano delivered_wh round",
+    " sell_amount_nano buy_amount_nano delivered_wh round sell_fee_micro_per_kwh buy_fee_micro_per_kwh",
     "readings": "slot member import_wh export_wh quality revision counter packet_hash opening signature",
     "statements": "slot member revision leg energy_wh price_micro_per_kwh amount_nano",
     "postings": "slot revision debit credit amount_nano kind",

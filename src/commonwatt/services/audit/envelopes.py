@@ -26,7 +26,7 @@ def check_envelopes(audited: Audited) -> Check:
     grid, rows = audited.rules.grid, len(audited.public.tables["envelopes"])
     if not isinstance(grid, Allotting) or grid.allots == "none":
         found = (Finding("envelopes", "no rows: nothing is allotted in this run", f"{rows} rows"),) if rows else ()
-        return Check(NAME, rows, "caps", found)
+        return Check(NAME, len(audited.slots), "slots", found)
     found_all: list[Finding] = []
     beyond = energy_wh = 0
     for slot in audited.each_slot():
