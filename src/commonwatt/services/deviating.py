@@ -8,6 +8,7 @@ from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Deviation, Quality, Readings
 from commonwatt.core.smoothing import NOT_SMOOTHED, smoothed_mwh
 from commonwatt.core.units import Flags, Ints, exact_sum
+from commonwatt.services.judging import ordered_wh
 from commonwatt.services.public import PublicTables
 from commonwatt.services.rules import EX_POST, Rules
 
@@ -26,13 +27,11 @@ def deviation_of(book: OrderBook, accepted: int, readings: Readings) -> Deviatio
 
 def _short(book: OrderBook, accepted: int, readings: Readings) -> tuple[Ints, Flags]:
     """Ordered less metered per member, 0 where nothing was ordered, and where something was."""
-    members, taken = len(readings), np.arange(accepted)
-    ordered_wh = np.zeros(members, np.int64)
-    own = book.member[taken]
-    np.add.at(ordered_wh, own, np.where(book.is_sell[taken], 1, -1) * book.energy_wh[taken])
-    has_ordered = np.zeros(members, np.bool_)
-    has_ordered[own] = True
-    return np.where(has_ordered, ordered_wh - (readings.export_wh - readings.import_wh), 0), has_ordered
+    taken = book.take(np.arange(accepted))
+    has_ordered = np.zeros(len(readings), np.bool_)
+    has_ordered[taken.member] = True
+    short_wh = ordered_wh(taken, len(readings)) - (readings.export_wh - readings.import_wh)
+    return np.where(has_ordered, short_wh, 0), has_ordered
 
 
 def errors_after(errors_mwh: Ints, book: OrderBook, accepted: int, readings: Readings, weight_ppm: int) -> Ints:

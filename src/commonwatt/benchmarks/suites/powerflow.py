@@ -38,6 +38,7 @@ REFERENCE: Final = "power-grid-model"
 QUOTED: Final = "the specification: power-grid-model 1.4 to 2.5 s, pandapower 12 min"
 STEP_SLOTS: Final = 500
 HOMES: Final = 25
+POWER_FACTOR: Final = 0.95
 
 
 def apart(feeder: Feeder, injected_w: Floats, injected_var: Floats, flow: PowerFlow) -> list[Finding]:
@@ -93,7 +94,7 @@ class StepTrial(Trial):
         feeder = self.feeder = file.feeder
         self.times = slots
         bus = np.arange(HOMES) % len(feeder.buses)
-        self.grid = GRIDS.make("radial")
+        self.grid = GRIDS.make("radial", power_factor=POWER_FACTOR)
         self.context = GridContext(0, SLOT_S, Fleet.of(HOMES, connection_w=20_000), True, feeder, bus)
         self.net_wh = np.rint(flows_w(HOMES, slots)[0] * SLOT_S / SECONDS_PER_HOUR).astype(np.int64)
         self.nothing = Agreement.nothing(0, Reason.PRICE)
@@ -113,8 +114,7 @@ class StepTrial(Trial):
         watts = self.net_wh * (SECONDS_PER_HOUR / SLOT_S)
         np.add.at(net_w, self.context.bus, watts)
         np.add.at(drawn, self.context.bus, np.minimum(watts, 0.0))
-        factor = float(getattr(self.grid, "power_factor"))  # noqa: B009
-        return net_w, drawn * np.tan(np.arccos(factor))
+        return net_w, drawn * np.tan(np.arccos(POWER_FACTOR))
 
     def findings(self, ready: Any, result: list[GridVerdict]) -> list[Finding]:  # noqa: ARG002
         """The whole Wh lost in every slot, as power-grid-model has them (one apart where they lie at a half)."""
