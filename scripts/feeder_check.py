@@ -36,7 +36,7 @@ HEAD = f"""# Feeders of SimBench
 
 *Written by `scripts/feeder_check.py`, with pandapower {pandapower.__version__} and simbench {simbench.__version__}.*
 
-Each grid was converted by its code ([the grid](../explain/grid.md#feeders-from-elsewhere)). Then the power flow was computed for the loads and generators of
+Each grid was converted by its code ([the grid](../explain/grid-feeders.md#feeders-from-elsewhere)). Then the power flow was computed for the loads and generators of
 SimBench: as they are rated, all at once, and as they are in every {EVERY}th quarter hour of its year (96 states, each at another time of day).
 
 | column | says |

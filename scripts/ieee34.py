@@ -52,10 +52,10 @@ with its power flow by the [IEEE PES Test Feeder Working Group](https://cmte.iee
 - **OpenDSS**: EPRI's program, given our tables as its commands (`adapters/opendss.py`);
 - **ours**: a backward and forward sweep of three phases in NumPy (`grid/_phase_sweep.py`), which shares nothing with OpenDSS but the tables.
 
-How lines, loads, capacitors and regulators are modelled: [the grid](../explain/grid.md#three-phases).
+How lines, loads, capacitors and regulators are modelled: [the grid](../explain/grid-power-flow.md#three-phases).
 """
 BALANCED = """
-Runs know no phases: `[grid] feeder = "ieee34_loaded"` is one phase that stands for three ([by these rules](../explain/grid.md#the-balanced-equivalent)),
+Runs know no phases: `[grid] feeder = "ieee34_loaded"` is one phase that stands for three ([by these rules](../explain/grid-power-flow.md#the-balanced-equivalent)),
 the feeder's own loads and taps as published; `ieee34` is the same without them, for members who are its only load. What that costs in truth: voltages per unit of
 the nominal one, **all phases** the mean of those that are there.
 """

@@ -34,7 +34,7 @@ GROUPS: Final = {
     "Feeders": (
         ("adapters/feeder_file", "adapters/line_file", "grid/_equipment", "grid/_feeder"),
         "Mend the feeder's file: connect what is not, open loops, give every line a length, an impedance and a rating "
-        "([the grid](../explain/grid.md)).",
+        "([feeders](../explain/grid-feeders.md)).",
     ),
     "Dates, folders, keys and what was typed": (
         (),
