@@ -1,19 +1,20 @@
 """Workers: several jobs at a time in processes of their own, watched from one place, stopped in order."""
 
 import multiprocessing
-import queue
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.context import SpawnProcess
-from typing import Any, Final, Protocol
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from typing import Any, Final, Protocol, cast
 
 from commonwatt.core.errors import CommonwattError
 
 _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 _WAIT_S: Final = 0.2
-"""How long the parent listens before it looks whether its workers live."""
+"""How long the parent listens before it looks whether a worker lives."""
 _TELLINGS: Final = 100
 """How often a job tells how far it is, at most."""
 
@@ -100,84 +101,113 @@ def work_off(job: Job, tasks: Sequence[Any], jobs: int, told: Callable[[Told], N
 def _work_beside(job: Job, tasks: Sequence[Any], jobs: int, told: Callable[[Told], None]) -> bool:
     """Whether all was done; False: stopped.
 
-    An interrupt ends here and is raised again by the caller: its traceback would keep queues and locks until the process ends at once,
+    An interrupt ends here and is raised again by the caller: its traceback would keep pipes and locks until the process ends at once,
     and the system would then say that they leak.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting, said, stop = context.SimpleQueue(), context.Queue(), context.Event()
-    for task in range(len(tasks)):
-        waiting.put(task)
-    for _ in range(jobs):
-        waiting.put(None)
-    workers = [context.Process(target=_work, args=(job, tasks, waiting, said, stop)) for _ in range(jobs)]
-    left = set(range(len(tasks)))
+    waiting = deque(range(len(tasks)))
+    workers = [_Worker(job, tasks) for _ in range(jobs)]
     try:
         with signals_ignored():
             # What is ignored when a process begins stays so: Ctrl-C in a terminal goes to all, and one of them is to answer.
             for worker in workers:
-                worker.start()
-        while left:
-            for one in _heard(said, workers):
-                if one.kind != "at":
-                    left.discard(one.task)
+                worker.begin()
+        busy = {worker.line: worker for worker in workers if worker.take(waiting)}
+        while busy:
+            for line in connection.wait(list(busy)):
+                worker = busy[cast("Connection", line)]
+                one = worker.heard()
                 told(one)
-            if left and not any(worker.is_alive() for worker in workers):
-                for one in [*_heard(said, workers), *(_died(task, workers) for task in sorted(left))]:
-                    if one.task in left and one.kind != "at":
-                        left.discard(one.task)
-                        told(one)
+                if one.kind != "at" and not worker.take(waiting):
+                    del busy[worker.line]
+        for task in waiting:
+            told(workers[-1].died(task))
     except KeyboardInterrupt:
-        stop.set()
         return False
     finally:
-        _joined(workers, said)
+        _joined(workers)
     return True
 
 
-def _died(task: int, workers: Sequence[SpawnProcess]) -> Told:
-    codes = sorted({worker.exitcode for worker in workers if worker.exitcode})
-    return Told(
-        task, "failed", why=f"its process ended without a word (exit {', '.join(map(str, codes)) or 'unknown'})"
-    )
+class _Worker:
+    """One process and the line to it, which nobody else uses.
+
+    A queue for all would have one lock for all, and a process that is killed while it holds that lock leaves the others waiting for ever.
+    """
+
+    def __init__(self, job: Job, tasks: Sequence[Any]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.line, self._far = context.Pipe()
+        self.process = context.Process(target=_work, args=(job, tasks, self._far))
+        self._task = -1
+
+    def begin(self) -> None:
+        """Start it; its end of the line is then its own, so that the line breaks when it dies."""
+        self.process.start()
+        self._far.close()
+
+    def take(self, waiting: deque[int]) -> bool:
+        """Whether it does one more of those that wait; what the dead cannot take stays there."""
+        if not waiting or not self.tell(waiting[0]):
+            return False
+        self._task = waiting.popleft()
+        return True
+
+    def heard(self) -> Told:
+        """What it says next: that it died, where it did."""
+        try:
+            return cast("Told", self.line.recv())
+        except (EOFError, OSError):
+            return self.died(self._task)
+
+    def died(self, task: int) -> Told:
+        """That it will not do this one any more."""
+        self.process.join()
+        return Told(task, "failed", why=f"its process ended without a word (exit {self.process.exitcode})")
+
+    def tell(self, task: int | None) -> bool:
+        """Whether it could be told: a task; None: to stop after the step it is at."""
+        try:
+            self.line.send(task)
+        except OSError:
+            return False
+        return True
+
+    def ended(self) -> bool:
+        """Whether it is gone; what it still says is read meanwhile, because a full line would keep it from ending."""
+        if self.process.pid is None:
+            return True
+        try:
+            while self.line.poll(_WAIT_S):
+                self.line.recv()
+        except (EOFError, OSError):
+            self.process.join()
+        return not self.process.is_alive()
 
 
-def _heard(said: Any, workers: Sequence[SpawnProcess]) -> Iterator[Told]:
-    """What has been said: waits a little for the first word, and for the last ones once nobody can say more."""
-    try:
-        yield said.get(timeout=_WAIT_S if any(w.is_alive() for w in workers) else 2 * _WAIT_S)
-        while True:
-            yield said.get_nowait()
-    except queue.Empty:
-        return
-
-
-def _joined(workers: Sequence[SpawnProcess], said: Any) -> None:
-    """Wait for every worker; whoever is impatient (a second Ctrl-C) kills them, which costs at most the step they are at."""
+def _joined(workers: Sequence[_Worker]) -> None:
+    """Stop and wait for every worker; whoever is impatient (a second Ctrl-C) kills them, which costs at most the step they are at."""
+    for worker in workers:
+        worker.tell(None)
     try:
         for worker in workers:
-            while worker.pid is not None and worker.is_alive():
-                list(_heard(said, workers))  # a full pipe would keep them from ending
-                worker.join(_WAIT_S)
+            while not worker.ended():
+                pass
     except KeyboardInterrupt:
         for worker in workers:
-            if worker.is_alive():
-                worker.kill()
+            if worker.process.is_alive():
+                worker.process.kill()
         raise
     finally:
-        said.close()
+        for worker in workers:
+            worker.line.close()
 
 
-def _work(job: Job, tasks: Sequence[Any], waiting: Any, said: Any, stop: Any) -> None:
-    """The life of a worker: one task after the other until there is none, or until it is told to stop or left alone."""
-    parent = multiprocessing.parent_process()
-
-    def is_stopped() -> bool:
-        return bool(stop.is_set()) or parent is None or not parent.is_alive()
-
+def _work(job: Job, tasks: Sequence[Any], line: Connection) -> None:
+    """The life of a worker: one task after the other until it is told to stop or left alone: whatever comes while it works means that."""
     try:
-        while (task := waiting.get()) is not None and not is_stopped():
-            said.put(_ended(job, tasks, task, Relay(task, said.put, is_stopped)))
-    except KeyboardInterrupt:
+        while (task := line.recv()) is not None:
+            line.send(_ended(job, tasks, task, Relay(task, line.send, line.poll)))
+    except (KeyboardInterrupt, EOFError, OSError):
         return
 
 

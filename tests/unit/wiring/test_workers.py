@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,18 @@ def endless(task: Task, watcher: Watcher) -> None:
         (folder / f"{name}-stopped").touch()
 
 
+def chatty(task: Task, watcher: Watcher) -> None:
+    """A job that dies in the middle of saying something."""
+    name, _ = task
+    if name == "dead":
+        threading.Timer(0.05, os._exit, [7]).start()
+        while True:
+            watcher.stage("counting", 100)
+            for done in range(1, 101):
+                watcher.at(done)
+    touch(task, watcher)
+
+
 def ended(said: list[Told]) -> dict[int, str]:
     return {one.task: one.kind for one in said if one.kind != "at"}
 
@@ -67,7 +80,7 @@ def test_a_worker_that_dies_is_noticed(tmp_path: Path) -> None:
 
 def test_what_a_dead_worker_leaves_the_others_do(tmp_path: Path) -> None:
     said: list[Told] = []
-    work_off(touch, [("dead", tmp_path), ("a", tmp_path), ("b", tmp_path)], 2, said.append)
+    work_off(chatty, [("dead", tmp_path), ("a", tmp_path), ("b", tmp_path)], 2, said.append)
     assert ended(said) == {0: "failed", 1: "done", 2: "done"}
 
 
