@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.fakes.pandapower_nets import NET, net_text, setting
 from tests.fakes.wires import line, wires
@@ -20,7 +20,9 @@ from commonwatt.grid import power_flow
 GOOD = FeederFile(wires(line("a", "b"), line("b", "c"))).text
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NUMBERS = st.one_of(st.floats(), st.integers(-(10**30), 10**30), st.sampled_from([0, -1, 1e-300, 1e300, 10**20, 0.5]))
-VALUES = st.one_of(NUMBERS, st.text(max_size=5), st.booleans(), st.none(), st.lists(st.integers(), max_size=2))
+VALUES = st.one_of(
+    NUMBERS, st.text(max_size=5), st.booleans(), st.none(), st.lists(st.integers(), max_size=2), st.just({"a": [1]})
+)
 TABLES = ("bus", "line", "trafo", "switch", "ext_grid", "load")
 KEYS = (
     *(
@@ -50,7 +52,8 @@ KEYS = (
         "element",
         "et",
     ),
-    *("closed", "z_ohm", "vm_pu", "c_nf_per_km", "max_vm_pu"),
+    *("closed", "z_ohm", "vm_pu", "c_nf_per_km", "max_vm_pu", "min_vm_pu", "vn_hv_kv", "pfe_kw", "i0_percent"),
+    *("tap_neutral", "tap_step_degree", "tap_changer_type", "tap_phase_shifter", "tap_dependency_table", "tap2_pos"),
 )
 
 
@@ -98,7 +101,9 @@ def test_any_number_of_a_line_is_a_feeder_or_findings(tmp_path: Path, key: str, 
 
 
 @QUICK
-@given(st.lists(st.tuples(st.sampled_from(TABLES), st.integers(0, 7), st.sampled_from(KEYS), VALUES), max_size=4))
+@example(cells=[("bus", 0, "name", None), ("bus", 1, "name", [])])
+@example(cells=[("line", 0, "from_bus", [])])
+@given(cells=st.lists(st.tuples(st.sampled_from(TABLES), st.integers(0, 7), st.sampled_from(KEYS), VALUES), max_size=4))
 def test_a_network_with_any_cells_changed_is_a_feeder_or_findings(
     tmp_path: Path, cells: list[tuple[str, int, str, Any]]
 ) -> None:

@@ -161,10 +161,43 @@ def test_what_no_feeder_can_represent_is_found_and_named(tmp_path: Path, changes
 def test_every_fault_of_a_network_is_found_at_once(tmp_path: Path) -> None:
     found = said(tmp_path, setting("line", 1, max_i_ka=None), setting("line", 2, length_km="x"), setting("shunt", 0))
     assert [finding.split(":")[0] for finding in found] == [
+        "net.json line 2 length_km",
         "net.json shunt",
         "net.json line 1 max_i_ka",
-        "net.json line 2 length_km",
     ]
+
+
+def test_every_cell_that_is_looked_at_is_of_its_kind(tmp_path: Path) -> None:
+    found = said(
+        tmp_path,
+        setting("bus", 0, name=["a"], in_service="no"),
+        setting("line", 1, from_bus={"a": 1}, length_km=True),
+        setting("switch", 0, closed=2, element=[0], et={}),
+        setting("trafo", 0, tap_side=["hv"]),
+        setting("load", 0, bus=0.5),
+    )
+    assert sorted(found) == [
+        "net.json bus 0 in_service: expected true or false, found 'no'",
+        "net.json bus 0 name: expected text, found a list",
+        "net.json line 1 from_bus: expected the index of a bus, found a table",
+        "net.json line 1 length_km: expected a number, found True",
+        "net.json load 0 bus: expected the index of a bus, found 0.5",
+        "net.json switch 0 closed: expected true or false, found 2",
+        "net.json switch 0 element: expected an index, found a list",
+        "net.json switch 0 et: expected text, found a table",
+        "net.json trafo 0 tap_side: expected text, found a list",
+    ]
+
+
+def test_a_column_with_gaps_means_what_it_meant_without_them(tmp_path: Path) -> None:
+    before = made(tmp_path)
+    after = made(
+        tmp_path,
+        setting("switch", 1, element=4.0, closed=0.0),
+        setting("line", 0, from_bus=2.0, in_service=1),
+        setting("load", 1, bus=4.0),
+    )
+    assert (after.feeder, after.loads, after.notes) == (before.feeder, before.loads, before.notes)
 
 
 def test_a_network_of_the_second_generation_has_places_and_taps_elsewhere(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from commonwatt.adapters.foreign_feeders.cells import shown, typed
 from commonwatt.adapters.foreign_feeders.frames import Rows, is_number
 from commonwatt.core.findings import Finding
 
@@ -18,6 +19,16 @@ class Net:
     frames: dict[str, Any]
     found: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    _untyped: set[str] = field(default_factory=set)
+    """Where a cell was found to be of the wrong kind; it is None since."""
+
+    def __post_init__(self) -> None:
+        """Every cell that is looked at has its type from here on."""
+        for name, rows in self.frames.items():
+            if isinstance(rows, dict):
+                self.frames[name], faults = typed(rows, f"{self.file} {name}")
+                self.found += faults
+        self._untyped = {fault.where for fault in self.found}
 
     def rows(self, name: str) -> Rows:
         """The rows of a table that are in service; none where the network has no such table."""
@@ -33,17 +44,20 @@ class Net:
             return default
         if is_number(value) and abs(value) < 1e300:  # NaN and whole numbers beyond every float are not
             return float(value)
-        self.found.append(
-            Finding(f"{self.file} {place} {key}", "a number", "none" if value is None else repr(value)[:40])
-        )
+        self._fault(f"{place} {key}", "a number", value)
         return math.nan
 
     def bus(self, place: str, row: dict[str, Any], key: str) -> int | None:
         """The bus that a row names; None, with a finding, where there is no such bus."""
         value, buses = row.get(key), self.frames.get("bus")
-        if type(value) is float and value.is_integer():
-            value = int(value)
-        if type(value) is int and isinstance(buses, dict) and value in buses:
-            return value
-        self.found.append(Finding(f"{self.file} {place} {key}", "the index of a bus", repr(value)[:40]))
+        if value is not None and isinstance(buses, dict) and value in buses:
+            number: int = value
+            return number
+        self._fault(f"{place} {key}", "the index of a bus", value)
         return None
+
+    def _fault(self, place: str, expected: str, value: Any) -> None:
+        """A finding; none of a cell that was found as it came in."""
+        where = f"{self.file} {place}"
+        if where not in self._untyped:
+            self.found.append(Finding(where, expected, shown(value)))

@@ -62,7 +62,7 @@ def feeder_of_json(text: str, file: str, name: str = "") -> tuple[Converted | No
     for table in NOT_MODELLED:
         if rows := net.rows(table):
             first = next(iter(rows.values())).get("name")
-            told = f"{len(rows)}" + (f", the first is {first!r}" if isinstance(first, str) else "")
+            told = f"{len(rows)}" + (f", the first is {first!r}" if first else "")
             net.found.append(Finding(f"{file} {table}", "none in service: no feeder here has such a thing", told))
     made = _made(net, name)
     # A row may have been asked twice.
@@ -163,7 +163,7 @@ def _opened(net: Net, kind: str) -> set[int]:
     return {
         row["element"]
         for row in net.rows("switch").values()
-        if row.get("et") == kind and row.get("closed") is False and type(row.get("element")) is int
+        if row.get("et") == kind and row.get("closed") is False and row.get("element") is not None
     }
 
 
@@ -198,7 +198,7 @@ def _line(net: Net, number: int, row: dict[str, Any]) -> Line:
         parallel = 1.0
     name = row.get("name")
     return Line(
-        name if isinstance(name, str) and name and name.isprintable() else f"line {number}",
+        name or f"line {number}",
         "",
         "",
         tidy(1000 * net.number(place, row, "length_km")),
@@ -250,10 +250,9 @@ def _capacitors(net: Net, lines: list[Way], ids: dict[int, str], rating_va: floa
 
 def _ids(buses: Rows, groups: list[int]) -> dict[int, str]:
     """Of each group its bus's name; `bus 7` where the name is none, or another's."""
-    names = {group: buses[group].get("name") for group in groups}
-    texts = [name for name in names.values() if isinstance(name, str)]
-    once = {name for name in texts if name and name.isprintable() and texts.count(name) == 1}
-    return {group: str(name) if name in once else f"bus {group}" for group, name in names.items()}
+    names: dict[int, str | None] = {group: buses[group].get("name") for group in groups}
+    times = Counter(names.values())
+    return {group: name if name and times[name] == 1 else f"bus {group}" for group, name in names.items()}
 
 
 def _limit(net: Net, groups: list[int], key: str, default: float) -> float:
@@ -273,7 +272,7 @@ def _limit(net: Net, groups: list[int], key: str, default: float) -> float:
 def _member_buses(net: Net) -> list[int]:
     """The bus of every load."""
     rows = [row for table in ("load", "asymmetric_load") for row in net.rows(table).values()]
-    return [row["bus"] for row in rows if type(row.get("bus")) is int]
+    return [row["bus"] for row in rows if row.get("bus") is not None]
 
 
 def _say_members(net: Net) -> None:
