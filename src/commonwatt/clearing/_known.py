@@ -82,6 +82,11 @@ class Lines(Columns):
         """Which bus hangs on which, worked out once: slot after slot a feeder stays the same."""
         return Rooted.of(self.toward)
 
+    @cached_property
+    def depth(self) -> Ints:
+        """How many lines lie between each bus and its root; worked out once, too."""
+        return depths(self.toward)
+
     @classmethod
     def none(cls) -> Lines:
         """No bus, no line."""
@@ -113,7 +118,7 @@ class Lines(Columns):
 
     def _ways(self, begin: Ints, end: Ints) -> Iterator[tuple[int, Ints, Ints]]:
         """Step by step from both ends of each way to where they meet: which end (0, 1), the ways that step, the line each crosses."""
-        depth = depths(self.toward)
+        depth = self.depth
         here, there = begin.copy(), end.copy()
         while (apart := here != there).any():
             for side, (near, far) in enumerate(((here, there), (there, here))):

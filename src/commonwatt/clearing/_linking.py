@@ -21,15 +21,22 @@ def linked(trades: Trades, book: OrderBook) -> Trades:
         return trades
     sold = _in_turn(trades, np.flatnonzero(sells & ~buys), trades.sell_order, book.limit_micro_per_kwh)
     bought = _in_turn(trades, np.flatnonzero(buys & ~sells), trades.buy_order, -book.limit_micro_per_kwh)
-    given, taken = np.cumsum(trades.energy_wh[sold]), np.cumsum(trades.energy_wh[bought])
-    ends = np.union1d(given, taken)
-    sale, purchase = sold[np.searchsorted(given, ends)], bought[np.searchsorted(taken, ends)]
+    given, taken = trades.energy_wh[sold].cumsum(), trades.energy_wh[bought].cumsum()
+    ends = np.concatenate((given, taken))
+    ends.sort()
+    energy_wh = ends.copy()
+    energy_wh[1:] -= ends[:-1]
+    # Where a seller's energy ends with a buyer's there is one end.
+    is_new = energy_wh > 0
+    ends, energy_wh = ends[is_new], energy_wh[is_new]
+    sale, purchase = sold[given.searchsorted(ends)], bought[taken.searchsorted(ends)]
     pairs = trades.take(sale).replaced(
         buy_order=trades.buy_order[purchase],
-        energy_wh=np.diff(ends, prepend=0),
+        energy_wh=energy_wh,
         buy_price_micro_per_kwh=trades.buy_price_micro_per_kwh[purchase],
     )
-    return Trades.joined([trades.take(np.flatnonzero(sells & buys)), pairs])
+    both = sells & buys
+    return Trades.joined([trades.take(both), pairs]) if both.any() else pairs
 
 
 def _in_turn(trades: Trades, rows: Ints, order: Ints, cost: Ints) -> Ints:

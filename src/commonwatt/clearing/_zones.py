@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from commonwatt.clearing._pool import pro_rata
 from commonwatt.clearing.base import Begun, Clearing, ClearingContext, ClearsTogether, TakesLines
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Reason, Trades, with_filled
-from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH, Flags, Ints
+from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH, Ints
 
 _WEAK = (int(Reason.FILLED), int(Reason.NO_COUNTERPART))
 """What a place says of an order that says nothing of the whole feeder: that its part was served there, or that nobody was there."""
+_IS_WEAK: Final = np.isin(np.arange(max(Reason) + 1), _WEAK)
 
 
 def clear_on_lines(mechanism: Clearing, book: OrderBook, context: ClearingContext) -> Agreement:
@@ -120,23 +122,27 @@ class _Climb:
         by_zone = by_zone[book.energy_wh[by_zone] > 0]
         ends = np.searchsorted(self.zones.bus[by_zone], np.arange(1, len(lines)))
         waiting = [[rows] for rows in np.split(by_zone, ends)]
+        toward, limit_wh, fee = (c.tolist() for c in (lines.toward, lines.limit_wh, lines.fee_micro_per_kwh))
         trades, notes = [], []
         # Numbered from the root outwards: the farthest first.
         for zone in np.argsort(lines.rooted.number[:-1])[::-1].tolist():
-            rows = np.sort(np.concatenate(waiting[zone]))
+            rows = np.concatenate(waiting[zone])
             if len(rows):
+                rows.sort()
                 agreed = self._cleared(rows, state)
                 trades.append(agreed.trades)
                 notes.append(agreed.note)
-                if (above := int(lines.toward[zone])) >= 0:
-                    waiting[above].append(self._climbing(rows, zone, state))
+                if toward[zone] >= 0:
+                    waiting[toward[zone]].append(state.climbing(rows, fee[zone], limit_wh[zone]))
         every = Trades.joined(trades)
+        # Who climbed together meets farther out than where the mechanism saw them.
+        every = every.with_fees(*self.zones.fees(every.sell_order, every.buy_order))
         note = "; ".join(dict.fromkeys(filter(None, notes)))
         return with_filled(book, every, self._reasons(every, state), note)
 
     def _cleared(self, rows: Ints, state: _State) -> Agreement:
-        """What the mechanism agrees of the orders that are at one place, named as the book's, with the fees climbed."""
-        here = self.book.take(rows).replaced(limit_micro_per_kwh=state.limit[rows], energy_wh=state.left_wh[rows])
+        """What the mechanism agrees of the orders that are at one place, named as the book's, without the fees of ways."""
+        here = state.book.take(rows)
         facts = self.context.facts
         known = replace(
             self.context,
@@ -145,36 +151,20 @@ class _Climb:
             begun=Begun(self.book.energy_wh[rows], state.traded_wh[rows]),
         )
         agreed = self.mechanism.clear(here, known)
-        filled_wh = agreed.trades.filled_wh(len(rows))
-        state.left_wh[rows] -= filled_wh
-        state.traded_wh[rows] += filled_wh
-        state.hear(rows, agreed.reason, unserved(here))
+        if len(agreed.trades):
+            filled_wh = agreed.trades.filled_wh(len(rows))
+            state.left_wh[rows] -= filled_wh
+            state.traded_wh[rows] += filled_wh
+        state.hear(rows, agreed.reason, here)
         own = linked(agreed.trades, here)
-        sell, buy = rows[own.sell_order], rows[own.buy_order]
-        # Who climbed together meets farther out than here.
-        sell_fee, buy_fee = self.zones.lines.fees(self.zones.bus[sell], self.zones.bus[buy])
-        named = own.replaced(sell_order=sell, buy_order=buy).with_fees(sell_fee, buy_fee)
+        named = own.replaced(sell_order=rows[own.sell_order], buy_order=rows[own.buy_order]) if len(own) else own
         return Agreement(named, agreed.reason, agreed.note)
-
-    def _climbing(self, rows: Ints, zone: int, state: _State) -> Ints:
-        """Who goes on to the next place with how much; limits and energy in `state` are those of there."""
-        fee, most_wh = (int(column[zone]) for column in (self.zones.lines.fee_micro_per_kwh, self.zones.lines.limit_wh))
-        limit = state.limit[rows] + np.where(self.book.is_sell[rows], fee, -fee)
-        # Beyond every limit nobody accepts it, on either side.
-        rows = rows[(state.left_wh[rows] > 0) & (np.abs(limit) < PRICE_LIMIT_MICRO_PER_KWH)]
-        state.limit[rows] += np.where(self.book.is_sell[rows], fee, -fee)
-        state.fee[rows] += fee
-        for side in (True, False):
-            own = rows[self.book.is_sell[rows] == side]
-            here = self.book.take(own).replaced(limit_micro_per_kwh=state.limit[own], energy_wh=state.left_wh[own])
-            state.left_wh[own] = _carried_wh(here, most_wh)
-        return rows[state.left_wh[rows] > 0]
 
     def _reasons(self, trades: Trades, state: _State) -> Ints:
         """Why who got less got less: what the mechanism said last, where that says something of the whole feeder; TERMS where a line did it."""
         # Who traded was not refused for its limit, whatever a later place says.
         was_refused = (state.reason == Reason.PRICE) & (state.traded_wh > 0)
-        rest = np.where(np.isin(state.reason, _WEAK) | was_refused, unserved(self.book, self.zones), state.reason)
+        rest = np.where(_IS_WEAK[state.reason] | was_refused, unserved(self.book, self.zones), state.reason)
         rest = np.where((rest == Reason.PRICE) & (state.traded_wh > 0), int(Reason.NO_COUNTERPART), rest)
         shared = rest == Reason.RATIONED
         asked = np.where(shared, int(Reason.NO_COUNTERPART), rest)
@@ -190,34 +180,53 @@ class _State:
     """What it brings to the place where it is."""
     limit: Ints
     """What it asks or bids there: its own with the fees climbed."""
-    fee: Ints
-    """What it climbed, micro per kWh."""
+    book: OrderBook
+    """The orders as they stand: a view of both columns above, which changes with them."""
     traded_wh: Ints
     reason: Ints
     """What a place said of it last that says something of the whole feeder."""
 
     @classmethod
     def of(cls, book: OrderBook) -> _State:
-        fee, traded_wh = (np.zeros(len(book), np.int64) for _ in range(2))
-        reason = np.full(len(book), int(Reason.NO_COUNTERPART))
-        return cls(book.energy_wh.copy(), book.limit_micro_per_kwh.copy(), fee, traded_wh, reason)
+        left_wh, limit = book.energy_wh.copy(), book.limit_micro_per_kwh.copy()
+        now = book.replaced(energy_wh=left_wh, limit_micro_per_kwh=limit)
+        return cls(left_wh, limit, now, np.zeros(len(book), np.int64), np.full(len(book), int(Reason.NO_COUNTERPART)))
 
-    def hear(self, rows: Ints, reason: Ints, by_limits: Ints) -> None:
-        """Keep what a place says of its orders; `by_limits` is what their limits alone say there."""
-        said = np.where((reason == Reason.PRICE) & (by_limits == Reason.PRICE), int(Reason.NO_COUNTERPART), reason)
-        is_new: Flags = ~np.isin(said, _WEAK)
-        self.reason[rows[is_new]] = said[is_new]
+    def hear(self, rows: Ints, reason: Ints, here: OrderBook) -> None:
+        """Keep what a place says of its orders; refused for a limit that nobody there accepts, an order may still find somebody farther on."""
+        is_new = ~_IS_WEAK[reason]
+        if not is_new.any():
+            return
+        is_refused = reason == Reason.PRICE
+        if is_refused.any():
+            is_new &= ~is_refused | (unserved(here) != Reason.PRICE)
+        self.reason[rows[is_new]] = reason[is_new]
+
+    def climbing(self, rows: Ints, fee_micro_per_kwh: int, most_wh: int) -> Ints:
+        """Who goes on over a line to the next place with how much; limits and energy are those of there."""
+        rows = rows[self.left_wh[rows] > 0]
+        is_sell = self.book.is_sell[rows]
+        limit = self.limit[rows] + np.where(is_sell, fee_micro_per_kwh, -fee_micro_per_kwh)
+        # Beyond every limit nobody accepts it, on either side.
+        is_near = np.abs(limit) < PRICE_LIMIT_MICRO_PER_KWH
+        if not is_near.all():
+            rows, limit, is_sell = rows[is_near], limit[is_near], is_sell[is_near]
+        self.limit[rows] = limit
+        energy_wh = self.left_wh[rows]
+        for side in (is_sell, ~is_sell):
+            if int((energy_wh * side).sum()) > most_wh:
+                own = rows[side]
+                self.left_wh[own] = _carried_wh(self.book.take(own), most_wh)
+        return rows[self.left_wh[rows] > 0]
 
 
 def _carried_wh(book: OrderBook, most_wh: int) -> Ints:
-    """What a line carries of the orders of one side: the best limits first, those of the last one pro rata."""
+    """What a line carries of the orders of one side that are too much for it: the best limits first, those of the last one pro rata."""
     energy_wh = book.energy_wh
-    if int(energy_wh.sum()) <= most_wh:
-        return energy_wh
     cost = np.where(book.is_sell, book.limit_micro_per_kwh, -book.limit_micro_per_kwh)
-    order = np.argsort(cost, kind="stable")
-    last = cost[order[np.searchsorted(np.cumsum(energy_wh[order]), most_wh, side="right")]]
-    carried_wh: Ints = np.where(cost < last, energy_wh, 0)
+    order = cost.argsort(kind="stable")
+    last = cost[order[energy_wh[order].cumsum().searchsorted(most_wh, side="right")]]
+    carried_wh: Ints = energy_wh * (cost < last)
     marginal = np.flatnonzero(cost == last)
     carried_wh[marginal] = pro_rata(book, marginal, most_wh - int(carried_wh.sum()))
     return carried_wh

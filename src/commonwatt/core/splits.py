@@ -23,6 +23,8 @@ def largest_remainder(total: int, weights: Ints) -> Ints:
         return np.zeros(len(weights), np.int64)
     if whole == 0:
         raise ValueError(f"expected a positive weight to share {total} over, was none")
+    if len(weights) == 1:
+        return np.array([total], np.int64)
     if total < 2**62 // max(int(weights.max()), 1):
         shares, remainders = np.divmod(weights * np.int64(total), np.int64(whole))
     else:

@@ -87,15 +87,18 @@ def verified(market: Market, slot: int, raw: Readings, last_counter: Ints) -> Re
     return readings
 
 
-def flow(market: Market, slot: int, readings: Readings) -> GridVerdict:
-    """What the grid model says of the energy that flowed; unchecked, and why, where it could not tell."""
+def flow(market: Market, slot: int, readings: Readings) -> tuple[GridVerdict, str]:
+    """What the grid model says of the energy that flowed; unchecked, and why, where it could not tell.
+
+    Of what flowed it is asked once: in `ex_post` this is the slot's verdict on its trades, too, because nothing of them can be cut any more.
+    """
     net_wh = readings.export_wh - readings.import_wh
     context = market.rules.grid_context(slot, market.fleet, is_delivered=True)
     nothing = Agreement.nothing(0, Reason.PRICE)
     verdict, failed = attempted(
         lambda: market.rules.grid.check(net_wh, OrderBook.empty(), nothing, context), GridVerdict(Verdict.UNCHECKED)
     )
-    return replace(verdict, reason="the model failed") if failed else verdict
+    return (replace(verdict, reason="the model failed") if failed else verdict), failed
 
 
 def settle(

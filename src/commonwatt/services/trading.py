@@ -37,7 +37,6 @@ from commonwatt.services.judging import AtGate, curtailed, cut_agreement, gate_v
 from commonwatt.services.market import Market
 from commonwatt.services.pairing import one_price_findings
 from commonwatt.services.ports import Balances
-from commonwatt.services.rules import EX_POST
 from commonwatt.services.withdrawing import Announcement, held_back_nano
 from commonwatt.venues import Meeting, book_root, clearing_root, commitments, order_leaves, order_root
 
@@ -55,6 +54,7 @@ def trade(
     announced: Sequence[Announcement] = (),
     deviation: Deviation | None = None,
     envelope: Envelope = NO_ENVELOPE,
+    flowed: tuple[GridVerdict, str] | None = None,
 ) -> Trading:
     """Bid on the members' net positions, accept what is covered, let the orders meet, ask the grid.
 
@@ -62,7 +62,7 @@ def trade(
     too. `standing` is what members signed for the whole run. A room that fails, or breaks a promise, makes the slot failed: no trades, the reason is recorded. `unable` says that one
     already did, before there were positions. `prices` is what the settled slots say, `revocations` what members took back of what they signed,
     `announced` what wallets said of withdrawals, `deviation` how far the newest settled slot was from its orders. Nobody orders
-    beyond the `envelope`.
+    beyond the `envelope`. Where the energy has flowed already, `flowed` is what the grid said of it, or why it could not tell.
     """
     wished, failed = OrderBook.empty(), unable
     if not failed:
@@ -80,9 +80,11 @@ def trade(
         )
     if not failed:
         how = (events, nonces, exchange, deviation)
-        met, failed = attempted(lambda: _met(market, slot, net_wh, wished, accepted, how), None)
+        met, failed = attempted(lambda: _met(market, slot, wished, accepted, how, flowed), None)
+    if met and flowed and flowed[1]:
+        met, failed = None, flowed[1]
     meeting, verdict, cut = met or _unmet(accepted, events, failed)
-    if not failed and verdict.verdict == Verdict.INFEASIBLE and market.rules.timing != EX_POST:
+    if not failed and flowed is None and verdict.verdict == Verdict.INFEASIBLE:
         meeting, failed = _void(accepted, events), f"the grid cannot carry the trades: {verdict.reason}"
     book = OrderBook.joined([accepted, refused.replaced(sequence=np.arange(len(accepted), len(wished)))])
     signed, instruction = instructed(market, slot, book, standing)
@@ -120,18 +122,17 @@ def _exchanged(market: Market, slot: int, accepted: OrderBook) -> Exchange:
 def _met(
     market: Market,
     slot: int,
-    net_wh: Ints,
     wished: OrderBook,
     accepted: OrderBook,
     how: tuple[Events, Bytes2D, Exchange, Deviation | None],
+    flowed: tuple[GridVerdict, str] | None,
 ) -> tuple[Meeting, GridVerdict, Trades]:
     """What the grid leaves of how the accepted orders meet, and what it cuts; promises of the way to settle are checked here."""
     meeting = market.rules.met(slot, accepted, *how)
     agreement, rules = meeting.agreement, market.rules
     _require_one_price(market, agreement.trades.take(agreement.trades.round != WITH_OTHERS))
-    if rules.timing == EX_POST:
-        context = rules.grid_context(slot, market.fleet, is_delivered=True)
-        return meeting, rules.grid.check(net_wh, accepted, agreement, context), Trades.empty()
+    if flowed is not None:
+        return meeting, flowed[0], Trades.empty()
     verdict = gate_verdict(
         rules, AtGate(slot, market.fleet, ordered_wh(wished, len(market.members))), accepted, meeting
     )

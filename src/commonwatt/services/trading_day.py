@@ -51,11 +51,10 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
     flows, assets, undispatched = dispatch(market, state, slot, metered, envelope)
     readings, unread = meter(market, state, slot, flows, metered.quality)
     election, unelected = elect(market, state, slot)
-    flowed = flow(market, slot, readings)
+    flowed, unflowed = flow(market, slot, readings)
     trading = None
     balances = market.ledger.balances(delivered_s(market, slot))
     if market.rules.timing == EX_POST:
-        prices = state.prices(market.rules.slots.slot_s)
         trading = trade(
             market,
             slot,
@@ -63,11 +62,12 @@ def deliver(market: Market, state: State, slot: int) -> DeliveryHalf:
             balances,
             state.standing,
             unable=unallotted,
-            prices=prices,
+            prices=state.prices(market.rules.slots.slot_s),
             revocations=state.revocations,
             announced=state.announced,
             deviation=after_the_fact(readings) if market.rules.follows_deviation else None,
             envelope=envelope,
+            flowed=(flowed, unflowed),
         )
     agreed = trading or state.gates[slot].trading
     lost_wh, unable = flowed.losses_wh, undispatched or unread or unelected

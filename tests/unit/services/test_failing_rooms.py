@@ -284,3 +284,15 @@ def test_a_meter_that_lies_about_its_key_stops_the_run() -> None:
 
     with pytest.raises(VerificationFailed, match="signature"):
         markets.run(markets.market(hours=1, keys=Forging()), 1)
+
+
+def test_of_what_a_slot_delivered_the_grid_is_asked_once() -> None:
+    usual, asked = markets.market(EX_POST, hours=HOURS), list[int]()
+
+    def counted(*args: Any) -> bool:
+        asked.append(args[-1].slot)
+        return False
+
+    counting: Any = Spoilt(usual.rules.grid, "check", counted, raising)
+    markets.run(replace(usual, rules=replace(usual.rules, grid=counting)), HOURS)
+    assert asked == list(range(FIRST, FIRST + HOURS))
