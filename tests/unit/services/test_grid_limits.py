@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -225,19 +226,37 @@ def test_a_cut_is_as_large_as_the_rule_says_and_no_smaller_or_larger() -> None:
         assert any(f.where == f"trades slot {slot}" for f in check_wires(run.audited({"trades": table})).findings)
 
 
-def test_what_no_cut_helps_fails_the_slot_and_says_so() -> None:
+def beyond_help(hours: int, **more: Any) -> Ran:
+    """A run on a feeder whose source alone is above the band: no cut of trades helps any slot."""
     high = replace(FEEDER, source_share=1.2)
     founded = markets.terms()
     members = tuple(replace(m, facts=MemberFacts(bus=bus)) for m, bus in zip(founded.members, "abcde", strict=True))
     design = markets.rules(EX_ANTE, feeder=high, bus=np.arange(1, 6, dtype=np.int64))
-    market = markets.market(
-        EX_ANTE, hours=2, design=design, grid=GRIDS.make("radial"), founded_on=replace(founded, members=members)
+    terms = replace(founded, members=members)
+    return markets.run(
+        markets.market(EX_ANTE, hours=hours, design=design, grid=GRIDS.make("radial"), founded_on=terms, **more), hours
     )
-    run = markets.run(market, 2)
+
+
+def test_what_no_cut_helps_fails_the_slot_and_says_so() -> None:
+    run = beyond_help(2)
     assert set(run.tables["slots"]["failed"].to_pylist()) == {True}
     assert set(run.tables["wires"]["verdict"].to_pylist()) == {"infeasible"}
     assert "nominal voltage" in run.tables["slots"]["reason"][0].as_py()
     assert not [finding for check in CHECKS for finding in check(run.audited()).findings]
+
+
+def test_an_operator_that_keeps_the_trades_of_a_slot_that_no_cut_helps_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # It publishes the true verdict and does not act on it: orders, trades and bills agree with each other.
+    monkeypatch.setattr("commonwatt.services.trading.Verdict", SimpleNamespace(INFEASIBLE=None))
+    run = beyond_help(HOURS, forecasting=FORECASTINGS.make("same_hour_yesterday"))
+    assert sum(run.tables["trades"]["delivered_wh"].to_pylist()) > 0
+    assert set(run.tables["wires"]["verdict"].to_pylist()) == {"infeasible"}
+    traded = set(run.tables["orders"]["slot"].to_pylist())
+    found = check_wires(run.audited()).findings
+    assert {f.where for f in found} == {f"orders slot {slot} reason" for slot in traded}
 
 
 def test_without_a_feeder_nobody_says_where_a_member_is() -> None:

@@ -11,6 +11,7 @@ from commonwatt.core.findings import Finding
 from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, GridVerdict, Readings, Reason, Trades, Verdict
+from commonwatt.core.units import Ints
 from commonwatt.services.audit.base import Audited, Check, differences, met_again, recomputed
 from commonwatt.services.audit.slots import newest_before
 from commonwatt.services.failing import attempted
@@ -81,8 +82,10 @@ def _again(audited: Audited, slot: int, failed: bool) -> tuple[list[str | int], 
     else:
         meeting = met_again(public, rules, slot)
         verdict, cleared = verdict_again(audited, slot, meeting), meeting.agreement
-        found = [] if verdict.verdict == Verdict.INFEASIBLE else _left_findings(audited, slot, cleared, verdict)
-        cut = curtailed(cleared, verdict) if verdict.verdict != Verdict.INFEASIBLE else cut
+        if verdict.verdict == Verdict.INFEASIBLE:
+            found = _kept_findings(slot, reason[:accepted])
+        else:
+            found, cut = _left_findings(audited, slot, cleared, verdict), curtailed(cleared, verdict)
     found += _curtailment_findings(audited, slot, curtailment_columns(slot, cut, verdict))
     return list(wires_row(verdict, flowed).values()), found
 
@@ -112,6 +115,13 @@ def verdict_again(audited: Audited, slot: int, meeting: Meeting) -> GridVerdict:
     return gate_verdict(
         audited.rules, AtGate(slot, public_fleet(audited), ordered), book.take(np.arange(accepted)), meeting
     )
+
+
+def _kept_findings(slot: int, reason: Ints) -> list[Finding]:
+    """A slot that no cut helps and that did not fail: its trades are what the wires cannot carry. `reason` is of its accepted orders."""
+    if (reason == Reason.SLOT_FAILED).all():
+        return []
+    return [Finding(f"orders slot {slot} reason", "slot_failed: no cut of trades helps the wires", "others")]
 
 
 def _left_findings(audited: Audited, slot: int, cleared: Agreement, verdict: GridVerdict) -> list[Finding]:
