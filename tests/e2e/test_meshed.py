@@ -45,7 +45,7 @@ def test_the_radial_model_finds_the_loop_and_the_meshed_one_what_to_install(
     assert "ring.toml line h5-h0: expected a radial feeder" in str(error.value)
     spec = importlib.util.find_spec
     monkeypatch.setattr(
-        "commonwatt.settings.rooms.find_spec", lambda name: None if name == "power_grid_model" else spec(name)
+        "commonwatt.core.registry.find_spec", lambda name: None if name == "power_grid_model" else spec(name)
     )
     with pytest.raises(InvalidInput) as error:
         check_lines(street, None, ("grid.model=meshed", "grid.feeder=ring.toml"))

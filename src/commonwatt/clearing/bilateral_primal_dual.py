@@ -44,6 +44,7 @@ class BilateralPrimalDual:
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
     breaks: ClassVar[frozenset[str]] = frozenset({"efficiency"})
     takes_lines: ClassVar[bool] = True
+    package: ClassVar[tuple[str, str]] = ("scipy", "optimum")
 
     tolerance_share: float = parameter(
         0.002,

@@ -47,6 +47,7 @@ class MultiCriteria:
     needs: ClassVar[frozenset[str]] = frozenset({"orders"})
     breaks: ClassVar[frozenset[str]] = frozenset()
     takes_lines: ClassVar[bool] = True
+    package: ClassVar[tuple[str, str]] = ("scipy", "optimum")
 
     price: str = parameter(
         "midpoint",

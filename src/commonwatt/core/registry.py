@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from commonwatt.core.errors import MissingExtra, require
@@ -154,6 +155,16 @@ class Registry(Generic[AnswerT]):
         if not hasattr(module, class_name(name)):
             require([Finding(f"{self.room} {name}", f"a class {class_name(name)} in {module.__name__}", "none")])
         return getattr(module, class_name(name))  # type: ignore[no-any-return]
+
+    def lacking(self, name: str, where: str) -> Finding | None:
+        """The package that an answer needs (its `package`: name, extra) where it is not installed; None where nothing is missing.
+
+        Of an answer that imports it only when it is asked; one that does so at once says it by `MissingExtra` (as `answer`).
+        """
+        package, extra = getattr(self.answer(name), "package", ("", ""))
+        if not package or find_spec(package) is not None:
+            return None
+        return Finding(where, f"the package {package} for it: pip install 'commonwatt[{extra}]'", repr(name))
 
     def make(self, name: str, where: str = "", **parameters: Any) -> AnswerT:
         """An answer with its parameters checked.

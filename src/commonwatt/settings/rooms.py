@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, Final
 
 from commonwatt.assets import ALWAYS, ASSETS
@@ -122,12 +121,9 @@ def name_finding(registry: Registry[Any], name: str, where: str) -> Finding | No
     if name not in answer_names(registry):
         return Finding(where, one_of(name, answer_names(registry)), shown(name))
     try:
-        package, extra = getattr(registry.answer(name), "package", ("", ""))
+        return registry.lacking(name, where)
     except MissingExtra as error:
         return Finding(where, f"an answer that is installed ({error})", shown(name))
-    if package and find_spec(package) is None:
-        return Finding(where, f"the package {package} for it: pip install 'commonwatt[{extra}]'", shown(name))
-    return None
 
 
 def matrix_findings(names: Mapping[str, str], has_feeder: bool, where: Where) -> list[Finding]:

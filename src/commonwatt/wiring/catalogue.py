@@ -35,7 +35,8 @@ def _rooms(room: str | None) -> list[Registry[Any]]:
 
 def _summary(registry: Registry[Any], answer: str) -> str:
     try:
-        return registry.summary(answer)
+        lacking = registry.lacking(answer, "")
+        return registry.summary(answer) + (f" Lacks {lacking.expected}." if lacking else "")
     except MissingExtra as error:
         return f"not available: {error}"
 

@@ -114,6 +114,8 @@ def _mechanism(request: ClearRequest) -> tuple[Clearing | None, list[Finding]]:
         cls = CLEARINGS.answer(request.mechanism)
     except MissingExtra as error:
         return None, [Finding("--mechanism", "one whose packages are installed", str(error))]
+    if lacking := CLEARINGS.lacking(request.mechanism, "--mechanism"):
+        return None, [lacking]
     if missing := cls.needs - {"orders"}:
         found.append(Finding("--mechanism", "one that needs a book of orders only", f"needs {', '.join(missing)}"))
     found += CLEARINGS.findings(request.mechanism, "--param", parameters)

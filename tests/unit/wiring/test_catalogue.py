@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+from commonwatt.clearing import CLEARINGS
 from commonwatt.core.errors import InvalidInput
-from commonwatt.settings.rooms import ROOMS
+from commonwatt.settings.rooms import ROOMS, name_finding
 from commonwatt.settlement import SETTLEMENTS
 from commonwatt.wiring.catalogue import catalogue_lines, matrix_lines
+from commonwatt.wiring.one_market import ClearRequest, clear_file
 
 
 @pytest.fixture
@@ -72,3 +75,17 @@ def test_the_matrix_of_one_room_shows_that_room_only() -> None:
     assert [line.split()[:2] for line in lines] == [["clearing", name] for name in ROOMS["clearing"].names()]
     with pytest.raises(InvalidInput, match=r"did you mean clearing\?"):
         matrix_lines("clearin")
+
+
+def test_an_answer_without_its_package_is_listed_and_refused_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("commonwatt.core.registry.find_spec", lambda name: None if name == "scipy" else name)
+    told = "the package scipy for it: pip install 'commonwatt[optimum]'"
+    lacking = [line.split()[0] for line in catalogue_lines("clearing") if line.endswith(f" Lacks {told}.")]
+    assert lacking == ["bilateral_primal_dual", "multi_criteria"]
+    for name in CLEARINGS.names():
+        found = name_finding(CLEARINGS, name, "[market] clearing")
+        assert (found is not None and found.expected == told) == (name in lacking)
+    with pytest.raises(InvalidInput, match=r"--mechanism: expected the package scipy.*found 'multi_criteria'"):
+        clear_file(ClearRequest(Path("examples/orders.csv"), "multi_criteria", (), tmp_path))
