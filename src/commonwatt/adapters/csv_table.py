@@ -6,11 +6,17 @@ import codecs
 import csv
 import difflib
 import io
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.foreign import text_of
+
+MOST_BYTES: Final = 64 * 2**20
+"""Of a file that a person keeps by hand: a feeder, a list of members."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +34,18 @@ class TextTable:
             yield line, dict(zip(names, cells, strict=True))
 
 
-def read_bytes(path: Path, label: str) -> tuple[bytes, list[Finding]]:
-    """A file's bytes, or why it cannot be read."""
+def read_bytes(path: Path, label: str, most_bytes: int | None = None) -> tuple[bytes, list[Finding]]:
+    """A file's bytes, or why it cannot be read.
+
+    With `most_bytes` it is a plain file that is no larger: a pipe would never end, and what is larger than any such file is not worth a wait.
+    """
     try:
+        if most_bytes is not None and not path.is_dir():
+            about = path.stat()
+            if not stat.S_ISREG(about.st_mode):
+                return b"", [Finding(label, "a file", "something else")]
+            if about.st_size > most_bytes:
+                return b"", [Finding(label, f"{most_bytes // 2**20} MiB at most", f"{about.st_size / 2**20:,.0f} MiB")]
         return path.read_bytes(), []
     except FileNotFoundError:
         return b"", [Finding(label, "a file" + nearest_name(path), "none")]
@@ -46,11 +61,9 @@ def read_csv(data: bytes, file: str) -> tuple[TextTable | None, list[Finding]]:
     """
     if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return None, [Finding(file, "text in UTF-8", "UTF-16 (save it as 'CSV UTF-8')")]
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        return None, [Finding(f"{file}:{line}", "text in UTF-8", f"the byte 0x{data[error.start]:02x}")]
+    text, found = text_of(file, data)
+    if found:
+        return None, found
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[tuple[int, list[str]]] = []
     try:

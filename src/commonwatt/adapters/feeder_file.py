@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 import tomli_w
 
-from commonwatt.adapters.csv_table import nearest_name, read_bytes
+from commonwatt.adapters.csv_table import MOST_BYTES, nearest_name, read_bytes
 from commonwatt.adapters.foreign_feeders.pandapower_json import Converted, feeder_of_json
 from commonwatt.adapters.foreign_feeders.simbench_code import feeder_of_code, is_code
 from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.foreign import text_of, toml_of
 from commonwatt.grid import Bus, Feeder, InnerTransformer, Line, Load, Regulator, Transformer, feeder_findings
 
 SUFFIX: Final = ".toml"
@@ -35,7 +35,6 @@ _MOST: Final = 10_000
 """Buses, lines or loads of one feeder."""
 _MOST_WHOLE: Final = 10**300
 """Whole numbers beyond it are no floats."""
-_MOST_BYTES: Final = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -82,39 +81,20 @@ def read_feeder(
 
 def read_feeder_file(path: Path, *, may_loop: bool = False) -> tuple[FeederFile | None, list[Finding]]:
     """The feeder of a TOML file, or of a pandapower network's JSON; None and the findings where anything is wrong with it."""
-    text, found = _text(path)
+    data, found = read_bytes(path, path.name, MOST_BYTES)
     if found:
         return None, found
     if path.suffix == _JSON:
-        return _converted(*feeder_of_json(text, path.name), path.name, may_loop)
-    try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # an integer of thousands of digits, brackets thousands deep
-        told = "too deep a nesting" if isinstance(error, RecursionError) else str(error)
-        return None, [Finding(path.name, "a TOML file", told)]
+        text, found = text_of(path.name, data)
+        return (None, found) if found else _converted(*feeder_of_json(text, path.name), path.name, may_loop)
+    table, found = toml_of(path.name, data)
+    if found:
+        return None, found
     feeder, found = _feeder(path.name, table)
     if feeder is None:
         return None, found
     found = feeder_findings(feeder, path.name, may_loop=may_loop)
     return (None, found) if found else (FeederFile(feeder), [])
-
-
-def _text(path: Path) -> tuple[str, list[Finding]]:
-    """A file's text; or why it cannot be read: a pipe would never end, nor would what is larger than any feeder be worth a wait."""
-    try:
-        if path.exists() and not path.is_dir():
-            if not path.is_file():
-                return "", [Finding(path.name, "a file", "something else")]
-            if (size := path.stat().st_size) > _MOST_BYTES:
-                return "", [Finding(path.name, f"{_MOST_BYTES // 2**20} MiB at most", f"{size / 2**20:,.0f} MiB")]
-    except (OSError, ValueError):  # reading it says why
-        pass
-    data, found = read_bytes(path, path.name)
-    try:
-        return data.decode("utf-8-sig"), found
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        return "", [Finding(f"{path.name}:{line}", "text in UTF-8", f"the byte 0x{data[error.start]:02x}")]
 
 
 def _converted(

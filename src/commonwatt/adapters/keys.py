@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from commonwatt.core.errors import InvalidInput, require
 from commonwatt.core.findings import Finding
+from commonwatt.core.foreign import parsed_json
 from commonwatt.core.units import Ints
 from commonwatt.crypto.mac import Mac
 from commonwatt.crypto.secp256k1 import CURVE_ORDER, SECRET_BYTES
@@ -213,8 +214,8 @@ def _master_secret(path: Path) -> bytes:
             ]
         )
     try:
-        content: Any = json.loads(text)
-    except (ValueError, RecursionError):
+        content: Any = parsed_json(text)
+    except ValueError:
         content = None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         require([Finding(str(path), f'a key file, JSON with "format": "{FORMAT}"', _described(text, content))])

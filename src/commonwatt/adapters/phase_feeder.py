@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+from commonwatt.core.foreign import parsed_toml
 from commonwatt.grid import (
     Configuration,
     PhaseBus,
@@ -36,7 +36,7 @@ def bundled_phase_feeders() -> list[str]:
 
 def bundled_phase_feeder(name: str) -> PhaseFeeder:
     """One of them, by its name."""
-    table: dict[str, Any] = tomllib.loads((_BUNDLED / f"{name}.toml").read_text(encoding="utf-8"))
+    table: dict[str, Any] = parsed_toml((_BUNDLED / f"{name}.toml").read_text(encoding="utf-8"))
     for key, (kind, field) in _LISTS.items():
         table[field] = tuple(_made(kind, row) for row in table.pop(key, []))
     return PhaseFeeder(**table)

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from commonwatt.adapters.store.files import write_text
+from commonwatt.adapters.store.files import read_json, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,4 +109,4 @@ def read_report(path: Path) -> Report:
         ValueError: not the file of a benchmark.
 
     """
-    return Report.from_json(json.loads(path.read_text(encoding="utf-8")))
+    return Report.from_json(read_json(path))

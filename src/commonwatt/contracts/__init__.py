@@ -1,6 +1,5 @@
 """The contracts: their sources, their compiled artifacts and the loader, which needs no compiler."""
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -11,6 +10,8 @@ from Crypto.Hash import keccak
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+from commonwatt.core.foreign import parsed_json
 
 _FOLDER = resources.files(__name__) / "artifacts"
 
@@ -55,7 +56,7 @@ def artifact(name: str) -> Artifact:
     """Return a compiled contract by its file's stem; an unknown name raises KeyError and lists the choices."""
     if name not in names():
         raise KeyError(f"expected one of {', '.join(names())}, was {name!r}")
-    data = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    data = parsed_json((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     layout = data["storage_layout"]
     return Artifact(
         name=name,

@@ -1,6 +1,5 @@
 """What a call costs in gas: a model fitted on py-evm for exactly the compiled contracts that ship (`make artifacts`)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -8,6 +7,7 @@ from importlib import resources
 from typing import Final
 
 from commonwatt.contracts import artifact
+from commonwatt.core.foreign import parsed_json
 
 FILE: Final = "gas_model.json"
 FITTED_ON: Final = ("market", "members", "vault")
@@ -100,7 +100,7 @@ def code_hashes() -> dict[str, str]:
 @cache
 def gas_model() -> GasModel | None:
     """The shipped model; None when it was fitted on other code than the shipped contracts."""
-    fitted = json.loads((resources.files(__package__) / FILE).read_text(encoding="utf-8"))
+    fitted = parsed_json((resources.files(__package__) / FILE).read_text(encoding="utf-8"))
     if fitted["code_hashes"] != code_hashes():
         return None
     return GasModel(fitted["plain_gas"], *(tuple(fitted[f"{kind}_gas"].values()) for kind in KINDS_OF_WORK))

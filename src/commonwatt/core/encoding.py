@@ -11,6 +11,8 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
+from commonwatt.core.foreign import parsed_json
+
 _LENGTH = struct.Struct(">I")
 
 
@@ -30,7 +32,7 @@ def decode(kind: type[Any], data: bytes) -> Any:
     """
     try:
         (size,) = _LENGTH.unpack_from(data)
-        header = json.loads(data[_LENGTH.size : _LENGTH.size + size])
+        header = parsed_json(data[_LENGTH.size : _LENGTH.size + size].decode())
         reader = _Reader(data, _LENGTH.size + size)
         record = reader.restored(header, kind)
     except (struct.error, AttributeError, LookupError, TypeError, ValueError) as error:

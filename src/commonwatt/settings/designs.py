@@ -11,9 +11,10 @@ from typing import Any, Final
 from commonwatt.adapters.csv_table import read_bytes
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.findings import Finding, one_of
-from commonwatt.settings.layers import parsed, preset, preset_names, sections_of
+from commonwatt.core.foreign import MOST_TOML, toml_of
+from commonwatt.core.toml_lines import TomlLines
+from commonwatt.settings.layers import preset, preset_names, sections_of
 from commonwatt.settings.rooms import shown
-from commonwatt.settings.toml_lines import TomlLines
 
 SAME_FOR_ALL: Final = {
     "community": "the meters, days and seed of a comparison are the same for every design (`community.design` may be set)",
@@ -73,10 +74,10 @@ def design_of(text: str) -> tuple[Design | None, list[Finding]]:
 def _overlay(path: Path, where: str) -> tuple[Design | None, list[Finding]]:
     if not _NAME.fullmatch(path.stem):
         return None, [Finding(where, "a file name of letters, digits, - and _", shown(path.name))]
-    data, faults = read_bytes(path, path.name)
+    data, faults = read_bytes(path, path.name, MOST_TOML)
     if faults:
         return None, faults
-    tables, found = parsed(path.name, data)
+    tables, found = toml_of(path.name, data)
     if found:
         return None, found
     lines = TomlLines(path.name, data.decode("utf-8-sig"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from commonwatt.settings.toml_lines import key_lines
+from commonwatt.core.foreign import parsed_toml
+from commonwatt.core.toml_lines import key_lines
 
 Changes = Mapping[tuple[str, str], int | str]
 """Section and key -> new value."""
@@ -16,14 +16,14 @@ Changes = Mapping[tuple[str, str], int | str]
 def edited(text: str, changes: Changes) -> str | None:
     """A TOML text with some keys changed or added; None where that cannot be done without touching more."""
     try:
-        wanted = tomllib.loads(text)
+        wanted = parsed_toml(text)
     except ValueError:
         return None
     for (section, key), value in changes.items():
         wanted.setdefault(section, {})[key] = value
         text = _changed(text, section, key, value)
     try:
-        return text if tomllib.loads(text) == wanted else None
+        return text if parsed_toml(text) == wanted else None
     except ValueError:
         return None
 

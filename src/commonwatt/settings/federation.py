@@ -10,11 +10,11 @@ from typing import Any, Final
 from commonwatt.adapters.csv_table import read_bytes
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.foreign import MOST_TOML, toml_of
+from commonwatt.core.toml_lines import TomlLines
 from commonwatt.settings.checking import OpenCommunity, open_community_findings
-from commonwatt.settings.layers import parsed
 from commonwatt.settings.loading import FILE_NAME, missing_community
 from commonwatt.settings.rooms import shown
-from commonwatt.settings.toml_lines import TomlLines
 
 FEDERATION_NAME: Final = "federation.toml"
 MOST: Final = 1000
@@ -56,8 +56,8 @@ def read_federation(path: Path) -> FederationFile:
         InvalidInput: with every fault of the file.
 
     """
-    data, found = read_bytes(path, path.name)
-    tables, faults = parsed(path.name, data) if not found else ({}, [])
+    data, found = read_bytes(path, path.name, MOST_TOML)
+    tables, faults = toml_of(path.name, data) if not found else ({}, [])
     require([*found, *faults])
     lines = TomlLines(path.name, data.decode("utf-8-sig"))
     table = tables.get("federation", {})

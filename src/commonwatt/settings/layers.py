@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -11,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.foreign import parsed_toml
+from commonwatt.core.toml_lines import TomlLines
 from commonwatt.settings.rooms import SECTION_ROOMS, kept_parameters, shown
 from commonwatt.settings.sections import SECTIONS
-from commonwatt.settings.toml_lines import TomlLines
 
 Tables = dict[str, dict[str, Any]]
-_LINE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 @dataclass
@@ -59,22 +58,6 @@ def not_built(name: str) -> tuple[str, ...]:
     return tuple(_packaged(name).get("not_built", ()))
 
 
-def parsed(label: str, data: bytes) -> tuple[dict[str, Any], list[Finding]]:
-    """The tables of a TOML file, or why it is none. A leading byte order mark is accepted."""
-    try:
-        return tomllib.loads(data.decode("utf-8-sig")), []
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        return {}, [Finding(f"{label}:{line}", "text in UTF-8", f"the byte 0x{data[error.start]:02x}")]
-    except tomllib.TOMLDecodeError as error:
-        message = str(error)
-        at = _LINE.search(message)
-        line = int(at[1]) if at and at[1] else data.count(b"\n") + 1
-        return {}, [Finding(f"{label}:{line}", "TOML", _LINE.sub("", message))]
-    except (ValueError, RecursionError) as error:  # an integer of thousands of digits, brackets thousands deep
-        return {}, [Finding(label, "TOML", type(error).__name__ + ": " + str(error)[:80])]
-
-
 def sections_of(file: TomlLines, tables: Mapping[str, Any]) -> tuple[Tables, list[Finding]]:
     """The known sections of a file, and a finding for each that is unknown or no table."""
     found, known = [], {}
@@ -111,14 +94,14 @@ def overrides(settings: Sequence[str]) -> tuple[Tables, list[Finding]]:
 def value_of(text: str) -> Any:
     """What was typed as a value: TOML, or text where it is not."""
     try:
-        table = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
+        table = parsed_toml(f"value = {text}")
+    except ValueError:
         return text
     return table["value"] if set(table) == {"value"} else text
 
 
 def _packaged(name: str) -> dict[str, Any]:
-    return tomllib.loads((_presets() / f"{name}.toml").read_text(encoding="utf-8"))
+    return parsed_toml((_presets() / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _presets() -> Any:

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from commonwatt.adapters.csv_table import nearest_name, read_bytes, read_csv
+from commonwatt.adapters.csv_table import MOST_BYTES, nearest_name, read_bytes, read_csv
 from commonwatt.adapters.feeder_file import FeederFile, read_feeder
 from commonwatt.bidding import BIDDINGS
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.foreign import MOST_TOML, toml_of
 from commonwatt.core.slots import SlotGrid
+from commonwatt.core.toml_lines import TomlLines
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.grid import GRIDS
 from commonwatt.settings import sections as s
 from commonwatt.settings.designs import Design
 from commonwatt.settings.faults import period_findings, tariff_findings, validated, window_findings
-from commonwatt.settings.layers import Layers, overrides, parsed, preset, preset_names, sections_of
+from commonwatt.settings.layers import Layers, overrides, preset, preset_names, sections_of
 from commonwatt.settings.member_rows import MemberRow, Members, MemberTerms, csv_rows, members_of, toml_rows
 from commonwatt.settings.model import Settings, all_in_micro_per_kwh
 from commonwatt.settings.rate_book import RateBook
@@ -37,7 +39,6 @@ from commonwatt.settings.rooms import (
     strategy_names,
     venue_findings,
 )
-from commonwatt.settings.toml_lines import TomlLines
 
 FILE_NAME = "community.toml"
 MEMBERS_NAME = "members.csv"
@@ -110,8 +111,8 @@ def draft(
     if fault := missing_community(file):
         result.findings.append(fault)
         return result
-    data, faults = read_bytes(path, path.name)
-    tables, more = parsed(path.name, data)
+    data, faults = read_bytes(path, path.name, MOST_TOML)
+    tables, more = toml_of(path.name, data)
     result.findings += faults + more
     if result.findings:
         return result
@@ -251,7 +252,7 @@ def _member_rows(file: Path, lines: TomlLines, listed: Mapping[str, Any]) -> tup
     if not isinstance(name, str) or not name or not name.isprintable():
         return [], file.name, [Finding(lines.place("members"), "the name of a CSV file", shown(name))]
     label = Path(name).name or name
-    data, faults = read_bytes(file.parent / name, label)
+    data, faults = read_bytes(file.parent / name, label, MOST_BYTES)
     if faults:
         return [], label, faults
     table, faults = read_csv(data, label)

@@ -11,9 +11,9 @@ from typing import Any, Final
 from commonwatt.adapters.csv_table import TextTable, column_findings
 from commonwatt.core.findings import Finding, one_of, whole, whole_number
 from commonwatt.core.members import Member
+from commonwatt.core.toml_lines import TomlLines
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
 from commonwatt.settings.rooms import shown
-from commonwatt.settings.toml_lines import TomlLines
 
 FIELDS: Final = tuple(f.name for f in dataclasses.fields(Member))
 REQUIRED: Final = ("id", "buy_limit_micro_per_kwh", "sell_limit_micro_per_kwh")

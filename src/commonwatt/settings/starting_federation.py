@@ -15,9 +15,10 @@ from commonwatt.adapters.datasets import example_folder
 from commonwatt.adapters.store.files import write_table, write_text
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
+from commonwatt.core.foreign import toml_of
 from commonwatt.settings import sections as s
 from commonwatt.settings.federation import FEDERATION_NAME
-from commonwatt.settings.layers import Tables, parsed
+from commonwatt.settings.layers import Tables
 from commonwatt.settings.loading import FILE_NAME, MEMBERS_NAME
 from commonwatt.settings.written import PROFILES_NAME, community_toml, folder_findings
 
@@ -71,7 +72,7 @@ def start_federation(directory: Path) -> list[Path]:
 def _write_side(folder: Path, name: str, *, is_upper: bool) -> None:
     example = example_folder()
     folder.mkdir()
-    tables, _ = parsed(FILE_NAME, (example / FILE_NAME).read_bytes())
+    tables, _ = toml_of(FILE_NAME, (example / FILE_NAME).read_bytes())
     given: Tables = {key: table for key, table in tables.items() if key in s.SECTIONS}
     given.setdefault("community", {})["name"] = name
     write_text(folder / FILE_NAME, community_toml(given, _INTRO))

@@ -13,9 +13,10 @@ from typing import Any, Final
 from commonwatt.adapters.datasets import example_folder
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
+from commonwatt.core.foreign import toml_of
 from commonwatt.core.time_of_use import FALLBACKS
 from commonwatt.settings import sections as s
-from commonwatt.settings.layers import Tables, parsed, preset
+from commonwatt.settings.layers import Tables, preset
 from commonwatt.settings.loading import FILE_NAME, MEMBERS_NAME
 from commonwatt.settings.rooms import SECTION_ROOMS, parameters_of
 
@@ -80,7 +81,7 @@ def start_community(directory: Path) -> list[Path]:
     """
     require(folder_findings(directory))
     example = example_folder()
-    tables, _ = parsed(FILE_NAME, (example / FILE_NAME).read_bytes())
+    tables, _ = toml_of(FILE_NAME, (example / FILE_NAME).read_bytes())
     given: Tables = {name: table for name, table in tables.items() if name in s.SECTIONS}
     given.setdefault("community", {})["name"] = directory.resolve().name.replace("\n", " ") or "Community"
     target = directory.resolve()

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.csv as pa_csv
 
 from commonwatt.adapters.feeder_file import FEEDER
+from commonwatt.adapters.store.files import read_json
 from commonwatt.adapters.store.run_folder import CHAIN, INPUTS, KNOWN_FILES, MANIFEST, SETTINGS
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import InvalidInput
@@ -90,7 +91,7 @@ def read_inputs(public: Path) -> dict[str, Any]:
     """
     path = public / INPUTS
     try:
-        inputs = json.loads(path.read_text(encoding="utf-8"))
+        inputs = read_json(path)
         numbers = [inputs[name] for name in ("first_slot", "end_slot", "seed")]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInput([Finding(str(path), "the inputs of a run", f"{type(error).__name__}: {error}")]) from error

@@ -1,12 +1,12 @@
 """Audit in words: what each check found, and the rows somebody asked to see."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from commonwatt.adapters.store.run_folder import read_names
 from commonwatt.core.accounts import FIRST_MEMBER
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding, one_of
@@ -86,10 +86,7 @@ def pseudonym_of(pseudonyms: Sequence[str], member: str, directory: Path) -> str
     """The pseudonym of a member that is named by it or, where the run's private/ is there, by id; InvalidInput for nobody."""
     if member in pseudonyms:
         return member
-    known: dict[str, str] = {}
-    path = directory / "private" / "pseudonyms.json"
-    if path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))
+    known = read_names(directory / "private" / "pseudonyms.json")
     if member not in known:
         require([Finding("--member", one_of(member, known or pseudonyms), member)])
     return known[member]

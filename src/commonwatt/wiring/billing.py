@@ -1,7 +1,6 @@
 """Making bills: opens a finished run, cuts out what concerns a member, and checks each bill with the verifier it ships."""
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,10 +20,11 @@ from commonwatt.adapters.store.run_folder import (
     UNDER_NO_ROOT,
     file_hashes,
     read_manifest,
+    read_names,
     read_public,
 )
 from commonwatt.core.accounts import FIRST_MEMBER
-from commonwatt.core.errors import InvalidInput, VerificationFailed, require
+from commonwatt.core.errors import VerificationFailed, require
 from commonwatt.core.findings import Finding, one_of
 from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.services.audit import check_tables
@@ -168,7 +168,7 @@ def _open_run(directory: Path, public: Path, tables: PublicTables) -> OpenRun:
 def _asked_members(request: BillRequest, run: OpenRun) -> dict[str, str]:
     """Name -> pseudonym; where the operator's names are not in the folder, pseudonyms are the names."""
     path = run.directory / "private" / PSEUDONYMS
-    known = _json(path) or {name: name for name in run.public.pseudonyms}
+    known = read_names(path) or {name: name for name in run.public.pseudonyms}
     # A name becomes a folder's.
     require([Finding(str(path), "names of members", repr(name)) for name in known if Path(name).name != name])
     if request.everyone:
@@ -179,16 +179,6 @@ def _asked_members(request: BillRequest, run: OpenRun) -> dict[str, str]:
     if not names:
         require([Finding("--member", "a member (repeatable), or --all", "neither")])
     return {name: known[name] for name in names}
-
-
-def _json(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput([Finding(str(path), "JSON, as a run writes it", str(error))]) from error
-    return {str(key): str(value) for key, value in table.items()} if isinstance(table, dict) else {}
 
 
 def _asked_slots(request: BillRequest, run: OpenRun) -> range:
@@ -231,7 +221,7 @@ def _folder(request: BillRequest, name: str, run: OpenRun, slots: range) -> Path
 def _bill(run: OpenRun, makers: dict[int, SlotEntries], name: str, pseudonym: str, slots: range) -> Bill:
     index = run.public.pseudonyms.index(pseudonym)
     entries, wanted = _entries(run, makers, index, slots)
-    profile = _json(run.directory / "private" / ORIGINS).get(name, "")
+    profile = read_names(run.directory / "private" / ORIGINS).get(name, "")
     enrolled = [enrolment for enrolment in run.public.enrolments if enrolment.member == index]
     gateways = tuple(Gateway(*hexes) for hexes in sorted((e.gateway.hex(), e.signature.hex()) for e in enrolled))
     member = Member(name, profile, run.public.suppliers[index], pseudonym, index, gateways)

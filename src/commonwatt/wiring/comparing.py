@@ -1,7 +1,6 @@
 """Comparing: one community under several designs on the same days, a run each, and one page for all of them."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, Final
 
 from commonwatt.adapters.chain.exported import ExportedChain
 from commonwatt.adapters.keys import KeyFile
-from commonwatt.adapters.store.files import write_json, write_text
+from commonwatt.adapters.store.files import read_json, write_json, write_text
 from commonwatt.adapters.store.run_folder import CHAIN, MANIFEST, RunFolder
 from commonwatt.core.errors import VerificationFailed, require
 from commonwatt.core.findings import Finding
@@ -170,7 +169,7 @@ def _take_folder(out: Path, tasks: Sequence[Task], inputs: str) -> None:
 
 def _mark(out: Path) -> dict[str, Any] | None:
     try:
-        mark = json.loads((out / MARK).read_text(encoding="utf-8"))
+        mark = read_json(out / MARK)
     except (OSError, ValueError):
         return None
     if not isinstance(mark, dict) or not isinstance(mark.get("runs"), dict) or "inputs" not in mark:
@@ -232,7 +231,7 @@ def run_task(task: Task, watcher: Watcher) -> None:
 def kept_outcome(task: Task) -> Outcome | None:
     """The outcome of a finished run of the same settings and inputs whose public files are still the ones it was made from."""
     try:
-        kept = json.loads(task.kept.read_text(encoding="utf-8"))
+        kept = read_json(task.kept)
         assert task.request.out is not None
         if (kept["identity"], kept["manifest"]) != (task.identity, _manifest_hash(RunFolder(task.request.out))):
             return None
@@ -245,7 +244,7 @@ def _latency_of(task: Task) -> dict[str, dict[str, float]]:
     """By stage what the run's `timing.json` says; nothing where somebody took it away."""
     assert task.request.out is not None
     try:
-        timing = json.loads((task.request.out / "timing.json").read_text(encoding="utf-8"))
+        timing = read_json(task.request.out / "timing.json")
         latency: dict[str, dict[str, float]] = timing["latency"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}

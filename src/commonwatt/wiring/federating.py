@@ -11,7 +11,7 @@ from shlex import quote
 from typing import Any, Final
 
 import commonwatt
-from commonwatt.adapters.store.files import write_csv, write_json, write_table, write_text
+from commonwatt.adapters.store.files import read_json, write_csv, write_json, write_table, write_text
 from commonwatt.adapters.store.run_folder import MANIFEST, RunFolder, read_public
 from commonwatt.adapters.store.run_lock import RunLock
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
@@ -303,7 +303,7 @@ def run_member(task: Task, watcher: Watcher, beside: Beside) -> None:
             baseline_nano=tuple(figures.baseline_nano.tolist()),
             alone_nano=tuple(alone_cost_nano(public, rules).tolist()),
             summary=result.summary,
-            manifest_root=json.loads((result.folder.public / MANIFEST).read_text(encoding="utf-8"))["root"],
+            manifest_root=read_json(result.folder.public / MANIFEST)["root"],
             verified=result.verified,
             notes=result.notes,
         )
@@ -311,7 +311,7 @@ def run_member(task: Task, watcher: Watcher, beside: Beside) -> None:
 
 
 def _outcome(kept: Path) -> CommunityOutcome:
-    return CommunityOutcome.from_json(json.loads(kept.read_text(encoding="utf-8")))
+    return CommunityOutcome.from_json(read_json(kept))
 
 
 def _publish(

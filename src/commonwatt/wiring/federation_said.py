@@ -1,10 +1,10 @@
 """What a federation says of itself in `public/federation.json`, read as anybody's file would be: nothing in it is taken on trust."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from commonwatt.adapters.store.files import read_json
 from commonwatt.core.errors import InvalidInput, require
 from commonwatt.core.findings import Finding
 from commonwatt.wiring.inputs import folder_name
@@ -45,8 +45,8 @@ def read_said(path: Path) -> FederationSaid:
 
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        said = read_json(path)
+    except (OSError, ValueError) as error:
         raise InvalidInput(
             [Finding(str(path), "what a federation publishes", f"{type(error).__name__}: {error}")]
         ) from error

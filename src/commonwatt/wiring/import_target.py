@@ -18,11 +18,11 @@ from commonwatt.adapters.importing.writing import doubts_table, members_text, pr
 from commonwatt.adapters.store.files import write_csv, write_table, write_text
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
+from commonwatt.core.foreign import toml_of
 from commonwatt.core.slots import SlotGrid
 from commonwatt.settings import FILE_NAME, MEMBERS_NAME
 from commonwatt.settings import sections as s
 from commonwatt.settings.editing import edited
-from commonwatt.settings.layers import parsed
 from commonwatt.settings.loading import draft
 from commonwatt.settings.written import IGNORE_NAME, IGNORED, community_toml
 
@@ -140,7 +140,7 @@ def _existing(into: Path, target: Target, names: Sequence[str]) -> Target:
 
 def _community(target: Target, profiles: Profiles, zone: str) -> str:
     """A community file for new data: tariff and design of the example, which its owner changes first."""
-    tables, _ = parsed(FILE_NAME, (example_folder() / FILE_NAME).read_bytes())
+    tables, _ = toml_of(FILE_NAME, (example_folder() / FILE_NAME).read_bytes())
     name = target.folder.resolve().name.replace("\n", " ") or "Community"
     given: dict[str, dict[str, Any]] = {key: table for key, table in tables.items() if key in s.SECTIONS}
     given["community"] = {

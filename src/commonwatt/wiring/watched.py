@@ -1,6 +1,5 @@
 """What a watcher reads: a finished run's public folder, or a stopped run's journal and chain, as batches and what members know."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from commonwatt.adapters.ledger import open_export, open_live
-from commonwatt.adapters.store.run_folder import CHAIN, SETTINGS, RunFolder, read_public
+from commonwatt.adapters.store.run_folder import CHAIN, SETTINGS, RunFolder, read_names, read_public
 from commonwatt.adapters.store.run_lock import RunLock
 from commonwatt.adapters.store.sqlite_journal import ReadJournal
 from commonwatt.core.errors import require
@@ -120,12 +119,9 @@ def _pseudonyms(folder: RunFolder, ledger: LedgerReader) -> list[str]:
 
 def suppliers_in(directory: Path) -> dict[str, str]:
     """Pseudonym -> name of the member's own supplier, in a stopped run's folder; who has none is not named."""
-    path = RunFolder(directory).suppliers
-    named: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return named
+    return read_names(RunFolder(directory).suppliers)
 
 
 def names_in(directory: Path) -> dict[str, str]:
     """The operator's map from members' names to pseudonyms in a stopped run's folder."""
-    named: dict[str, str] = json.loads(RunFolder(directory).pseudonyms.read_text(encoding="utf-8"))
-    return named
+    return read_names(RunFolder(directory).pseudonyms)

@@ -131,7 +131,7 @@ def test_every_fault_is_found_at_once(tmp_path: Path) -> None:
     [
         ("", "wires.toml transformer: expected a table [transformer], found none"),
         ("bus = 3", "wires.toml bus: expected [[bus]] tables"),
-        ("not toml", "wires.toml: expected a TOML file"),
+        ("not toml", "wires.toml:1: expected TOML, found Expected"),
         ("[[bus]]\nid = 3", "wires.toml bus 3 id: expected printable text"),
     ],
 )

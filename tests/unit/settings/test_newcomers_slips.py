@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.fakes.communities import MEMBERS, TOML, profile_lines, told, write_community
 
+from commonwatt.core.toml_lines import TomlLines, key_lines
 from commonwatt.settings import load, open_community
-from commonwatt.settings.toml_lines import TomlLines, key_lines
 
 
 def test_a_whole_number_may_have_a_decimal_point_everywhere(tmp_path: Path) -> None:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any, Final, TypeGuard
 
 from commonwatt.core.findings import Finding
+from commonwatt.core.foreign import parsed_json
 
 Rows = dict[int, dict[str, Any]]
 """The rows of a table by their index."""
 MOST_ROWS: Final = 100_000
 """Of one table; a feeder's own limit is lower."""
-_DEEPEST: Final = 100
-"""Brackets within brackets; a network has less than ten."""
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _NET: Final = "the JSON of a pandapower network (pandapower.to_json)"
 
 
 def frames_of(text: str, file: str) -> tuple[dict[str, Any], list[Finding]]:
     """What a network's JSON holds: its tables as rows, and its single values; empty where it is no such file."""
     try:
-        table = parsed(text)
+        table = parsed_json(text)
     except ValueError as error:
         return {}, [Finding(file, _NET, _shortened(error))]
     held = table.get("_object") if isinstance(table, dict) and table.get("_class") == "pandapowerNet" else None
@@ -49,7 +45,7 @@ def frames_of(text: str, file: str) -> tuple[dict[str, Any], list[Finding]]:
 def _rows(held: Any) -> tuple[Rows, str]:
     """Rows of a table that pandas wrote column names, index and data of; or what is wrong."""
     try:
-        table = parsed(held) if isinstance(held, str) else held
+        table = parsed_json(held) if isinstance(held, str) else held
     except ValueError as error:
         return {}, _shortened(error)
     parts: list[list[Any]] = [
@@ -72,23 +68,6 @@ def _rows(held: Any) -> tuple[Rows, str]:
     if len(set(index)) != len(index):
         return {}, "an index twice"
     return {number: dict(zip(columns, row, strict=True)) for number, row in zip(index, data, strict=True)}, ""
-
-
-def parsed(text: str) -> Any:
-    """What a text of JSON says.
-
-    Brackets are counted first: the interpreter's own guard is a limit that other packages raise, and beyond it the machine's stack ends.
-
-    Raises:
-        ValueError: it is no JSON, or of too deep a nesting.
-
-    """
-    depth = 0
-    for bracket in re.findall(r"[\[\]{}]", _STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > _DEEPEST:
-            raise ValueError("too deep a nesting")
-    return json.loads(text)
 
 
 def is_number(value: Any) -> TypeGuard[float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from commonwatt.adapters.foreign_feeders.frames import is_number, parsed
+from commonwatt.adapters.foreign_feeders.frames import is_number
+from commonwatt.core.foreign import parsed_json
 
 if TYPE_CHECKING:
     from commonwatt.adapters.foreign_feeders.net import Net
@@ -47,7 +48,7 @@ def metres(net: Net, groups: list[int]) -> dict[int, tuple[float, float]]:
 def _point(geo: Any) -> tuple[float, float] | None:
     """The place that a point of GeoJSON names; None where it names none."""
     try:
-        table = parsed(geo) if isinstance(geo, str) else geo
+        table = parsed_json(geo) if isinstance(geo, str) else geo
     except ValueError:
         return None
     spot = table.get("coordinates") if isinstance(table, dict) else None

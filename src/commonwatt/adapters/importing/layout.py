@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from commonwatt.core.findings import Finding, one_of
+from commonwatt.core.foreign import parsed_toml
 
 ENERGIES: Final = ("load", "pv", "import", "export", "net")
 """What a column may measure; `net` is one signed column, positive from the grid."""
@@ -98,11 +98,11 @@ def layout_of(text: str) -> tuple[Layout, list[Finding]]:
         return checked(f"layout {text}", _packaged(text))
     path = Path(text)
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        tables = parsed_toml(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         expected = f"a layout, {one_of(text, layout_names())}, or a TOML file of one"
         return Layout(), [Finding(f"--layout {text}", expected, "no such file")]
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         return Layout(), [Finding(f"--layout {text}", "a TOML file", str(error).splitlines()[0][:120].lower())]
     return checked(path.name, tables)
 
@@ -180,7 +180,7 @@ def _fault(key: str, text: str) -> str:
 
 
 def _packaged(name: str) -> dict[str, Any]:
-    return tomllib.loads((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
+    return parsed_toml((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _folder() -> Any:

@@ -15,7 +15,7 @@ from commonwatt.adapters.ledger.calldata import Posted
 from commonwatt.adapters.ledger.calls import content_hash, pack, place_of
 from commonwatt.adapters.ledger.foundation import Genesis, chain_id_of, community_hash
 from commonwatt.adapters.ledger.signed_orders import RevertedError
-from commonwatt.adapters.store.files import write_text
+from commonwatt.adapters.store.files import read_json, write_text
 from commonwatt.contracts.encoding import IMBALANCE, TRADES, domain_separator
 from commonwatt.core.encoding import decode, encode
 from commonwatt.core.errors import LedgerError
@@ -45,6 +45,8 @@ from commonwatt.services.ports import (
 from commonwatt.services.withdrawing import Announcement
 
 FORMAT: Final = "commonwatt memory ledger 1"
+_LARGEST_BYTES: Final = 2**32
+"""Of an export: every call of a run is in it."""
 _NO_CLAIMS: Final = "expected a chain that takes demands, was the memory ledger"
 _CALLS: Final[dict[str, Any]] = {
     "open": OpenCall,
@@ -86,7 +88,7 @@ class MemoryLedger:
     def read(cls, path: Path) -> Self:
         """A ledger as it was exported, with every call done again. Raises LedgerError when the file is none."""
         try:
-            exported = json.loads(path.read_text(encoding="utf-8"))
+            exported = read_json(path, _LARGEST_BYTES)
             if exported["format"] != FORMAT:
                 raise LedgerError(f"{path}: expected {FORMAT!r}, was {exported['format']!r}")
             ledger = cls(exported["operator"])

@@ -2,15 +2,18 @@
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+
+from commonwatt.core.foreign import MOST_JSON, parsed_json
 
 ROWS_OF_A_GROUP: Final = 1 << 17
 """Rows of a group of a Parquet file: so many rows are held and spelt out at a time, a few tens of megabytes of the widest table."""
@@ -50,6 +53,23 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: object) -> None:
     """A JSON file with sorted keys, whole or not at all."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, most_bytes: int = MOST_JSON) -> Any:
+    """What a file of JSON says: anybody may have written it.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: no plain file, no text, no JSON, more than `most_bytes`, or of too deep a nesting.
+
+    """
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would never end
+        raise ValueError("no plain file")
+    with path.open("rb") as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise ValueError(f"more than {most_bytes // 2**20} MiB")
+    return parsed_json(data.decode("utf-8"), most_bytes)
 
 
 def copied_aside(path: Path) -> Path:

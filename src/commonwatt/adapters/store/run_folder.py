@@ -1,7 +1,6 @@
 """The folder of a run: where every file is, written whole or not at all, with a manifest of what is public."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from commonwatt.adapters.feeder_file import FEEDER
-from commonwatt.adapters.store.files import write_json, write_text
+from commonwatt.adapters.store.files import read_json, write_json, write_text
 from commonwatt.adapters.store.table_files import TableFiles
 from commonwatt.core.determinism import merkle_root
 from commonwatt.core.errors import InvalidInput, require
@@ -194,6 +193,22 @@ def _why(path: Path, error: Exception) -> str:
     return f"another ({(str(error).splitlines() or [''])[0]})"
 
 
+def read_names(path: Path) -> dict[str, str]:
+    """A private table of a run from text to text: pseudonyms, suppliers, origins; empty where there is no such file.
+
+    Raises:
+        InvalidInput: something else than a run writes.
+
+    """
+    try:
+        table = read_json(path) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise InvalidInput([Finding(str(path), "JSON, as a run writes it", _why(path, error))]) from error
+    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+        require([Finding(str(path), "JSON, as a run writes it", "other JSON")])
+    return table
+
+
 def read_manifest(public: Path) -> dict[str, Any]:
     """The manifest.
 
@@ -203,7 +218,7 @@ def read_manifest(public: Path) -> dict[str, Any]:
     """
     path = public / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = read_json(path)
         texts = [manifest["root"], manifest["operator"], manifest["chain_head"]["hash"]]
         texts += [*manifest["files"].values(), *manifest["code_hashes"].values()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

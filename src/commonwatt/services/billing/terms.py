@@ -1,12 +1,12 @@
 """The terms of a bill, read from the run's public settings: money, clock, tariff and settlement rule."""
 
 import datetime as dt
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from commonwatt.core.foreign import parsed_toml
 from commonwatt.core.imbalance import BY_DIRECTION
 from commonwatt.core.smoothing import NOT_SMOOTHED
 from commonwatt.core.tariff import Rates
@@ -57,10 +57,7 @@ def terms_of(settings: str, supplier: str = "") -> Terms:
         ValueError: no TOML, a key that is missing or of another type, or no supplier of this name.
 
     """
-    try:
-        table = tomllib.loads(settings)
-    except RecursionError as error:
-        raise ValueError("settings: expected TOML, found text that is nested too deeply") from error
+    table = parsed_toml(settings)
     tariff, slot_s = _asked(table, "tariff", dict), _asked(table, "community slot_s", int)
     if slot_s <= 0 or 3600 % slot_s:
         raise ValueError(f"settings community slot_s: expected a divisor of 3600, found {slot_s}")

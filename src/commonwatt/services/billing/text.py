@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
+from commonwatt.core.foreign import parsed_json
 from commonwatt.services.billing.bill import Bill
 
 _BOUND: Final = 2**63
@@ -30,8 +31,8 @@ def read_bill(text: str) -> Bill:
 
     """
     try:
-        value = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        value = parsed_json(text, constant=_no_number)
+    except ValueError as error:
         raise NoBillError("bill.json", "JSON", str(error)[:200]) from None
     bill: Bill = _restored(Bill, value, "bill.json")
     return bill

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow.compute as pc
 
+from commonwatt.core.foreign import parsed_json
 from commonwatt.core.units import Ints
 from commonwatt.services.reporting.books import Books, numbers, summed
 from commonwatt.services.reporting.caveats import caveats
@@ -63,7 +64,7 @@ class Outcome:
     def from_json(cls, text: str) -> Outcome | None:
         """A stored outcome, None where it is none of this format."""
         try:
-            stored: dict[str, Any] = json.loads(text)
+            stored: dict[str, Any] = parsed_json(text)
             if stored.pop("format", None) != FORMAT or stored.keys() != {f.name for f in fields(cls)}:
                 return None
         except (ValueError, AttributeError, TypeError):

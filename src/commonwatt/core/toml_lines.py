@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+from commonwatt.core.foreign import parsed_toml
 
 _HEADER: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY: Final = re.compile(
@@ -65,8 +66,8 @@ def _size(lines: list[str], at: int) -> int:
     """How many lines the statement beginning at a line has; 1 when it never becomes TOML."""
     for size in range(1, min(_LONGEST, len(lines) - at) + 1):
         try:
-            tomllib.loads("\n".join(lines[at : at + size]))
-        except (ValueError, RecursionError):
+            parsed_toml("\n".join(lines[at : at + size]))
+        except ValueError:
             continue
         return size
     return 1
