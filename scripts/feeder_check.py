@@ -1,6 +1,6 @@
 """Our power flow on the grids of SimBench, beside power-grid-model on the same feeder and pandapower on the grid itself: docs/reference/feeders.{csv,md}.
 
-    pip install 'commonwatt[simbench,grid]'        # 0.6 GB
+    pip install 'commonwatt[simbench,grid,fast]'       # 0.6 GB
     python scripts/feeder_check.py                 # writes both files; some minutes
 
 Two comparisons: the first is of solvers (the same feeder), the second of models (what a conversion leaves out, too).
@@ -11,6 +11,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,12 @@ QUARTERS, EVERY = 35_136, 366
 """A year of quarter hours, of which one in so many is looked at: 96 of them, each at another time of day."""
 MILLION = 1e6
 PAGE = ROOT / "docs" / "reference" / "feeders.md"
+VERSIONS = ", ".join(
+    f"{name} {version(name)}" for name in ("power-grid-model", "pandapower", "simbench", "numpy", "numba")
+)
 HEAD = f"""# Feeders of SimBench
 
-*Written by `scripts/feeder_check.py`, with pandapower {pandapower.__version__} and simbench {simbench.__version__}.*
+*Written by `scripts/feeder_check.py`, with {VERSIONS}.*
 
 Each grid was converted by its code ([the grid](../explain/grid-feeders.md#feeders-from-elsewhere)). Then the power flow was computed for the loads and generators of
 SimBench: as they are rated, all at once, and as they are in every {EVERY}th quarter hour of its year (96 states, each at another time of day).
