@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ NEAR: Final = 1e-6
 """By so much a limit may be passed before it counts: more than the sweep's own error, less than anybody measures."""
 _NAMED: Final = 5
 """Places that a reason names; the rest are counted."""
+_MOST_PPM: Final = 2**40
+"""What a published share is at most: a rating may be next to nothing, and a table still holds the figure."""
 NO_SOLUTION: Final = "no power flow: more is asked of the feeder than it can bring"
 
 
@@ -70,3 +73,8 @@ def listed(found: list[Excess]) -> str:
     """In words; the first few by name."""
     words = [excess.words for excess in found]
     return "; ".join(words[:_NAMED]) + (f"; and {len(words) - _NAMED} more" if len(words) > _NAMED else "")
+
+
+def published_ppm(share: float) -> int:
+    """A share in whole millionths, halves up, at most 2**40."""
+    return min(math.floor(share * 10**6 + 0.5), _MOST_PPM)

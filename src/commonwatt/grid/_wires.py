@@ -66,7 +66,8 @@ def tightened(wires: Wires, feeder: Feeder, found: list[Excess], flow_wh: Ints) 
         else:
             limit = feeder.voltage_high_share if excess.side > 0 else feeder.voltage_low_share
             room = excess.side * (limit - feeder.source_share * float(tree.gain[excess.node]))
-            kept = _LESS * max(room, 0.0) / (room + excess.over)
+            # Out without any flow: nothing pushes it back, and what the flows add to it may be nothing, or less.
+            kept = _LESS * room / (room + excess.over) if room > 0 else 0.0
             at = excess.node
             while at > 0:
                 if int(flow_wh[at]) * excess.side > 0:

@@ -15,12 +15,11 @@ from commonwatt.core.registry import parameter
 from commonwatt.core.units import SECONDS_PER_HOUR, Ints, whole_wh
 from commonwatt.grid._curtailment import Schedule
 from commonwatt.grid._cuts import balanced, cuts_of
-from commonwatt.grid._excess import NEAR, NO_SOLUTION
+from commonwatt.grid._excess import NEAR, NO_SOLUTION, published_ppm
 from commonwatt.grid._feeder import Feeder
 from commonwatt.grid._pgm import MatrixFlow, matrix_flow
 from commonwatt.grid.base import GridContext
 
-_MILLION: Final = 10**6
 _PARTS: Final = 1000
 _NAMED: Final = 5
 """Places that a reason names; the rest are counted."""
@@ -133,5 +132,5 @@ def _extremes(feeder: Feeder, flow: MatrixFlow) -> Extremes:
         return Extremes()
     loading, voltage = flow.loading_share[:, 0], flow.voltage_share[:, 0]
     full, low, high = int(np.argmax(loading)), int(np.argmin(voltage)), int(np.argmax(voltage))
-    ppm = [math.floor(float(share) * _MILLION + 0.5) for share in (loading[full], voltage[low], voltage[high])]
+    ppm = [published_ppm(float(share)) for share in (loading[full], voltage[low], voltage[high])]
     return Extremes(_branch_names(feeder)[full], ppm[0], feeder.buses[low].id, ppm[1], feeder.buses[high].id, ppm[2])

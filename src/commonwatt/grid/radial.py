@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,14 +15,12 @@ from commonwatt.core.registry import parameter
 from commonwatt.core.units import ENERGY_LIMIT_WH, SECONDS_PER_HOUR, Ints, parts_per_million
 from commonwatt.grid._allocation import Limits, envelope, envelope_faults, fixed
 from commonwatt.grid._curtailment import CURTAILMENTS, Curtailing, Cut, Schedule
-from commonwatt.grid._excess import excesses, listed
+from commonwatt.grid._excess import excesses, listed, published_ppm
 from commonwatt.grid._feeder import Feeder, Tree
 from commonwatt.grid._fees import FEES, FeeTerms, fee_findings, line_fees
 from commonwatt.grid._sweep import PowerFlow, power_flow
 from commonwatt.grid._wires import flows_wh, tightened, wires_of_feeder
 from commonwatt.grid.base import Expected, GridContext
-
-MILLION: Final = 10**6
 
 
 @dataclass(frozen=True)
@@ -224,17 +222,13 @@ def _extremes(tree: Tree, flow: PowerFlow) -> Extremes:
     """Of the first column; nothing where it has no solution."""
     if not flow.is_solved[0]:
         return Extremes()
-    loading, voltage = flow.loading_share[:, 0], flow.voltage_share[1:, 0]
+    loading, voltage = flow.loading_share[1:, 0], flow.voltage_share[1:, 0]
     full, low, high = int(np.argmax(loading)), int(np.argmin(voltage)), int(np.argmax(voltage))
     return Extremes(
-        tree.names[full],
-        _ppm(loading[full]),
+        tree.names[full + 1],
+        published_ppm(loading[full]),
         tree.bus_names[low + 1],
-        _ppm(voltage[low]),
+        published_ppm(voltage[low]),
         tree.bus_names[high + 1],
-        _ppm(voltage[high]),
+        published_ppm(voltage[high]),
     )
-
-
-def _ppm(share: float) -> int:
-    return math.floor(share * MILLION + 0.5)

@@ -181,3 +181,14 @@ def test_many_slots_flow_as_each_is_judged() -> None:
         assert round(together.loading_share[full, column] * 10**6) == extremes.loading_ppm
         assert int(together.losses_wh(3600)[column]) == said.losses_wh
     assert together.is_solved.tolist() == [True, True, False]
+
+
+def test_where_nothing_flows_no_line_is_fullest_but_the_transformer_at_nothing() -> None:
+    extremes = judged(plans=(0, 0, 0), trades=(), is_delivered=True).extremes
+    assert (extremes.fullest, extremes.loading_ppm) == ("transformer", 0)
+
+
+def test_a_line_that_carries_next_to_nothing_is_as_full_as_a_table_holds() -> None:
+    thin = wires(line("a", "b", rating_a=1e-9), line("b", "c"), line("a", "d"))
+    extremes = judged(thin, is_delivered=True).extremes
+    assert (extremes.fullest, extremes.loading_ppm) == ("a-b", 2**40)

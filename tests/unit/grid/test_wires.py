@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tests.fakes.wires import line, street, wires
 
 from commonwatt.core.members import Fleet
 from commonwatt.core.records import Wires
-from commonwatt.grid import GRIDS, Feeder, GridContext, wires_of
+from commonwatt.grid import GRIDS, Feeder, GridContext, HasWires, wires_of
 
 FEEDER = wires(line("b", "c", rating_a=20), line("a", "b", rating_a=30), root="a")
 """The bus behind the transformer comes last in the file's lines, so that rows and nodes are not in the same order."""
@@ -55,3 +56,19 @@ def test_every_bus_of_any_feeder_leads_to_its_transformer() -> None:
     for _ in feeder.buses:
         at = np.where(at == len(feeder.buses), at, said.toward[at])
     assert (at == len(feeder.buses)).all()
+
+
+@pytest.mark.parametrize("net_wh", [0, 2000, -2000])
+def test_a_voltage_that_is_out_without_any_flow_holds_what_pushes_it_to_nothing(net_wh: int) -> None:
+    feeder = replace(FEEDER, source_share=1.12)
+    context = GridContext(1, 3600, Fleet.of(1), feeder=feeder, bus=np.array([1]))
+    grid = cast("HasWires", GRIDS.make("radial"))
+    before = grid.wires(context)
+    assert before is not None
+    after = grid.again(before, np.array([net_wh]), context)
+    if net_wh <= 0:
+        # Nothing flows, or what flows already helps: no line held tighter would do more.
+        assert after is None
+    else:
+        assert after is not None
+        assert after.limit_wh.tolist() == [0, 0, 0, 0]

@@ -1,5 +1,6 @@
 """The feeder on the page: where it is drawn, whose energy it tells, and that it says what meters, trades and the power flow say."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,14 @@ def test_a_surveyed_feeder_is_drawn_where_it_lies() -> None:
     assert drawn.is_surveyed
     for bus, node in zip(feeder.buses, feeder.tree.node.tolist(), strict=True):
         assert (drawn.x[node], drawn.y[node]) == (bus.x_m, bus.y_m)
+
+
+def test_where_nothing_flowed_at_all_the_report_says_so() -> None:
+    found = wired(LANE)
+    flowed = flowing(found)
+    still = replace(flowed, power=replace(flowed.power, loading_share=np.zeros_like(flowed.power.loading_share)))
+    assert "Nothing flowed through any line in any hour." in explained(found, still)
+    assert lines_table(found, still)
 
 
 @pytest.mark.parametrize("place", [Bus("a"), Bus("a", 5.0, 7.0)])

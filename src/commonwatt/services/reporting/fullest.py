@@ -37,6 +37,8 @@ def explained(results: Results, flowed: Flowed) -> str:
         said = f"In {missing} there is no power flow: more was asked of the feeder than it can bring. The first begins at {begins}."
         return title + paragraph(said) + _figures(results, flowed, 1, at)
     branch = int(np.argmax(flowed.loading_share[:, at]))
+    if not branch:
+        return title + paragraph(f"Nothing flowed through any line in any {word}.")
     said = f"At {begins} {branch_name(flowed, branch)} carried {_load(flowed, branch, at)}."
     if flowed.members[branch] >= CROWD:
         said += f" Behind it are {several(int(flowed.members[branch]), 'member')}."
