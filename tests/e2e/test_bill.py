@@ -235,10 +235,17 @@ def test_a_correction_in_the_members_favour_cannot_be_left_out(one_day: BillText
     assert "on the bill: settled in this period, found not there" in said
 
 
-@pytest.mark.parametrize("name", ["json", "csv", "html"])
-def test_a_file_that_says_the_same_in_other_bytes_is_found(one_day: BillTexts, name: str) -> None:
+# Never digits alone: a hash or a secret may hold them too, and that is found as another thing.
+@pytest.mark.parametrize(
+    ("name", "written", "otherwise"),
+    [("json", '"name": "roof-1"', '"name":"roof-1"'), ("csv", "2024-05", "2O24-05"), ("html", "2024-05", "2O24-05")],
+)
+def test_a_file_that_says_the_same_in_other_bytes_is_found(
+    one_day: BillTexts, name: str, written: str, otherwise: str
+) -> None:
     text = getattr(one_day, name)
-    for other in (text + "\n", text.replace("\n", "\r\n"), text[:-1], " " + text, text.replace("2024", "2O24", 1)):
+    assert written in text
+    for other in (text + "\n", text.replace("\n", "\r\n"), text[:-1], " " + text, text.replace(written, otherwise, 1)):
         said = failures(replace(one_day, **{name: other}))
         assert f"bill.{name} line" in said or "no bill" in said
 
