@@ -2,6 +2,7 @@
 
 from commonwatt.grid._balanced import balanced
 from commonwatt.grid._equipment import InnerTransformer, Load, Regulator
+from commonwatt.grid._excess import NO_SOLUTION
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
 from commonwatt.grid._phase_feeder import (
     MOST_TAPS,
@@ -38,6 +39,7 @@ __all__ = [
     "GRIDS",
     "MOST_TAPS",
     "NOWHERE",
+    "NO_SOLUTION",
     "PHASES",
     "TAP_SHARE",
     "Allotting",

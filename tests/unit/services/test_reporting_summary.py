@@ -7,12 +7,14 @@ import pyarrow as pa
 import pytest
 from tests.fakes.run_tables import FIRST_SLOT, RATES, Rows, changed, facts_of, week
 
+from commonwatt.grid import NO_SOLUTION
 from commonwatt.services.reporting.caveats import caveats
 from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.facts import DemandCounts, RunFacts
 from commonwatt.services.reporting.lost import Lost
 from commonwatt.services.reporting.summary import results, summary_json
 from commonwatt.services.reporting.ways import paid_by_member, way_line, way_section, way_sentences
+from commonwatt.services.reporting.wires import wire_sentences, wires_line
 from commonwatt.services.schemas import SCHEMAS
 
 Run = tuple[RunFacts, dict[str, pa.Table]]
@@ -67,7 +69,7 @@ def test_every_figure_of_two_neighbours_is_as_counted_by_hand(neighbours: Run) -
         "slots": 1, "failed_slots": 0, "members": 2, "traded_wh": 900, "delivered_wh": 900, "backed_wh": 900,
         "imported_wh": 500, "exported_wh": 0, "losses_wh": 0, "curtailed_pv_wh": 0, "supplier_sold_wh": 600, "supplier_bought_wh": 100,
         "self_sufficiency_share": round(1 - 500 / 1900, 9), "self_consumption_share": 1.0,
-        "curtailed_slots": 0, "infeasible_slots": 0, "scheduled_violation_slots": 0, "scheduled_line_violations": 0,
+        "curtailed_slots": 0, "infeasible_slots": 0, "unsolved_slots": 0, "scheduled_violation_slots": 0, "scheduled_line_violations": 0,
         "scheduled_voltage_violations": 0, "metered_violation_slots": 0, "metered_line_violations": 0, "metered_voltage_violations": 0,
         "curtailed_wh": 0, "curtailed_trades": 0, "recleared_slots": 0, "line_loading_max_share": None, "voltage_min_share": None, "voltage_max_share": None,
         "losses_cost_nano": 0, "grid_fees_nano": 9_000_000, "losses_recovered_share": None, "recovering_fee_micro_per_kwh": None,
@@ -127,6 +129,28 @@ def test_what_was_said_of_the_wires_is_summed_up(neighbours: Run) -> None:
     assert (gate["scheduled_violation_slots"], gate["recleared_slots"]) == (1, 1)
     assert (gate["scheduled_line_violations"], gate["scheduled_voltage_violations"]) == (2, 1)
     assert (summary["voltage_min_share"], summary["voltage_max_share"]) == (0.98, 1.02)
+
+
+def test_a_slot_without_a_power_flow_is_counted_and_said_although_no_line_of_it_is_full(neighbours: Run) -> None:
+    facts, tables = neighbours
+    nothing = dict.fromkeys(SCHEMAS["wires"].names, 0) | {"fullest": "", "lowest": "", "highest": "", "verdict_why": ""}
+    row = {**nothing, "slot": FIRST_SLOT, "verdict": "feasible", "flowed": "infeasible", "flowed_why": NO_SOLUTION}
+    dark = {**tables, "wires": pa.Table.from_pylist([row], schema=SCHEMAS["wires"])}
+    told = results(facts, dark)
+    assert [told.summary[f"{name}_slots"] for name in ("infeasible", "unsolved", "metered_violation", "scheduled_violation")] == [1, 1, 1, 0]  # fmt: skip
+    assert (
+        wires_line(told)
+        == "what was metered passed a limit in 1 hour; in 1 of them there is no power flow, and what was lost is not known"
+    )
+    assert wires_line(told).capitalize() + "." in " ".join(wire_sentences(told))
+    row |= {"verdict": "infeasible", "verdict_why": NO_SOLUTION}
+    dark |= {"wires": pa.Table.from_pylist([row], schema=SCHEMAS["wires"])}
+    gate = results(replace(facts, timing="ex_ante"), dark)
+    assert gate.summary["scheduled_violation_slots"] == 1
+    assert wires_line(gate).startswith(
+        "all trades were void in 1 hour, because no cut would have helped; what was metered"
+    )
+    assert "was not cut" not in wires_line(gate)
 
 
 def test_demands_and_what_was_void_are_counted_and_said(neighbours: Run) -> None:

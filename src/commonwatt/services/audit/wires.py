@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, GridVerdict, Readings, Reason, Trades, Verdict
 from commonwatt.core.units import Ints
+from commonwatt.grid import NO_SOLUTION
 from commonwatt.services.audit.base import Audited, Check, differences, met_again, recomputed
 from commonwatt.services.audit.slots import newest_before
 from commonwatt.services.failing import attempted
@@ -25,11 +26,15 @@ from commonwatt.venues import Meeting
 UNTOLD: Final = GridVerdict(Verdict.UNCHECKED, reason="the model failed")
 NAME: Final = "what the wires carried, computed again"
 
+Late = tuple[dict[str, Any], GridVerdict]
+"""What is published of a slot's wires by column, and what the model says of it with the readings that came late."""
+
 
 def check_wires(audited: Audited) -> Check:
     """Verdict, losses, fullest line and voltages of every slot, and which trades were cut; every member on a bus of the feeder."""
     found = _bus_findings(audited)
-    lost_wh = full = late_wh = 0
+    lost_wh = full = 0
+    late: list[Late] = []
     for done, slot in enumerate(audited.slots):
         audited.at(done)
         rows = audited.public.wires(slot)
@@ -52,12 +57,10 @@ def check_wires(audited: Audited) -> Check:
         ]
         lost_wh += int(published["losses_wh"])
         full += published["flowed"] == "infeasible"
-        late, _ = recomputed(f"wires slot {slot}", _late_wh, audited, slot, int(published["losses_wh"]))
-        late_wh += late or 0
-    note = f"{lost_wh:,} Wh lost; beyond a limit in {several(full, 'slot')}" if lost_wh or full else ""
-    if late_wh:
-        note += f"; {abs(late_wh):,} Wh {'more' if late_wh > 0 else 'less'} by readings that came late, which nobody pays or gets"
-    return Check(NAME, len(audited.slots), "slots", tuple(found), note=note)
+        flowed_late, _ = recomputed(f"wires slot {slot}", _flowed_late, audited, slot)
+        late += [] if flowed_late is None else [(published, flowed_late)]
+    notes = [f"{lost_wh:,} Wh lost; beyond a limit in {several(full, 'slot')}"] if lost_wh or full else []
+    return Check(NAME, len(audited.slots), "slots", tuple(found), note="; ".join(notes + _late_notes(late)))
 
 
 def _bus_findings(audited: Audited) -> list[Finding]:
@@ -98,14 +101,32 @@ def _flowed_again(audited: Audited, slot: int, readings: Readings) -> GridVerdic
     return attempted(lambda: check(net_wh, OrderBook.empty(), nothing, context), UNTOLD)[0]
 
 
-def _late_wh(audited: Audited, slot: int, losses_wh: int) -> int:
-    """By how much readings that came late would have changed what a slot is said to have lost."""
+def _flowed_late(audited: Audited, slot: int) -> GridVerdict | None:
+    """What the model says of a slot with the readings that came late; None where none did."""
     public = audited.public
     if len(public.revisions(slot)) < 2:
-        return 0
+        return None
     first = public.readings(slot, 0)
     newest = newest_before(public, slot, max(public.revisions(slot)) + 1, first)
-    return _flowed_again(audited, slot, newest).losses_wh - losses_wh
+    return _flowed_again(audited, slot, newest)
+
+
+def _late_notes(late: list[Late]) -> list[str]:
+    """What would be said of the wires by readings that came late: they are judged once, on the first ones."""
+    if not any(newest.verdict != Verdict.UNCHECKED for _, newest in late):
+        return []
+    solved = [(said, newest) for said, newest in late if NO_SOLUTION not in (said["flowed_why"], newest.reason)]
+    more_wh = sum(newest.losses_wh - int(said["losses_wh"]) for said, newest in solved)
+    told = [f"{abs(more_wh):,} Wh {'more' if more_wh > 0 else 'less'} were lost, which nobody pays or gets"]
+    told = told if more_wh else []
+    passed = [(said["flowed"] == "infeasible", newest.verdict == Verdict.INFEASIBLE) for said, newest in late]
+    for change, words in (((False, True), "more"), ((True, False), "fewer")):
+        if count := passed.count(change):
+            told.append(f"{several(count, 'slot')} {words} {'is' if count == 1 else 'are'} beyond a limit")
+    if dark := len(late) - len(solved):
+        told.append(f"in {several(dark, 'slot')} the losses cannot be compared, for want of a power flow")
+    judged = f"{several(len(late), 'slot')} {'is' if len(late) == 1 else 'are'}"
+    return [f"{judged} not judged again on readings that came late: by them {', '.join(told) or 'the same is said'}"]
 
 
 def verdict_again(audited: Audited, slot: int, meeting: Meeting) -> GridVerdict:

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from commonwatt.core.units import Ints, parts_per_million
+from commonwatt.core.units import Flags, Ints, parts_per_million
+from commonwatt.grid import NO_SOLUTION
 from commonwatt.services.reporting.books import Books, numbers
 from commonwatt.services.reporting.checks import energy_mismatch_wh, money_mismatch_nano
 from commonwatt.services.reporting.efficiency import clearing_efficiency_share, efficiency_share
@@ -140,6 +141,7 @@ def _wires(books: Books) -> Summary:
     return {
         "curtailed_slots": said["verdict"].count("curtailed"),
         "infeasible_slots": said["flowed"].count("infeasible"),
+        "unsolved_slots": int(_is_unsolved(table, "flowed_why").sum()),
         **_violations(books),
         "line_loading_max_share": extreme("loading_ppm", max),
         "voltage_min_share": extreme("low_ppm", min),
@@ -153,11 +155,12 @@ def _violations(books: Books) -> Summary:
     found: Summary = {}
     for name, prefix in (("scheduled", ""), ("metered", "flowed_")):
         lines, buses = (numbers(table, f"{prefix}{kind}_beyond") for kind in ("lines", "buses"))
+        unsolved = _is_unsolved(table, f"{prefix or 'verdict_'}why")
         if name == "scheduled" and not books.facts.is_ex_ante:
             # After delivery nothing is scheduled: what is agreed was metered.
-            lines, buses = np.zeros_like(lines), np.zeros_like(buses)
+            lines, buses, unsolved = np.zeros_like(lines), np.zeros_like(buses), np.zeros_like(unsolved)
         found |= {
-            f"{name}_violation_slots": int(((lines > 0) | (buses > 0)).sum()),
+            f"{name}_violation_slots": int(((lines > 0) | (buses > 0) | unsolved).sum()),
             f"{name}_line_violations": int(lines.sum()),
             f"{name}_voltage_violations": int(buses.sum()),
         }
@@ -169,6 +172,11 @@ def _violations(books: Books) -> Summary:
         "curtailed_trades": len(set(sides)),
         "recleared_slots": int((numbers(table, "rounds") > 0).sum()),
     }
+
+
+def _is_unsolved(table: pa.Table, why: str) -> Flags:
+    """Slots of `wires` without a power flow, by the column that says why their verdict is what it is."""
+    return np.asarray(pc.equal(table.column(why), NO_SOLUTION).to_numpy(), bool)
 
 
 def _losses(books: Books) -> Summary:

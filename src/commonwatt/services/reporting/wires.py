@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from commonwatt.core.units import parts_per_million
+from commonwatt.grid import NO_SOLUTION
 from commonwatt.services.reporting.feeder_map import feeder_map, map_place, shown_words
 from commonwatt.services.reporting.flowed import CROWD, Flowed
 from commonwatt.services.reporting.fullest import days_table, explained, lines_table
@@ -26,7 +27,7 @@ def wire_sentences(results: Results) -> list[str]:
     """What the power flow said, the answer first; nothing where there was no feeder."""
     rows = [row for row in _rows(results) if row["fullest"]]
     if not rows:
-        return []
+        return [_beyond(results)] if results.whole("unsolved_slots") else []
     used = int(results.members.load_wh.sum())
     lost = results.whole("losses_wh")
     share = f", {percent(lost / used)} of what the members used" if used else ""
@@ -47,7 +48,7 @@ def wires_line(results: Results) -> str:
     """The same for a terminal, in one line; empty where there was no feeder."""
     rows = [row for row in _rows(results) if row["fullest"]]
     if not rows:
-        return ""
+        return _beyond(results)[:-1].lower() if results.whole("unsolved_slots") else ""
     full = max(rows, key=lambda row: row["loading_ppm"])
     return (
         f"{energy(results.whole('losses_wh'))} lost{Lost(results.books).words()}, {_branch(full)} fullest with {percent(full['loading_ppm'] / _MILLION)} of its rating; "
@@ -70,7 +71,9 @@ def wires_section(results: Results) -> str:
     ]
     if not beyond:
         return text
-    ranked = sorted(beyond, key=lambda row: (-row["loading_ppm"], row["slot"]))[:MOST_ROWS]
+    # Where there is no power flow no line is the fullest: more was asked than any of them can bring.
+    ranked = sorted(beyond, key=lambda row: (row["flowed_why"] != NO_SOLUTION, -row["loading_ppm"], row["slot"]))
+    ranked = ranked[:MOST_ROWS]
     cells = [
         [
             _when(results, row),
@@ -120,10 +123,13 @@ def _beyond(results: Results) -> str:
     word = slot_word(results.facts)
     if not cut + beyond + results.whole("scheduled_violation_slots"):
         return "No limit was passed."
-    over = results.whole("scheduled_violation_slots") - cut
+    void = sum(row["verdict"] == "infeasible" for row in _rows(results)) if results.facts.is_ex_ante else 0
+    over, unsolved = results.whole("scheduled_violation_slots") - cut - void, results.whole("unsolved_slots")
     parts = [f"trades were cut in {several(cut, word)}"] if cut else []
+    parts += [f"all trades were void in {several(void, word)}, because no cut would have helped"] if void else []
     parts += [f"what was agreed passed a limit in {several(over, word)} and was not cut"] if over > 0 else []
     parts += [f"what was metered passed a limit in {several(beyond, word)}"] if beyond else []
+    parts += [f"in {unsolved} of them there is no power flow, and what was lost is not known"] if unsolved else []
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
