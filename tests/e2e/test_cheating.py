@@ -178,7 +178,7 @@ def _rebill(cheat: Cheat) -> None:
     rewards = 0
     for slot in cheat.slots:
         public = cheat.public
-        context = cheat.rules.settlement_context(slot, cheat.members, rewards)
+        context = cheat.rules.settlement_context(slot, cheat.members, rewards, losses_wh=public.losses_wh(slot))
         again = cheat.rules.settlement.settle(
             public.orders(slot)[0], public.agreement(slot)[0], public.readings(slot, 0), context
         )

@@ -265,10 +265,10 @@ def test_a_tight_run_passes_its_audit_with_any_limits_and_rule(
         assert "exceeded" in {row["verdict"] for row in rows_of(tmp_path / "run", "wires")}
 
 
-@pytest.mark.parametrize("timing", ["ex_ante", "ex_post"])
 @pytest.mark.parametrize("clearing", MECHANISMS)
-def test_a_market_within_the_wires_passes_its_audit(street: Path, tmp_path: Path, clearing: str, timing: str) -> None:
-    chosen = (*TIGHT, f"market.timing={timing}", f"market.clearing={clearing}")
+def test_a_market_within_the_wires_passes_its_audit(street: Path, tmp_path: Path, clearing: str) -> None:
+    """At a gate; `test_grid_table` has the rest."""
+    chosen = (*TIGHT, f"market.clearing={clearing}")
     assert ran(street, tmp_path / "run", overrides=chosen).verified
     assert found_by(tmp_path / "run") == {}
 

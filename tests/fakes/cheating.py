@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from commonwatt.adapters.chain.executors.base import GAS_LIMIT
 from commonwatt.adapters.chain.transactions import sign_transaction
+from commonwatt.adapters.feeder_file import FEEDER
 from commonwatt.adapters.keys import KeyFile
 from commonwatt.adapters.ledger import foundation, open_export
 from commonwatt.adapters.ledger.embedded import EmbeddedLedger
@@ -67,7 +68,8 @@ class Cheat:
     def __post_init__(self) -> None:
         public = self.honest / "public"
         self.tables = read_public(public)
-        self.texts = {name: (public / name).read_text(encoding="utf-8") for name in ("settings.toml", "inputs.json")}
+        texts = (public / name for name in ("settings.toml", "inputs.json", FEEDER))
+        self.texts = {path.name: path.read_text(encoding="utf-8") for path in texts if path.exists()}
         settings = load(public / "settings.toml", with_members=False)
         self.rules = rules_of(
             settings, answers_of(settings, Stopwatch()), self.public.suppliers, self.public.member_facts
