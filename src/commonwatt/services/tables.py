@@ -85,7 +85,8 @@ class TableBuilder:
         )
         verdict = trading.verdict if not reason or trading.verdict.verdict == Verdict.INFEASIBLE else FAILED
         self._put("wires", slot=[half.slot], **{name: [said] for name, said in wires_row(verdict, half.flowed).items()})
-        if len(trading.curtailed):
+        # Of a slot that failed after its gate all trades are void, those that were cut like the others.
+        if len(trading.curtailed) and verdict is trading.verdict:
             self._put("curtailments", **curtailment_columns(half.slot, trading.curtailed, trading.verdict))
 
     def _add_orders(self, slot: int, trading: Trading, void: bool) -> None:

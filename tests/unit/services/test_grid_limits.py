@@ -17,7 +17,8 @@ from tests.fakes.wires import line, wires
 
 from commonwatt.clearing import CLEARINGS
 from commonwatt.core.members import MemberFacts
-from commonwatt.core.records import Verdict
+from commonwatt.core.orders import OrderBook
+from commonwatt.core.records import Agreement, Readings, Statement, Verdict
 from commonwatt.forecasting import FORECASTINGS
 from commonwatt.grid import GRIDS
 from commonwatt.services.audit import CHECKS
@@ -26,6 +27,7 @@ from commonwatt.services.audit.wires import check_wires
 from commonwatt.services.halves import GateHalf
 from commonwatt.services.rules import EX_ANTE, EX_POST
 from commonwatt.services.schemas import SCHEMAS
+from commonwatt.settlement import SettlementContext
 
 HOURS = 8
 MECHANISMS = pytest.mark.parametrize("clearing", ["uniform_price", "two_round_double_auction"])
@@ -108,12 +110,11 @@ FEEDER = wires(*(line(begin, end, 60, 0.4, 3) for begin, end in pairwise("nabcde
 """The five one after the other on a thin cable."""
 
 
-@cache
-def on_feeder(timing: str) -> Ran:
+def laid(timing: str, **other: Any) -> Ran:
     founded = markets.terms()
     members = tuple(replace(m, facts=MemberFacts(bus=bus)) for m, bus in zip(founded.members, "abcde", strict=True))
     design = markets.rules(
-        timing, clearing=CLEARINGS.make("uniform_price"), feeder=FEEDER, bus=np.arange(1, 6, dtype=np.int64)
+        timing, clearing=CLEARINGS.make("uniform_price"), feeder=FEEDER, bus=np.arange(1, 6, dtype=np.int64), **other
     )
     grid, forecasts = GRIDS.make("radial", limits="verdict"), FORECASTINGS.make("same_hour_yesterday")
     return markets.run(
@@ -127,6 +128,11 @@ def on_feeder(timing: str) -> Ran:
         ),
         HOURS,
     )
+
+
+@cache
+def on_feeder(timing: str) -> Ran:
+    return laid(timing)
 
 
 TIMINGS = pytest.mark.parametrize("timing", [EX_ANTE, EX_POST])
@@ -310,6 +316,24 @@ def test_nothing_that_is_said_of_a_cut_can_be_changed(column: str) -> None:
     old = table[column][0].as_py()
     wrong = old + 1 if isinstance(old, int) else f"{FIRST}-o99" if column.endswith("order") else f"{old}x"
     assert check_wires(run.audited({"curtailments": changed(table, **{column: wrong})})).findings
+
+
+def test_in_a_slot_that_failed_after_its_gate_nothing_is_said_to_be_cut() -> None:
+    """Its trades are void, cut or not; the next slots keep their cuts."""
+    slot = on_feeder(EX_ANTE).tables["curtailments"]["slot"][0].as_py()
+    honest = markets.rules(EX_ANTE).settlement
+
+    def settle(book: OrderBook, agreement: Agreement, readings: Readings, context: SettlementContext) -> Statement:
+        if context.slot == slot and len(agreement.trades):
+            raise RuntimeError("so sorry")
+        return honest.settle(book, agreement, readings, context)
+
+    run = laid(EX_ANTE, settlement=SimpleNamespace(settle=settle, needs=frozenset(), breaks=frozenset()))
+    assert {row["reason"] for row in rows(run.tables["orders"], slot=slot)} == {"slot_failed"}
+    cut = run.tables["curtailments"]["slot"].to_pylist()
+    assert cut
+    assert slot not in cut
+    assert check_wires(run.audited()).findings == ()
 
 
 def test_a_cut_cannot_be_left_out_told_twice_or_made_up() -> None:
