@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.fakes.lanes import write_lane
 from tests.fakes.small_runs import commonwatt, write_community_with_gaps, write_small_community
 
 Make = Callable[[Path], object]
@@ -69,3 +70,9 @@ def p2pet_run(once: Callable[[str, Make], Path], street_with_gaps: Path) -> Path
     """Two days under the preset `p2pet`, with gaps and corrections, on the embedded chain. Read only."""
     asked = ("--preset", "p2pet", "--from", "2024-05-07")
     return once("p2pet-run", lambda folder: _run(street_with_gaps, "--out", folder, *asked))
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A morning of five members along a lane, with its feeders; tests of a module may put more files there."""
+    return write_lane(tmp_path_factory.mktemp("lane") / "street")

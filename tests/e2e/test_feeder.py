@@ -9,34 +9,18 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from tests.fakes.lanes import LANE, ON, said
 from tests.fakes.small_runs import MEMBERS
 from tests.fakes.tampering import change_cell, sealed
 from tests.fakes.tiny_runs import ran, write_morning
 from tests.fakes.wires import line, wires
 
 from commonwatt.adapters.feeder_file import FeederFile
-from commonwatt.core.errors import InvalidInput
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.checking import check_lines
 from commonwatt.wiring.feeders import FeederRequest, feeder_told
 
-LANE = wires(*(line(f"h{at}", f"h{at + 1}", 60, 0.4, 100) for at in range(5)), root="h0")
-NARROW = wires(*(line(f"h{at}", f"h{at + 1}", 60, 0.4, 1) for at in range(5)), root="h0")
-"""Its lines carry 1 A: less than one house sells."""
-ON = ("grid.model=radial", "grid.feeder=lane.toml", "ledger.chain=memory")
-
 TIGHT = ("grid.model=radial", "grid.feeder=narrow.toml", "ledger.chain=memory", "market.timing=ex_ante")
-
-
-@pytest.fixture(scope="module")
-def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_morning(tmp_path_factory.mktemp("lane") / "street")
-    header, *rows = MEMBERS.splitlines()
-    lines = [f"{header},bus", *(f"{row},h{at}" for at, row in enumerate(rows, 1))]
-    (folder / "members.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / "lane.toml").write_text("# mine\n" + FeederFile(LANE).text, encoding="utf-8")
-    (folder / "narrow.toml").write_text(FeederFile(NARROW).text, encoding="utf-8")
-    return folder
 
 
 def rows_of(out: Path, table: str) -> list[dict[str, Any]]:
@@ -154,12 +138,6 @@ def test_neither_feeder_nor_places_nor_losses_can_be_told_otherwise_afterwards(s
     assert found_by(tmp_path / "run")
 
 
-def said(street: Path, *overrides: str) -> list[str]:
-    with pytest.raises(InvalidInput) as error:
-        check_lines(street, None, overrides)
-    return [str(finding) for finding in error.value.findings]
-
-
 def test_a_model_that_needs_a_feeder_asks_for_one(street: Path) -> None:
     found = said(street, "grid.model=radial")
     assert len(found) == 1
@@ -177,7 +155,7 @@ def test_faults_of_a_feeder_are_found_with_those_of_the_community(street: Path, 
     bad = street / "bad.toml"
     bad.write_text(FeederFile(wires(line("h0", "h1"), line("x", "y"), root="h0")).text, encoding="utf-8")
     found = said(street, "grid.model=radial", "grid.feeder=bad.toml", "community.slot_s=7")
-    assert "bad.toml bus x: expected a way to h0, found none from x, y" in found
+    assert "bad.toml:11 bus x: expected a way to h0, found none from x, y" in found
     assert len(found) > 1
     found = said(street, "grid.model=radial", "grid.feeder=stret")
     assert "(did you mean street?)" in found[0]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from tests.e2e.test_feeder import LANE, said
+from tests.fakes.lanes import LANE, said
 from tests.fakes.small_runs import MEMBERS
 from tests.fakes.tampering import change_cell, sealed
 from tests.fakes.tiny_runs import ran, write_morning

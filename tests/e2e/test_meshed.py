@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from tests.e2e.test_feeder import ON, street  # noqa: F401
+from tests.fakes.lanes import ON
 from tests.fakes.tiny_runs import ran
 from tests.fakes.wires import line, wires
 
@@ -23,7 +23,7 @@ def ring_of(folder: Path, rating_a: float = 100) -> Path:
     return folder
 
 
-def test_a_run_on_a_feeder_with_a_loop_is_settled_and_audited(street: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_run_on_a_feeder_with_a_loop_is_settled_and_audited(street: Path, tmp_path: Path) -> None:
     on = (*ON, "grid.feeder=ring.toml", "grid.model=meshed")
     result = ran(ring_of(street), tmp_path / "run", overrides=on)
     assert result.verified
@@ -36,13 +36,13 @@ def test_a_run_on_a_feeder_with_a_loop_is_settled_and_audited(street: Path, tmp_
 
 
 def test_the_radial_model_finds_the_loop_and_the_meshed_one_what_to_install(
-    street: Path,  # noqa: F811
+    street: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ring_of(street)
     with pytest.raises(InvalidInput) as error:
         check_lines(street, None, ("grid.model=radial", "grid.feeder=ring.toml"))
-    assert "ring.toml line h5-h0: expected a radial feeder" in str(error.value)
+    assert "ring.toml:68 line h5-h0: expected a radial feeder" in str(error.value)
     spec = importlib.util.find_spec
     monkeypatch.setattr(
         "commonwatt.core.registry.find_spec", lambda name: None if name == "power_grid_model" else spec(name)
@@ -54,7 +54,7 @@ def test_the_radial_model_finds_the_loop_and_the_meshed_one_what_to_install(
     )
 
 
-def test_the_command_says_that_a_feeder_has_loops(street: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_command_says_that_a_feeder_has_loops(street: Path, tmp_path: Path) -> None:
     path = ring_of(street) / "ring.toml"
     said = feeder_told(FeederRequest(str(path), tmp_path / "mine.toml"))
     assert said[1] == "It has 1 loop: only the grid model meshed takes it."

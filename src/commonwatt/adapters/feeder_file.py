@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +14,21 @@ from commonwatt.adapters.foreign_feeders.pandapower_json import Converted, feede
 from commonwatt.adapters.foreign_feeders.simbench_code import feeder_of_code, is_code
 from commonwatt.core.findings import Finding, one_of
 from commonwatt.core.foreign import text_of, toml_of
-from commonwatt.grid import Bus, Feeder, InnerTransformer, Line, Load, Regulator, Transformer, feeder_findings
+from commonwatt.core.toml_lines import TomlLines
+from commonwatt.grid import (
+    Bus,
+    Feeder,
+    InnerTransformer,
+    Line,
+    Load,
+    Regulator,
+    Transformer,
+    feeder_findings,
+    figures_of,
+)
 
 SUFFIX: Final = ".toml"
-_JSON: Final = ".json"
+JSON: Final = ".json"
 FEEDER: Final = "feeder.toml"
 """What the feeder is called in the public folder of a run whose grid model looks at one."""
 _BUNDLED: Final = Path(__file__).resolve().parent / "datasets" / "feeders"
@@ -29,6 +40,8 @@ _LISTS: Final = {
     "load": (Load, "loads"),
 }
 """What a feeder has many of: by the table's name its record and the feeder's field."""
+PARTS: Final = {*_LISTS, "transformer"}
+"""Tables of a feeder's file."""
 _ALWAYS: Final = {"bus", "line"}
 """Lists that are written although they are empty."""
 _MOST: Final = 10_000
@@ -68,13 +81,13 @@ def read_feeder(
 
     A TOML file or the JSON of a pandapower network, from `folder` on; a SimBench code; or a bundled one.
     """
-    if name.endswith((SUFFIX, _JSON)):
+    if name.endswith((SUFFIX, JSON)):
         return read_feeder_file(folder / name, may_loop=may_loop)
     if is_code(name):
         return _converted(*feeder_of_code(name, where), name, may_loop)
     if name not in bundled_feeders():
         near = nearest_name(folder / f"{name}{SUFFIX}")
-        expected = f"the name of a file that ends with {SUFFIX}{near} or {_JSON}, a SimBench code, or {one_of(name, bundled_feeders())}"
+        expected = f"the name of a file that ends with {SUFFIX}{near} or {JSON}, a SimBench code, or {one_of(name, bundled_feeders())}"
         return None, [Finding(where, expected, repr(name))]
     return read_feeder_file(_BUNDLED / f"{name}{SUFFIX}")
 
@@ -84,17 +97,45 @@ def read_feeder_file(path: Path, *, may_loop: bool = False) -> tuple[FeederFile 
     data, found = read_bytes(path, path.name, MOST_BYTES)
     if found:
         return None, found
-    if path.suffix == _JSON:
+    if path.suffix == JSON:
         text, found = text_of(path.name, data)
         return (None, found) if found else _converted(*feeder_of_json(text, path.name), path.name, may_loop)
     table, found = toml_of(path.name, data)
     if found:
         return None, found
+    paths = _paths(path.name, table)
     feeder, found = _feeder(path.name, table)
-    if feeder is None:
-        return None, found
-    found = feeder_findings(feeder, path.name, may_loop=may_loop)
-    return (None, found) if found else (FeederFile(feeder), [])
+    if feeder is not None:
+        found = feeder_findings(feeder, path.name, may_loop=may_loop)
+    if feeder is None or found:
+        lines = TomlLines(path.name, data.decode("utf-8-sig"))
+        return None, [_on_line(finding, paths, lines) for finding in found]
+    return FeederFile(feeder), []
+
+
+def _paths(file: str, table: dict[str, Any]) -> dict[str, str]:
+    """By what findings call a part of the feeder its key path in the file: `lane.toml line a-b` is `line[3]`."""
+    paths = {f"{file} transformer": "transformer"}
+    for name in _LISTS:
+        listed = table.get(name)
+        for number, row in enumerate(listed if isinstance(listed, list) else (), 1):
+            if isinstance(row, dict):
+                paths[f"{file} {name} {_label(row, number)}"] = f"{name}[{number}]"
+    return paths
+
+
+def _on_line(finding: Finding, paths: dict[str, str], lines: TomlLines) -> Finding:
+    """A finding with the line of the file on which it stands: `lane.toml:14 line a-b length_m`."""
+    part, _, key = finding.where.rpartition(" ")
+    path = paths.get(finding.where) or (f"{paths[part]}.{key}" if part in paths else key)
+    at = lines.place(path).removesuffix(f" {path}")
+    return replace(finding, where=at + finding.where.removeprefix(lines.label))
+
+
+def _label(row: dict[str, Any], number: int) -> str | int:
+    """What findings call a row: its id, or its number where it has none."""
+    label = row.get("id")
+    return label if isinstance(label, str | int) else number
 
 
 def _converted(
@@ -117,8 +158,7 @@ def _feeder(file: str, table: dict[str, Any]) -> tuple[Feeder | None, list[Findi
             listed = []
         rows[name] = []
         for number, row in enumerate(listed, 1):
-            label = row.get("id")
-            made, faults = _made(kind, row, f"{file} {name} {label if isinstance(label, str | int) else number}")
+            made, faults = _made(kind, row, f"{file} {name} {_label(row, number)}")
             found += faults
             rows[name] += [made] if made is not None else []
     own = table.pop("transformer", None)
@@ -138,21 +178,22 @@ def _feeder(file: str, table: dict[str, Any]) -> tuple[Feeder | None, list[Findi
 def _made(kind: Any, row: dict[str, Any], where: str, given: dict[str, Any] | None = None) -> tuple[Any, list[Finding]]:
     """A record of a table's keys, which are its fields but for those that are `given`."""
     given = given or {}
-    known = {field.name: field for field in fields(kind) if field.name not in given}
+    known = figures_of(kind)
+    defaults = {field.name: field.default for field in fields(kind)}
     values, found = {}, []
     for key, value in row.items():
         if key not in known:
             found.append(Finding(f"{where} {key}", f"a known key: {one_of(key, known)}", _told(value)))
             continue
-        is_text = known[key].type == "str"
+        is_text = known[key][0] is str
         if is_text and not (isinstance(value, str) and value.isprintable() and (value or key == "about")):
             found.append(Finding(f"{where} {key}", "printable text", _told(value)))
         elif not is_text and (type(value) not in (int, float) or (type(value) is int and abs(value) > _MOST_WHOLE)):
             found.append(Finding(f"{where} {key}", "a number", _told(value)))
         else:
             values[key] = value if is_text else float(value)
-    for key, field in known.items():
-        if field.default is MISSING and key not in row:
+    for key in known:
+        if defaults[key] is MISSING and key not in row:
             near = difflib.get_close_matches(key, [name for name in row if name not in known], n=1, cutoff=0.5)
             found.append(Finding(f"{where} {key}", "a value", f"{near[0]!r}" if near else "none"))
     return (None, found) if found else (kind(**values, **given), [])

@@ -53,9 +53,20 @@ def key_lines(text: str) -> dict[str, int]:
         elif key := _KEY.match(lines[at]):
             path = f"{table}.{_bare(key[1])}" if table else _bare(key[1])
             found.setdefault(path, at + 1)
-            at += _size(lines, at) - 1
+            listed = _tables_below(lines, at)
+            found.update({f"{path}[{number}]": at + 1 + number for number in range(1, listed + 1)})
+            at += listed or _size(lines, at) - 1
         at += 1
     return found
+
+
+def _tables_below(lines: list[str], at: int) -> int:
+    """How many lines below one that opens a list hold a table each: `bus = [`, then `{ id = "a" },`."""
+    many = 0
+    if lines[at].rstrip().endswith("["):
+        while at + many + 1 < len(lines) and lines[at + many + 1].lstrip().startswith("{"):
+            many += 1
+    return many
 
 
 def _bare(name: str) -> str:

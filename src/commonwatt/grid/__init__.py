@@ -1,9 +1,11 @@
 """Grid: whether the wires can carry what was agreed."""
 
 from commonwatt.grid._balanced import balanced
+from commonwatt.grid._doubts import feeder_doubts
 from commonwatt.grid._equipment import InnerTransformer, Load, Regulator
 from commonwatt.grid._excess import NO_SOLUTION
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
+from commonwatt.grid._figures import Figure, figures_of
 from commonwatt.grid._phase_feeder import (
     MOST_TAPS,
     PHASES,
@@ -47,6 +49,7 @@ __all__ = [
     "Configuration",
     "Expected",
     "Feeder",
+    "Figure",
     "Grid",
     "GridContext",
     "HasFlow",
@@ -71,7 +74,9 @@ __all__ = [
     "balanced",
     "controlled_flow",
     "dearest_way_micro_per_kwh",
+    "feeder_doubts",
     "feeder_findings",
+    "figures_of",
     "loss_shares",
     "node_of",
     "pair_capacity_w",

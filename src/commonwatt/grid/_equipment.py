@@ -5,28 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Any, Final
 
 from commonwatt.core.findings import Finding
+from commonwatt.grid._figures import Figure, figure_findings
 
-LOWEST_RATIO: Final = 0.8
-HIGHEST_RATIO: Final = 1.25
-"""A regulator moves a voltage by a tenth, an eighth at most; more is a transformer."""
+MOST_V: Final = 10**6
+MOST_VA: Final = 10**10
+MOST_A: Final = 10**6
+"""Nothing of a feeder is larger, so that no product of figures overflows."""
+SHORT_CIRCUIT: Final = (
+    "part of the nominal voltage that drives the nominal current through it when its far side is shorted"
+)
+LOAD_LOSS: Final = "lost at nominal current; no more than short_circuit_share times rating_va"
+NO_LOAD_LOSS: Final = "lost whenever it is switched on"
+NO_IMPEDANCE: Final = "without it the transformer had no impedance"
 
 
 @dataclass(frozen=True)
 class InnerTransformer:
     """A transformer on the way, to another nominal voltage; `begin` is the side of the root. Its impedances follow from its nameplate."""
 
-    id: str
-    begin: str
-    end: str
-    rating_va: float
-    base_v: float
-    """Nominal voltage between phases behind it."""
-    short_circuit_share: float
-    load_loss_w: float
-    no_load_loss_w: float
+    id: Annotated[str, Figure("name of its own, among lines, transformers and regulators")]
+    begin: Annotated[str, Figure("bus on the side of the root")]
+    end: Annotated[str, Figure("bus behind it")]
+    rating_va: Annotated[float, Figure("what it carries for good", "VA", above=0, high=MOST_VA)]
+    base_v: Annotated[float, Figure("nominal voltage between phases behind it", "V", above=0, high=MOST_V)]
+    short_circuit_share: Annotated[float, Figure(SHORT_CIRCUIT, "share", above=0, below=1, why=NO_IMPEDANCE)]
+    load_loss_w: Annotated[float, Figure(LOAD_LOSS, "W", low=0, high=MOST_VA)]
+    no_load_loss_w: Annotated[float, Figure(NO_LOAD_LOSS, "W", low=0, high=MOST_VA)]
 
     @property
     def ohm(self) -> complex:
@@ -45,13 +52,11 @@ class InnerTransformer:
 class Regulator:
     """A transformer that moves the voltage by a fixed ratio, without losses; `begin` is the side of the root."""
 
-    id: str
-    begin: str
-    end: str
-    ratio: float
-    """Voltage behind it, of the voltage ahead of it."""
-    rating_a: float
-    """Current behind it."""
+    id: Annotated[str, Figure("name of its own, among lines, transformers and regulators")]
+    begin: Annotated[str, Figure("bus on the side of the root")]
+    end: Annotated[str, Figure("bus behind it")]
+    ratio: Annotated[float, Figure("voltage behind it, of the voltage ahead of it", "share", low=0.8, high=1.25)]
+    rating_a: Annotated[float, Figure("current behind it that it carries for good", "A", above=0, high=MOST_A)]
 
     @property
     def ohm(self) -> complex:
@@ -63,35 +68,26 @@ class Regulator:
 class Load:
     """What draws at a bus at all times and is no member's."""
 
-    bus: str
-    draw_w: float
-    draw_var: float
-    """Below 0: a capacitor, at its nominal power whatever the voltage is."""
+    bus: Annotated[str, Figure("bus where it draws")]
+    draw_w: Annotated[float, Figure("power that it draws; below 0 it feeds in", "W", low=-MOST_VA, high=MOST_VA)]
+    draw_var: Annotated[
+        float,
+        Figure(
+            "reactive power that it draws; below 0 a capacitor, at nominal power whatever the voltage is",
+            "var",
+            low=-MOST_VA,
+            high=MOST_VA,
+        ),
+    ]
 
 
-def transformer_findings(
-    rating_va: float, short_circuit_share: float, load_loss_w: float, no_load_loss_w: float, where: str
-) -> list[Finding]:
-    """What is wrong with a nameplate."""
-    return number_findings(
-        [
-            ("rating_va", rating_va, rating_va > 0, "more than 0"),
-            ("no_load_loss_w", no_load_loss_w, no_load_loss_w >= 0, "at least 0"),
-            (
-                "short_circuit_share",
-                short_circuit_share,
-                0 < short_circuit_share < 1,
-                "between 0 and 1: without it the transformer had no impedance",
-            ),
-            (
-                "load_loss_w",
-                load_loss_w,
-                0 <= load_loss_w <= short_circuit_share * rating_va,
-                "0 to short_circuit_share x rating_va",
-            ),
-        ],
-        where,
-    )
+def nameplate_findings(own: Any, where: str) -> list[Finding]:
+    """What is wrong with a transformer's figures."""
+    found = figure_findings(own, where)
+    if not found and own.load_loss_w > own.short_circuit_share * own.rating_va:
+        most = f"0 to short_circuit_share x rating_va ({own.short_circuit_share * own.rating_va:g})"
+        found.append(Finding(f"{where} load_loss_w", most, f"{own.load_loss_w:g}"))
+    return found
 
 
 def equipment_findings(
@@ -100,26 +96,9 @@ def equipment_findings(
     """What is wrong with the numbers of what is beside the lines."""
     found = []
     for own in transformers:
-        at = f"{where} inner_transformer {own.id}"
-        found += number_findings([("base_v", own.base_v, own.base_v > 0, "more than 0")], at)
-        found += transformer_findings(own.rating_va, own.short_circuit_share, own.load_loss_w, own.no_load_loss_w, at)
+        found += nameplate_findings(own, f"{where} inner_transformer {own.id}")
     for each in regulators:
-        expected = f"between {LOWEST_RATIO:g} and {HIGHEST_RATIO:g}"
-        checks = [
-            ("ratio", each.ratio, LOWEST_RATIO <= each.ratio <= HIGHEST_RATIO, expected),
-            ("rating_a", each.rating_a, each.rating_a > 0, "more than 0"),
-        ]
-        found += number_findings(checks, f"{where} regulator {each.id}")
+        found += figure_findings(each, f"{where} regulator {each.id}")
     for number, load in enumerate(loads, 1):
-        checks = [("draw_w", load.draw_w, True, "a number"), ("draw_var", load.draw_var, True, "a number")]
-        found += number_findings(checks, f"{where} load {number}")
+        found += figure_findings(load, f"{where} load {number}")
     return found
-
-
-def number_findings(checks: Iterable[tuple[str, float, bool, str]], where: str) -> list[Finding]:
-    """Of (key, value, whether it holds, what is expected) what does not hold; NaN and infinity never do."""
-    return [
-        Finding(f"{where} {key}", expected, f"{value:g}")
-        for key, value, holds, expected in checks
-        if not (holds and math.isfinite(value))
-    ]

@@ -2,65 +2,68 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import numpy as np
 
 from commonwatt.core.findings import Finding
 from commonwatt.grid._equipment import (
+    LOAD_LOSS,
+    MOST_A,
+    MOST_V,
+    MOST_VA,
+    NO_IMPEDANCE,
+    NO_LOAD_LOSS,
+    SHORT_CIRCUIT,
     InnerTransformer,
     Load,
     Regulator,
     equipment_findings,
-    number_findings,
-    transformer_findings,
+    nameplate_findings,
 )
+from commonwatt.grid._figures import Figure, figure_findings
 
 if TYPE_CHECKING:
     from commonwatt.core.units import Flags, Floats, Ints
 
 
-_MOST: Final = {
-    "base_v": 10**6,
-    "rating_va": 10**10,
-    "length_m": 10**6,
-    "rating_a": 10**6,
-    "r_ohm_per_km": 10**4,
-    "x_ohm_per_km": 10**4,
-    "x_m": 10**9,
-}
+_MOST_M: Final = 10**6
+_FARTHEST_M: Final = 10**9
+_MOST_OHM: Final = 10**4
 """Nothing of a feeder is larger."""
+_HINTS: Final = 20
+"""After so many findings no nearest name is looked for: ten thousand of them would take minutes."""
 
 
 @dataclass(frozen=True)
 class Bus:
     """A place on the feeder where members may be connected."""
 
-    id: str
-    x_m: float = 0.0
-    """Where it is drawn, metres to the right."""
-    y_m: float = 0.0
-    """Where it is drawn, metres upwards."""
-    zone: str = ""
-    """Part of the feeder that it belongs to, for fees by zone; of all buses or of none."""
+    id: Annotated[str, Figure("name of its own; `bus` in members.csv")]
+    x_m: Annotated[float, Figure("drawn so far to the right", "m", low=-_FARTHEST_M, high=_FARTHEST_M)] = 0.0
+    y_m: Annotated[float, Figure("drawn so far upwards", "m", low=-_FARTHEST_M, high=_FARTHEST_M)] = 0.0
+    zone: Annotated[str, Figure("part of the feeder, for fees by zone; of all buses or of none")] = ""
 
 
 @dataclass(frozen=True)
 class Line:
     """A cable between two buses; figures of one conductor, the three phases alike."""
 
-    id: str
-    begin: str
-    end: str
-    length_m: float
-    r_ohm_per_km: float
-    x_ohm_per_km: float
-    rating_a: float
-    """Current that it carries for good."""
+    id: Annotated[str, Figure("name of its own, among lines, transformers and regulators")]
+    begin: Annotated[str, Figure("bus at one end")]
+    end: Annotated[str, Figure("bus at the other")]
+    length_m: Annotated[float, Figure("its length", "m", above=0, high=_MOST_M)]
+    r_ohm_per_km: Annotated[float, Figure("resistance of a conductor", "ohm/km", low=0, high=_MOST_OHM)]
+    x_ohm_per_km: Annotated[float, Figure("reactance of a conductor", "ohm/km", low=0, high=_MOST_OHM)]
+    rating_a: Annotated[
+        float,
+        Figure("current that it carries for good", "A", above=0, high=MOST_A, why="a line of no capacity is none"),
+    ]
 
     @property
     def ohm(self) -> complex:
@@ -76,30 +79,27 @@ Branch: TypeAlias = Line | InnerTransformer | Regulator
 class Transformer:
     """Where the feeder begins; impedances follow from its nameplate."""
 
-    rating_va: float
-    short_circuit_share: float
-    """Part of the nominal voltage that drives the nominal current through it when its far side is shorted."""
-    load_loss_w: float
-    """Lost at nominal current."""
-    no_load_loss_w: float
-    """Lost whenever it is switched on."""
+    rating_va: Annotated[float, Figure("what it carries for good", "VA", above=0, high=MOST_VA)]
+    short_circuit_share: Annotated[float, Figure(SHORT_CIRCUIT, "share", above=0, below=1, why=NO_IMPEDANCE)]
+    load_loss_w: Annotated[float, Figure(LOAD_LOSS, "W", low=0, high=MOST_VA)]
+    no_load_loss_w: Annotated[float, Figure(NO_LOAD_LOSS, "W", low=0, high=MOST_VA)]
 
 
 @dataclass(frozen=True)
 class Feeder:
     """A low- or medium-voltage feeder behind one transformer, three phases loaded alike."""
 
-    name: str
-    about: str
-    """Where its figures come from."""
-    base_v: float
-    """Nominal voltage between phases behind the transformer."""
-    source_share: float
-    """Voltage ahead of the transformer, of the nominal one."""
-    voltage_low_share: float
-    voltage_high_share: float
-    root: str
-    """The bus behind the transformer."""
+    name: Annotated[str, Figure("what it is called")]
+    about: Annotated[str, Figure("where its figures come from; may be empty")]
+    base_v: Annotated[float, Figure("nominal voltage between phases behind the transformer", "V", above=0, high=MOST_V)]
+    source_share: Annotated[
+        float, Figure("voltage ahead of the transformer, of the nominal one", "share", above=0.5, below=1.5)
+    ]
+    voltage_low_share: Annotated[float, Figure("lowest voltage allowed, of the nominal one", "share", above=0, below=1)]
+    voltage_high_share: Annotated[
+        float, Figure("highest voltage allowed, of the nominal one", "share", above=1, below=2)
+    ]
+    root: Annotated[str, Figure("the bus behind the transformer")]
     transformer: Transformer
     buses: tuple[Bus, ...]
     lines: tuple[Line, ...]
@@ -255,7 +255,7 @@ def _name_findings(feeder: Feeder, where: str) -> list[Finding]:
         twice = sorted(name for name, times in Counter(names).items() if times > 1)
         found += [Finding(f"{where} {kind} {name}", "an id of its own", "the id twice") for name in twice]
     if feeder.root not in feeder.places:
-        found.append(Finding(f"{where} root", "the id of a bus", repr(feeder.root)))
+        found.append(_unknown(f"{where} root", feeder.root, feeder))
     if any(bus.zone for bus in feeder.buses):
         whole = "a zone, as other buses have one"
         found += [Finding(f"{where} bus {bus.id} zone", whole, "none") for bus in feeder.buses if not bus.zone]
@@ -263,60 +263,30 @@ def _name_findings(feeder: Feeder, where: str) -> list[Finding]:
         for key, name in (("begin", branch.begin), ("end", branch.end)):
             if name not in feeder.places:
                 at = f"{where} {_kind(branch)} {branch.id} {key}"
-                found.append(Finding(at, "the id of a bus", repr(name)))
+                found.append(_unknown(at, name, feeder, has_hint=len(found) < _HINTS))
     for number, load in enumerate(feeder.loads, 1):
         if load.bus not in feeder.places:
-            found.append(Finding(f"{where} load {number} bus", "the id of a bus", repr(load.bus)))
+            found.append(_unknown(f"{where} load {number} bus", load.bus, feeder, has_hint=len(found) < _HINTS))
     return found
 
 
+def _unknown(at: str, name: str, feeder: Feeder, *, has_hint: bool = True) -> Finding:
+    """That there is no bus of this name, and which one is nearest."""
+    near = difflib.get_close_matches(name, feeder.places, n=1, cutoff=0.6) if has_hint else []
+    return Finding(at, "the id of a bus" + (f" (did you mean {near[0]}?)" if near else ""), repr(name))
+
+
 def _number_findings(feeder: Feeder, where: str) -> list[Finding]:
-    own = feeder.transformer
-    checks = [
-        ("base_v", feeder.base_v, feeder.base_v > 0, "more than 0"),
-        ("source_share", feeder.source_share, 0.5 < feeder.source_share < 1.5, "a part of base_v between 0.5 and 1.5"),
-        ("voltage_low_share", feeder.voltage_low_share, 0 < feeder.voltage_low_share < 1, "between 0 and 1"),
-        ("voltage_high_share", feeder.voltage_high_share, 1 < feeder.voltage_high_share < 2, "between 1 and 2"),
-    ]
-    found = number_findings(checks, where)
-    found += _beyond(where, base_v=feeder.base_v)
-    found += _beyond(f"{where} transformer", rating_va=own.rating_va)
-    found += [
-        Finding(f"{where} bus {bus.id} {key}", "a place on the plan", f"{value:g}")
-        for bus in feeder.buses
-        for key, value in (("x_m", bus.x_m), ("y_m", bus.y_m))
-        if not abs(value) < _MOST["x_m"]
-    ]
-    found += transformer_findings(
-        own.rating_va, own.short_circuit_share, own.load_loss_w, own.no_load_loss_w, f"{where} transformer"
-    )
+    found = figure_findings(feeder, where)
+    for bus in feeder.buses:
+        found += figure_findings(bus, f"{where} bus {bus.id}")
+    found += nameplate_findings(feeder.transformer, f"{where} transformer")
     for line in feeder.lines:
-        checks = [
-            ("length_m", line.length_m, line.length_m > 0, "more than 0"),
-            ("rating_a", line.rating_a, line.rating_a > 0, "more than 0: a line of no capacity is none"),
-            ("r_ohm_per_km", line.r_ohm_per_km, line.r_ohm_per_km >= 0, "at least 0"),
-            ("x_ohm_per_km", line.x_ohm_per_km, line.x_ohm_per_km >= 0, "at least 0"),
-            (
-                "impedance",
-                0.0,
-                line.r_ohm_per_km != 0 or line.x_ohm_per_km != 0,
-                "r_ohm_per_km or x_ohm_per_km of more than 0",
-            ),
-        ]
         at = f"{where} line {line.id}"
-        found += number_findings(checks, at)
-        figures = {key: getattr(line, key) for key in ("length_m", "rating_a", "r_ohm_per_km", "x_ohm_per_km")}
-        found += _beyond(at, **figures)
+        found += figure_findings(line, at)
+        if line.r_ohm_per_km == 0 and line.x_ohm_per_km == 0:
+            found.append(Finding(f"{at} impedance", "r_ohm_per_km or x_ohm_per_km of more than 0", "0"))
     return found + equipment_findings(feeder.inner_transformers, feeder.regulators, feeder.loads, where)
-
-
-def _beyond(where: str, **figures: float) -> list[Finding]:
-    """Figures that are larger than anything that was ever built, so that no product of them overflows; infinity is found as no number."""
-    return [
-        Finding(f"{where} {key}", f"{_MOST[key]:,} at most", f"{value:g}")
-        for key, value in figures.items()
-        if math.isfinite(value) and value > _MOST[key]
-    ]
 
 
 def _tree(feeder: Feeder) -> Tree:

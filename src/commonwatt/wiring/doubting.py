@@ -21,7 +21,7 @@ from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Trades, Verdict
 from commonwatt.core.units import SECONDS_PER_HOUR
-from commonwatt.grid import GRIDS, GridContext
+from commonwatt.grid import GRIDS, GridContext, feeder_doubts
 from commonwatt.services.reporting.words import several
 from commonwatt.settings.checking import OpenCommunity
 from commonwatt.wiring.feeders import feeder_line
@@ -46,7 +46,7 @@ def feeder_lines(community: OpenCommunity) -> list[str]:
         return []
     feeder, feed = community.settings.feeder.feeder, community.feed
     rated_w = feeder.transformer.rating_va
-    said = [feeder_line(feeder), *community.settings.feeder.notes]
+    said = [feeder_line(feeder), *community.settings.feeder.notes, *feeder_doubts(feeder)]
     together_wh = (feed.load_wh - feed.pv_wh).sum(axis=1)
     own_w, slot_s = -round(float(feeder.own_va.real.sum())), community.settings.community.slot_s
     for word, most_wh in (("draw", int(together_wh.max(initial=0))), ("export", int(-together_wh.min(initial=0)))):

@@ -9,13 +9,17 @@ from pathlib import Path
 from shlex import quote
 from typing import Final
 
-from commonwatt.adapters.csv_table import read_bytes, read_csv
-from commonwatt.adapters.feeder_file import SUFFIX, FeederFile, read_feeder
+import numpy as np
+
+from commonwatt.adapters.csv_table import MOST_BYTES, read_bytes, read_csv
+from commonwatt.adapters.feeder_file import FEEDER, JSON, PARTS, SUFFIX, FeederFile, read_feeder, read_feeder_file
 from commonwatt.adapters.store.files import write_text
 from commonwatt.core.errors import require
 from commonwatt.core.findings import Finding
-from commonwatt.grid import Feeder
+from commonwatt.core.foreign import toml_of
+from commonwatt.grid import Feeder, feeder_doubts, power_flow
 from commonwatt.services.reporting.words import several
+from commonwatt.settings.sections import SECTIONS
 
 _BUS: Final = "bus"
 
@@ -51,9 +55,8 @@ def feeder_told(request: FeederRequest) -> list[str]:
     require(found)
     if file is None:  # it has findings
         return []
-    loops = len(file.feeder.branches) + 1 - len(file.feeder.buses)
-    looped = [f"It has {several(loops, 'loop')}: only the grid model meshed takes it."] if loops else []
-    said = [feeder_line(file.feeder), *looped, *file.notes]
+    loops = _loops(file.feeder)
+    said = _told(file)
     if to is not None:
         _write(to, file.text, "--to")
         said.append(f"Written: {to}.")
@@ -66,6 +69,55 @@ def feeder_told(request: FeederRequest) -> list[str]:
             f"Next: commonwatt check {folder} --set grid.model={'meshed' if loops else 'radial'} --set grid.feeder={quote(to.name)}"
         )
     return said
+
+
+def is_feeder(path: Path) -> bool:
+    """Whether a file is meant as a feeder: the JSON of a network, `feeder.toml`, or TOML with parts of a feeder and no section of a community."""
+    if path.suffix != SUFFIX or path.is_dir():
+        return path.suffix == JSON and not path.is_dir()
+    data, found = read_bytes(path, path.name, MOST_BYTES)
+    keys = set() if found else toml_of(path.name, data)[0].keys()
+    return not keys & {*SECTIONS, "federation"} and (path.name == FEEDER or bool(keys & PARTS))
+
+
+def checked_feeder(path: Path) -> list[str]:
+    """What a feeder's file holds, in words.
+
+    Raises:
+        InvalidInput: with every fault of the file.
+
+    """
+    file, found = read_feeder_file(path, may_loop=True)
+    require(found)
+    return [f"{path.name}: no faults found.", *_told(file)] if file is not None else []
+
+
+def _told(file: FeederFile) -> list[str]:
+    """What a feeder is, what was left out of it, and what can be doubted."""
+    feeder, loops = file.feeder, _loops(file.feeder)
+    looped = [f"It has {several(loops, 'loop')}: only the grid model meshed takes it."] if loops else []
+    return [feeder_line(feeder), *looped, *file.notes, *feeder_doubts(feeder), *([] if loops else _own_excess(feeder))]
+
+
+def _loops(feeder: Feeder) -> int:
+    return len(feeder.branches) + 1 - len(feeder.buses)
+
+
+def _own_excess(feeder: Feeder) -> list[str]:
+    """The doubt that the loads of a radial feeder itself are more than it carries, or than it can bring at all."""
+    if not feeder.loads:
+        return []
+    nothing = np.zeros((len(feeder.buses), 1))
+    flow = power_flow(feeder, nothing, nothing)
+    if not flow.is_solved[0]:
+        return ["Doubt: the feeder cannot bring what its own loads draw: a power flow of them alone has no solution."]
+    loading = flow.loading_share[:, 0]
+    fullest = int(loading.argmax())
+    if loading[fullest] <= 1:
+        return []
+    return [
+        f"Doubt: the feeder's own loads pass its limits without any member: {feeder.tree.names[fullest]} at {100 * loading[fullest]:.0f} % of what it may carry."
+    ]
 
 
 def feeder_line(feeder: Feeder) -> str:

@@ -108,8 +108,8 @@ def test_a_line_without_impedance_is_found(tmp_path: Path) -> None:
     file, found = read(tmp_path, text)
     assert file is None
     assert found == [
-        f"wires.toml line {name} impedance: expected r_ohm_per_km or x_ohm_per_km of more than 0, found 0"
-        for name in ("a-b", "b-c")
+        f"wires.toml:{at} line {name} impedance: expected r_ohm_per_km or x_ohm_per_km of more than 0, found 0"
+        for at, name in ((20, "a-b"), (29, "b-c"))
     ]
 
 
@@ -117,10 +117,10 @@ def test_every_fault_is_found_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("base_v = 400.0", 'base_volt = "400"').replace("length_m = 100.0", 'length_m = "100"')
     file, found = read(tmp_path, text)
     assert file is None
-    assert [finding.split(":")[0] for finding in found] == [
-        "wires.toml line a-b length_m",
-        "wires.toml line b-c length_m",
-        "wires.toml base_volt",
+    assert [finding.split(": ")[0] for finding in found] == [
+        "wires.toml:24 line a-b length_m",
+        "wires.toml:33 line b-c length_m",
+        "wires.toml:3 base_volt",
         "wires.toml base_v",
     ]
     assert found[-1].endswith("found 'base_volt'")
@@ -130,9 +130,9 @@ def test_every_fault_is_found_at_once(tmp_path: Path) -> None:
     ("text", "begins"),
     [
         ("", "wires.toml transformer: expected a table [transformer], found none"),
-        ("bus = 3", "wires.toml bus: expected [[bus]] tables"),
+        ("bus = 3", "wires.toml:1 bus: expected [[bus]] tables"),
         ("not toml", "wires.toml:1: expected TOML, found Expected"),
-        ("[[bus]]\nid = 3", "wires.toml bus 3 id: expected printable text"),
+        ("[[bus]]\nid = 3", "wires.toml:2 bus 3 id: expected printable text"),
     ],
 )
 def test_what_is_no_feeder_is_said_to_be_none(tmp_path: Path, text: str, begins: str) -> None:
