@@ -168,8 +168,8 @@ def _welfare_nano(book: OrderBook, agreement: Agreement) -> int:
     return sum((limit[buy] - limit[sell]) * energy for sell, buy, energy in rows)
 
 
-def _flows_wh(feeder: Feeder, agreement: Agreement) -> tuple[list[int], list[Finding]]:
-    """Wh over each bus's line towards the transformer; findings where trades pass each other on a line, or overload it."""
+def line_uses_wh(feeder: Feeder, agreement: Agreement) -> tuple[list[int], list[int]]:
+    """Wh over each bus's line towards the transformer, and away from it."""
     up_wh, down_wh = [0] * BUSES, [0] * BUSES
     ways, bus, trades = [feeder.way(at) for at in range(BUSES)], feeder.bus.tolist(), agreement.trades
     rows = zip(trades.sell_order.tolist(), trades.buy_order.tolist(), trades.energy_wh.tolist(), strict=True)
@@ -179,6 +179,12 @@ def _flows_wh(feeder: Feeder, agreement: Agreement) -> tuple[list[int], list[Fin
             up_wh[line] += energy
         for line in home - away:
             down_wh[line] += energy
+    return up_wh, down_wh
+
+
+def _flows_wh(feeder: Feeder, agreement: Agreement) -> tuple[list[int], list[Finding]]:
+    """Wh over each bus's line towards the transformer; findings where trades pass each other on a line, or overload it."""
+    up_wh, down_wh = line_uses_wh(feeder, agreement)
     found = []
     for line, limit in enumerate(feeder.lines.limit_wh.tolist()):
         if max(up_wh[line], down_wh[line]) > limit:

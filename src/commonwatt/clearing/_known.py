@@ -87,6 +87,26 @@ class Lines(Columns):
         """How many lines lie between each bus and its root; worked out once, too."""
         return depths(self.toward)
 
+    @cached_property
+    def is_charged(self) -> bool:
+        """Whether any line charges a fee."""
+        return bool(self.tolls.any())
+
+    @cached_property
+    def tolls(self) -> Ints:
+        """The fee of the line of each number of `rooted`, micro per kWh; 0 where there is no line."""
+        tolls = np.zeros(len(self) + 1, np.int64)
+        tolls[self.rooted.number[:-1]] = np.where(self.toward >= 0, self.fee_micro_per_kwh, 0)
+        return tolls
+
+    @cached_property
+    def climbed_micro_per_kwh(self) -> Ints:
+        """The fees of all lines from each number of `rooted` to its root."""
+        climbed, parent = self.tolls.copy(), self.rooted.toward
+        for begin, end in self.rooted.levels[1:]:
+            climbed[begin:end] += climbed[parent[begin:end]]
+        return climbed
+
     @classmethod
     def none(cls) -> Lines:
         """No bus, no line."""
@@ -102,10 +122,16 @@ class Lines(Columns):
 
     def fees(self, begin: Ints, end: Ints) -> tuple[Ints, Ints]:
         """What a kWh pays from each `begin`, and from each `end`, to where their ways to the root meet, micro per kWh."""
-        fees = np.zeros(len(begin), np.int64), np.zeros(len(begin), np.int64)
-        for side, rows, line in self._ways(begin, end):
-            fees[side][rows] += self.fee_micro_per_kwh[line]
-        return fees
+        if not self.is_charged:
+            return np.zeros(len(begin), np.int64), np.zeros(len(end), np.int64)
+        number, parent, climbed = self.rooted.number, self.rooted.toward, self.climbed_micro_per_kwh
+        here, there = number[begin], number[end]
+        near, far = np.minimum(here, there), np.maximum(here, there)
+        # Who is numbered later is never nearer to the root: it steps until both are at one place.
+        while (apart := np.flatnonzero(near != far)).size:
+            above = parent[far[apart]]
+            near[apart], far[apart] = np.minimum(near[apart], above), np.maximum(near[apart], above)
+        return climbed[here] - climbed[near], climbed[there] - climbed[near]
 
     def use(self, begin: Ints, end: Ints) -> Any:
         """How each way uses each line, sparse (lines, ways): 1 towards the root, -1 away from it."""

@@ -101,22 +101,22 @@ class Places(NamedTuple):
         )
 
     def _cheapest(self, is_there: Flags, cost: Ints) -> Ints:
-        # The last place is that of the root and of orders without one.
-        toward, root = self.lines.toward, len(self.lines)
-        least = np.full(root + 1, _NOBODY)
-        np.minimum.at(least, self.bus[is_there], cost[is_there])
-        order = np.argsort(self.lines.rooted.number[:-1]).tolist()
-        fee = np.where(toward >= 0, self.lines.fee_micro_per_kwh, 0)
-        for bus in reversed(order):
-            least[toward[bus]] = min(least[toward[bus]], least[bus] + fee[bus])
-        for bus in order:
-            least[bus] = min(least[bus], least[toward[bus]] + fee[bus])
-        seen: Ints = np.minimum(least, _NOBODY)[self.bus]
+        rooted, tolls = self.lines.rooted, self.lines.tolls.tolist()
+        number = rooted.number[self.bus]
+        column = np.full(len(tolls), _NOBODY)
+        np.minimum.at(column, number[is_there], cost[is_there])
+        # First what is seen from behind each line, then what comes from before it; the last of them is the root, which has none.
+        least, steps = column.tolist(), rooted.inwards[:-1]
+        for at, above in steps:
+            least[above] = min(least[above], least[at] + tolls[at])
+        for at, above in reversed(steps):
+            least[at] = min(least[at], least[above] + tolls[at])
+        seen: Ints = np.minimum(least, _NOBODY)[number]
         return seen
 
 
 def _best(book: OrderBook, is_there: Flags, places: Places | None) -> tuple[Ints, Ints]:
-    if places is not None:
+    if places is not None and places.lines.is_charged:
         return places.best(book, is_there)
     limit = book.limit_micro_per_kwh
     best_bid = np.where(is_there & ~book.is_sell, limit, -_NOBODY).max(initial=-_NOBODY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,11 @@ class Rooted:
     """First number, and first number after it, of the buses as many lines away: the root's first."""
     inwards: tuple[tuple[int, int], ...]
     """All numbers, the farthest level first, each with its parent's."""
+
+    @cached_property
+    def toward(self) -> Ints:
+        """`parent` as a column."""
+        return np.array(self.parent)
 
     @classmethod
     def of(cls, toward: Ints) -> Rooted:

@@ -126,22 +126,24 @@ class MultiCriteria:
             flow = self._nodal(admitted, facts, context)
             sell, buy, energy_wh = flow.sell, flow.buy, flow.energy_wh
             met = Met.of(flow, bus, lines)
-            price = midpoint_micro_per_kwh(met.asked, met.offered)
+            price, fees = midpoint_micro_per_kwh(met.asked, met.offered), (met.sell_fee, met.buy_fee)
         elif self._is_by_limits(admitted, facts, context):
             sell, buy, energy_wh = matched(admitted, admitted.energy_wh.copy(), *large_first(admitted))
             price = midpoint_micro_per_kwh(book.limit_micro_per_kwh[sell], book.limit_micro_per_kwh[buy])
+            fees = lines.fees(bus[sell], bus[buy])
         else:
             programme = self._programme(admitted, facts, context)
             solution = programme.solved()
             spent, traded, note = programme.spent(solution.x_wh), np.flatnonzero(solution.x_wh), solution.note
             sell, buy, energy_wh = programme.sell[traded], programme.buy[traded], solution.x_wh[traded]
-            price = programme.price[traded] - lines.fees(bus[sell], bus[buy])[1]
+            fees = lines.fees(bus[sell], bus[buy])
+            price = programme.price[traded] - fees[1]
         places = None if context.lines is None else Places(lines, bus)
         rest = unserved(admitted, places)
         rest[spent] = int(Reason.BUDGET)
         rest[gated] = int(Reason.TRUST)
         trades = Trades.at_one_price(sell, buy, energy_wh, price, np.ones(len(sell), np.int8))
-        trades = trades.with_fees(*lines.fees(bus[sell], bus[buy]))
+        trades = trades.with_fees(*fees)
         return with_filled(book, trades, kept_apart(admitted, trades, rest, places), note)
 
     def duals(self, book: OrderBook, context: ClearingContext) -> Duals:

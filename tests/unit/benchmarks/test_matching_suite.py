@@ -9,7 +9,7 @@ import pytest
 
 from commonwatt.benchmarks.feeder import BUSES, Feeder, PairProgramme, feeder_findings, most_welfare_nano
 from commonwatt.benchmarks.measuring import measure
-from commonwatt.benchmarks.suites.matching import Matching, MatchingTrial
+from commonwatt.benchmarks.suites.matching import Matching, MatchingTrial, ZonesTrial
 from commonwatt.clearing.multi_criteria import MultiCriteria
 from commonwatt.core.errors import VerificationFailed
 from commonwatt.core.records import Agreement
@@ -36,12 +36,14 @@ def test_the_rows_have_the_limits_of_the_specification() -> None:
         "line-limits-50x60": ("ms", 1.0),
         "line-limits-1000x1000": ("ms", 10.0),
         "line-limits-5000x5000": ("ms", 60.0),
+        "place-by-place-1e4": ("ms", None),
     }
 
 
 def test_part_of_the_work_has_another_name_and_no_limit() -> None:
     figures = [figure for job in Matching().jobs(0.1) for figure in job.figures]
-    assert [figure.job for figure in figures] == ["line-limits-5x6", "line-limits-100x100", "line-limits-500x500"]
+    sizes = ("5x6", "100x100", "500x500")
+    assert [figure.job for figure in figures] == [*(f"line-limits-{size}" for size in sizes), "place-by-place-1e3"]
     assert {figure.limit for figure in figures} == {None}
 
 
@@ -113,3 +115,18 @@ def test_small_books_are_cleared_slot_after_slot_and_one_is_reported() -> None:
     assert trial.times == len(trial.run(None)) == 18
     assert len({feeder.book.limit_micro_per_kwh.tobytes() for feeder in trial.feeders}) == 18
     assert MatchingTrial(0.5, 2_000).times == 1
+
+
+def test_place_by_place_passes_what_plain_python_trades_and_nothing_else() -> None:
+    trial = ZonesTrial(300)
+    right = trial.run(None)
+    assert trial.findings(None, right) == []
+
+    def wheres(**columns: np.ndarray) -> set[str]:
+        found = trial.findings(None, replace(right, trades=right.trades.replaced(**columns)))
+        return {finding.where.partition(" ")[0] for finding in found}
+
+    trades = right.trades
+    assert wheres(energy_wh=trades.energy_wh * (np.arange(len(trades)) > 0)) == {"volume_wh"}
+    assert wheres(sell_fee_micro_per_kwh=trades.sell_fee_micro_per_kwh + 1) >= {"trade"}
+    assert wheres(buy_order=np.roll(trades.buy_order, 9)) >= {"line", "trade", "volume_wh"}

@@ -1,4 +1,4 @@
-"""Matching: orders on a radial feeder with line limits, at nodal prices, beside a programme over pairs."""
+"""Matching: orders on a radial feeder with line limits, at nodal prices beside a programme over pairs, and place by place."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
-from commonwatt.benchmarks.base import Figure, Job, Trial
+from commonwatt.benchmarks.base import Figure, Job, Trial, count_name
 from commonwatt.benchmarks.feeder import BUSES, Feeder, PairProgramme, feeder_findings
+from commonwatt.benchmarks.zones import charging, place_by_place, zone_findings
+from commonwatt.clearing import clear_on_lines
 from commonwatt.clearing.base import CLEARINGS, HasDuals
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ QUOTED: Final = "the specification's prototypes: pairwise HiGHS 467 ms at 200x20
 ORDERS_A_RUN: Final = 2_000
 """Small books are cleared slot after slot until so many orders had their turn: one millisecond alone is too short to take."""
 MOST_SLOTS: Final = 20
+OF_NO_LINES: Final = "uniform_price"
+ZONE_ORDERS: Final = 10_000
 SIZES: Final = ((50, 60, 1.0), (1000, 1000, 10.0), (5000, 5000, 60.0))
 """Offers, bids, and the limit in ms."""
 
@@ -62,13 +66,40 @@ class MatchingTrial(Trial):
         return found
 
 
+class ZonesTrial(Trial):
+    """A book of a mechanism that knows no lines, place by place; beside it the same rule in plain Python, order by order."""
+
+    reference_name = "place by place, plain Python"
+
+    def __init__(self, orders: int) -> None:
+        self.feeder = charging(Feeder.drawn(orders // 2, orders - orders // 2))
+        self.mechanism, self.context = CLEARINGS.make(OF_NO_LINES), self.feeder.context()
+
+    def run(self, ready: Any) -> Agreement:  # noqa: ARG002
+        """From the ends of the feeder to its root."""
+        return clear_on_lines(self.mechanism, self.feeder.book, self.context)
+
+    def reference(self) -> object:
+        """Volume and welfare alone."""
+        return place_by_place(self.feeder)
+
+    def findings(self, ready: Any, result: Agreement) -> list[Finding]:  # noqa: ARG002
+        """Every line, fee and limit, and the volume and welfare of the reference."""
+        return zone_findings(self.feeder, result)
+
+
 @dataclass(frozen=True)
 class Matching:
-    """Three sizes of a book on one feeder."""
+    """Three sizes of a book on one feeder with one mechanism that takes lines, and one with any other."""
 
     def jobs(self, scale: float) -> list[Job]:
-        """One job a size."""
-        return [self._job(*size, scale) for size in SIZES]
+        """One job a size, then the market of many places."""
+        orders = max(2, round(ZONE_ORDERS * scale))
+        note = f"{OF_NO_LINES} on a feeder of {BUSES} buses, cleared at each of them: every line has a fee, a fifth of them is full"
+        figure = Figure(f"place-by-place-{count_name(orders)}", "ms", note=note)
+        smaller = tuple(n for n in (orders // 100, orders // 10) if n >= 100)
+        places = Job((figure,), orders, ZonesTrial, runs=7, growth_sizes=smaller)
+        return [*(self._job(*size, scale) for size in SIZES), places]
 
     def _job(self, sells: int, buys: int, limit: float, scale: float) -> Job:
         offers, bids = max(1, round(sells * scale)), max(1, round(buys * scale))
