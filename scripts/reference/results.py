@@ -89,6 +89,8 @@ SUMMARY: Final = {
     "line_loading_max_share": "How full the fullest line, or the transformer, ever was, of its rating; null without a feeder.",
     "voltage_min_share": "Lowest voltage at any bus, of the nominal one; null without a feeder.",
     "voltage_max_share": "Highest voltage at any bus; null without a feeder.",
+    "lines_short_share": "Most by which a line was fuller by the power flow of what was metered than by the lines that the market was told of, of what it may carry (below 0: never fuller); null where it was told of no limits, or loads of the feeder take part of them.",
+    "loss_loading_share": "Loading at which the loss factors of the market's lines would have been right for what flowed, to be held against `[grid] loss_loading_share`; null where it was told of no lines.",
     "losses_cost_nano": "What the grid paid the supplier for what was lost.",
     "grid_fees_nano": "What fees left with the grid: of supply, of neighbours and of the way, less reliefs and what the pool of rewards took.",
     "losses_recovered_share": "Part of the cost of losses that those fees bear, at most 1; null where losses cost nothing.",

@@ -10,7 +10,7 @@ from tests.fakes.run_tables import week
 
 from commonwatt.core.members import Fleet
 from commonwatt.core.units import Ints
-from commonwatt.grid import GRIDS, Feeder, GridContext, HasFlow
+from commonwatt.grid import GRIDS, Feeder, Grid, GridContext, HasFlow, wires_of
 from commonwatt.services.reporting.facts import WireFacts
 from commonwatt.services.reporting.summary import Results, results
 
@@ -19,7 +19,8 @@ def wire_facts(feeder: Feeder, bus: Ints, slot_s: int = 3600, **parameters: Any)
     """As a run on the model `radial` hands them to its report."""
     model = cast("HasFlow", GRIDS.make("radial", **parameters))
     context = GridContext(0, slot_s, Fleet.of(len(bus)), True, feeder, bus)
-    return WireFacts(feeder, bus, model.rating_share, lambda net_wh: model.flow(net_wh, context))
+    told, at = wires_of(cast("Grid", model), context), float(getattr(model, "loss_loading_share", 0.0))
+    return WireFacts(feeder, bus, model.rating_share, lambda net_wh: model.flow(net_wh, context), told, at)
 
 
 def wired(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from commonwatt.grid._feeder import Feeder, Tree
 
 REFERENCE_LOADING: Final = 0.5
-"""Loading at which `loss_shares` takes a line's marginal loss: half of what it carries."""
+"""Loading at which `loss_shares` takes a line's marginal loss, unless somebody says another: half of what it carries."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,14 @@ def sensitivities(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> S
     )
 
 
-def loss_shares(feeder: Feeder) -> Floats:
-    """Of the branch towards the root of every node, the part of one more W that is lost on it at half of its rating, shape (nodes,); 0 of branch 0.
+def loss_shares(feeder: Feeder, loading_share: float = REFERENCE_LOADING) -> Floats:
+    """Of the branch towards the root of every node, the part of one more W that is lost on it at a part of its rating, shape (nodes,); 0 of branch 0.
 
     The written rule by which a run knows losses beforehand: from the feeder's file alone, so that every slot and every audit has the same.
-    `2 R I` at `I = REFERENCE_LOADING x rating`, nominal voltage, either way.
+    `2 R I` at `I = loading_share x rating`, nominal voltage, either way.
     """
     tree = feeder.tree
-    share: Floats = 2 * REFERENCE_LOADING * tree.impedance.real * np.where(np.isfinite(tree.rating), tree.rating, 0.0)
+    share: Floats = 2 * loading_share * tree.impedance.real * np.where(np.isfinite(tree.rating), tree.rating, 0.0)
     return share
 
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 _LESS: Final = 0.999
 
 
-def wires_of_feeder(feeder: Feeder, usable_share: float, slot_s: int) -> Wires:
+def wires_of_feeder(feeder: Feeder, usable_share: float, slot_s: int, loss_loading_share: float) -> Wires:
     """One row a bus and one for the far side of the transformer; `usable_share` is the part of each rating that real power may take.
+
+    Loss factors are those of a line that carries `loss_loading_share` of its rating.
 
     A market's lines begin at a bus, and the bus behind the transformer has one too: the transformer. So there is one place more than buses,
     ahead of it, where nobody is connected. What the feeder's own loads draw through a line is taken off what it carries, in either direction.
@@ -36,7 +38,7 @@ def wires_of_feeder(feeder: Feeder, usable_share: float, slot_s: int) -> Wires:
     most_w = tree.rating[1:] * feeder.transformer.rating_va * usable_share - np.abs(tree.feeds @ own_w)[1:]
     limit_wh[row[1:]] = np.floor(np.maximum(most_w, 0.0) * slot_s / SECONDS_PER_HOUR)
     lost = np.zeros(buses + 1)
-    lost[row[1:]] = loss_shares(feeder)[1:]
+    lost[row[1:]] = loss_shares(feeder, loss_loading_share)[1:]
     return Wires.of(buses + 1, toward=toward, limit_wh=limit_wh, loss_share=lost)
 
 

@@ -18,6 +18,7 @@ from commonwatt.grid._curtailment import CURTAILMENTS, Curtailing, Cut, Schedule
 from commonwatt.grid._excess import excesses, listed, published_ppm
 from commonwatt.grid._feeder import Feeder, Tree
 from commonwatt.grid._fees import FEES, FeeTerms, fee_findings, line_fees
+from commonwatt.grid._sensitivities import REFERENCE_LOADING
 from commonwatt.grid._sweep import PowerFlow, power_flow
 from commonwatt.grid._wires import flows_wh, tightened, wires_of_feeder
 from commonwatt.grid.base import Expected, GridContext
@@ -65,6 +66,12 @@ class Radial:
         low=0,
         high=20,
     )
+    loss_loading_share: float = parameter(
+        REFERENCE_LOADING,
+        doc="loading at which a mechanism that weighs losses is told the loss factors of lines; the summary says at which they would have been right",
+        low=0.0,
+        high=2.0,
+    )
     fee: str = parameter(
         "none",
         doc="what a kWh traded pays for its way, each line of it by itself: as much on every line, by its length, by its resistance, or on lines from one zone into another; neighbours without a line between them pay nothing",
@@ -100,7 +107,9 @@ class Radial:
         feeder, is_limited = context.feeder, self.limits == "market"
         if feeder is None or not (is_limited or self.fee != "none"):
             return None
-        carried = wires_of_feeder(feeder, self.rating_share * self.power_factor, context.slot_s)
+        carried = wires_of_feeder(
+            feeder, self.rating_share * self.power_factor, context.slot_s, self.loss_loading_share
+        )
         limit_wh = carried.limit_wh if is_limited else np.full(len(carried), ENERGY_LIMIT_WH - 1)
         # The last row is ahead of the transformer; what is traded across that pays the tariff's grid fee.
         return carried.replaced(limit_wh=limit_wh, fee_micro_per_kwh=np.append(self.fees_micro_per_kwh(feeder), 0))

@@ -122,7 +122,10 @@ def _wires(market: Market) -> WireFacts | None:
     if rules.feeder is None or not isinstance(model, HasFlow):
         return None
     context = rules.grid_context(0, market.fleet, is_delivered=True)
-    return WireFacts(rules.feeder, rules.bus, model.rating_share, lambda net_wh: model.flow(net_wh, context))
+    at = float(getattr(model, "loss_loading_share", 0.0))
+    return WireFacts(
+        rules.feeder, rules.bus, model.rating_share, lambda net_wh: model.flow(net_wh, context), rules.wires, at
+    )
 
 
 def _claimed(market: Market) -> tuple[list[Demand], list[Batch]]:

@@ -40,6 +40,14 @@ def test_a_part_of_the_ratings_and_a_shorter_slot_carry_less() -> None:
     assert said.limit_wh.tolist() == [*(math.floor(math.sqrt(3) * 400 * a / 8) for a in (30, 20)), 12_500, 0]
 
 
+def test_loss_factors_are_taken_at_the_loading_that_is_asked_for() -> None:
+    half, quiet = told(), told(loss_loading_share=0.1)
+    assert half is not None
+    assert quiet is not None
+    assert quiet.loss_share.tolist() == pytest.approx((half.loss_share / 5).tolist())
+    assert quiet.limit_wh.tolist() == half.limit_wh.tolist()
+
+
 def test_a_market_is_told_of_no_wires_where_limits_are_not_its_business() -> None:
     assert told(limits="none") is None
     assert told(limits="verdict") is None

@@ -15,12 +15,12 @@ from tests.fakes import markets
 from tests.fakes.markets import FIRST, Ran, rows
 from tests.fakes.wires import line, wires
 
-from commonwatt.clearing import CLEARINGS
+from commonwatt.clearing import CLEARINGS, Clearing
 from commonwatt.core.members import MemberFacts
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, Readings, Statement, Verdict
 from commonwatt.forecasting import FORECASTINGS
-from commonwatt.grid import GRIDS
+from commonwatt.grid import GRIDS, Grid
 from commonwatt.services.audit import CHECKS
 from commonwatt.services.audit.slots import check_clearing, check_statements
 from commonwatt.services.audit.wires import check_wires
@@ -108,15 +108,14 @@ def test_a_loss_without_its_reason_is_found() -> None:
 
 FEEDER = wires(*(line(begin, end, 60, 0.4, 3) for begin, end in pairwise("nabcde")), root="n")
 """The five one after the other on a thin cable."""
+UNIFORM = CLEARINGS.make("uniform_price")
 
 
-def laid(timing: str, **other: Any) -> Ran:
+def laid(timing: str, clearing: Clearing = UNIFORM, model: Grid | None = None, **other: Any) -> Ran:
     founded = markets.terms()
     members = tuple(replace(m, facts=MemberFacts(bus=bus)) for m, bus in zip(founded.members, "abcde", strict=True))
-    design = markets.rules(
-        timing, clearing=CLEARINGS.make("uniform_price"), feeder=FEEDER, bus=np.arange(1, 6, dtype=np.int64), **other
-    )
-    grid, forecasts = GRIDS.make("radial", limits="verdict"), FORECASTINGS.make("same_hour_yesterday")
+    design = markets.rules(timing, clearing=clearing, feeder=FEEDER, bus=np.arange(1, 6, dtype=np.int64), **other)
+    grid, forecasts = model or GRIDS.make("radial", limits="verdict"), FORECASTINGS.make("same_hour_yesterday")
     return markets.run(
         markets.market(
             timing,
@@ -212,6 +211,22 @@ def test_nothing_that_is_said_of_the_wires_can_be_changed(timing: str, column: s
     wrong = old + 1 if isinstance(old, int) else "unchecked" if column in ("verdict", "flowed") else old + "x"
     found = check_wires(run.audited({"wires": changed(run.tables["wires"], **{column: wrong})})).findings
     assert found
+
+
+def test_a_mechanism_that_weighs_losses_has_the_loss_factors_of_the_feeder_and_so_has_the_audit() -> None:
+    def traded(run: Ran) -> int:
+        return sum(run.tables["trades"]["energy_wh"].to_pylist())
+
+    plain, weighing = (CLEARINGS.make("multi_criteria", beta_micro_per_kwh=beta) for beta in (0.0, 200_000_000.0))
+    lossy, lossless = (GRIDS.make("radial", loss_loading_share=loading) for loading in (0.5, 0.0))
+    free, weighed = (laid(EX_POST, mechanism, lossy) for mechanism in (plain, weighing))
+    assert 0 < traded(weighed) < traded(free)
+    assert not [finding for check in CHECKS for finding in check(weighed.audited()).findings]
+    # On lines that lose nothing there is nothing to weigh.
+    blind = laid(EX_POST, weighing, lossless)
+    assert blind.tables["trades"].equals(laid(EX_POST, plain, lossless).tables["trades"])
+    found = check_clearing(replace(weighed.audited(), rules=blind.market.rules)).findings
+    assert {finding.where.split()[0] for finding in found} >= {"trades"}
 
 
 @pytest.mark.parametrize("bus", ["", "elsewhere"])

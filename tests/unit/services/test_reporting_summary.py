@@ -72,6 +72,7 @@ def test_every_figure_of_two_neighbours_is_as_counted_by_hand(neighbours: Run) -
         "curtailed_slots": 0, "infeasible_slots": 0, "unsolved_slots": 0, "scheduled_violation_slots": 0, "scheduled_line_violations": 0,
         "scheduled_voltage_violations": 0, "metered_violation_slots": 0, "metered_line_violations": 0, "metered_voltage_violations": 0,
         "curtailed_wh": 0, "curtailed_trades": 0, "recleared_slots": 0, "line_loading_max_share": None, "voltage_min_share": None, "voltage_max_share": None,
+            "lines_short_share": None, "loss_loading_share": None,
         "losses_cost_nano": 0, "grid_fees_nano": 9_000_000, "losses_recovered_share": None, "recovering_fee_micro_per_kwh": None,
         # energy-only limits: bob 300 - 15 = 285, ann 100
         "clearing_efficiency_share": 0.9, "efficiency_share": 0.9,

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from commonwatt.core.records import Wires
 from commonwatt.core.tariff import Rates
 from commonwatt.core.units import Ints
 from commonwatt.grid import Feeder, PowerFlow
@@ -52,6 +53,10 @@ class WireFacts:
     """Part of the ratings that may be used."""
     flow: Callable[[Ints], PowerFlow]
     """What flows at net injections by member and slot (Wh, shape (members, slots)): the run's own model, as it judged what was metered."""
+    told: Wires | None = None
+    """What the market was told of the lines; None: of none."""
+    loss_loading_share: float = 0.0
+    """Loading at which the loss factors of those lines are taken."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 
 from commonwatt.core.units import Flags, Ints, parts_per_million
 from commonwatt.grid import NO_SOLUTION
+from commonwatt.services.reporting.approximated import approximated
 from commonwatt.services.reporting.books import Books, numbers
 from commonwatt.services.reporting.checks import energy_mismatch_wh, money_mismatch_nano
 from commonwatt.services.reporting.efficiency import clearing_efficiency_share, efficiency_share
@@ -38,16 +38,13 @@ class Results:
     transactions: list[Transaction]
     forecast: ForecastCost | None
     """None in an `ex_post` run."""
+    flowed: Flowed | None
+    """The run on its feeder, slot by slot; None where it has none."""
 
     @property
     def facts(self) -> RunFacts:
         """The facts the results were computed from."""
         return self.books.facts
-
-    @cached_property
-    def flowed(self) -> Flowed | None:
-        """The run on its feeder, slot by slot; None where it has none."""
-        return flowed(self.books)
 
     def whole(self, key: str) -> int:
         """A figure of the summary that is a whole number."""
@@ -70,12 +67,14 @@ def results(facts: RunFacts, tables: RunTables) -> Results:
     figures = member_figures(books)
     used = transactions(books)
     forecast = forecast_cost(books, figures) if facts.is_ex_ante else None
+    through = flowed(books)
     summary: Summary = {
         "slots": facts.slots,
         "failed_slots": len(facts.failed),
         "members": books.members,
         **_energy(books, figures),
         **_wires(books),
+        **_approximated(through),
         **_losses(books),
         "clearing_efficiency_share": _share(clearing_efficiency_share(books)),
         "efficiency_share": _share(efficiency_share(books)),
@@ -97,7 +96,7 @@ def results(facts: RunFacts, tables: RunTables) -> Results:
         "ledger_verified": facts.ledger_verified,
         "not_built": list(facts.not_built),
     }
-    return Results(books, summary, figures, used, forecast)
+    return Results(books, summary, figures, used, forecast, through)
 
 
 def summary_json(summary: Summary) -> str:
@@ -146,6 +145,15 @@ def _wires(books: Books) -> Summary:
         "line_loading_max_share": extreme("loading_ppm", max),
         "voltage_min_share": extreme("low_ppm", min),
         "voltage_max_share": extreme("high_ppm", max),
+    }
+
+
+def _approximated(through: Flowed | None) -> Summary:
+    """How far the market's lines are from the power flow."""
+    found = approximated(through)
+    return {
+        "lines_short_share": _share(found.short_share if found else None),
+        "loss_loading_share": _share(found.loss_loading_share if found else None),
     }
 
 

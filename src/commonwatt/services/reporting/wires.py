@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from commonwatt.core.units import parts_per_million
 from commonwatt.grid import NO_SOLUTION
+from commonwatt.services.reporting.approximated import approximated
 from commonwatt.services.reporting.feeder_map import feeder_map, map_place, shown_words
 from commonwatt.services.reporting.flowed import CROWD, Flowed
 from commonwatt.services.reporting.fullest import days_table, explained, lines_table
@@ -104,6 +105,8 @@ def _drawn(results: Results, flowed: Flowed) -> str:
     )
     text += paragraph(shown_words(results, flowed)) + map_place(results, flowed)
     text += explained(results, flowed) + lines_table(results, flowed)
+    if known := approximated(flowed):
+        text += paragraph(known.sentence())
     return text + plot_places(results, flowed) + days_table(results, flowed)
 
 
