@@ -7,7 +7,7 @@
   const touch = matchMedia("(pointer: coarse)").matches;
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const config = {
-    responsive: true, displaylogo: false, displayModeBar: touch || innerWidth < 640 ? false : "hover", scrollZoom: false,
+    displaylogo: false, displayModeBar: touch || innerWidth < 640 ? false : "hover", scrollZoom: false,
     modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
   };
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -34,7 +34,10 @@
       const place = document.getElementById("plot-" + name);
       if (!place || (only && name !== only)) continue;
       const figure = amend(name, drawn);
-      const layout = { ...figure.layout, ...ink, xaxis: { ...figure.layout.xaxis, ...axis }, yaxis: { ...figure.layout.yaxis, ...axis } };
+      // Widths are ours: plotly's own answer to a new size of the window takes the height away, too.
+      const { paddingLeft, paddingRight } = getComputedStyle(place);
+      const width = place.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+      const layout = { ...figure.layout, ...ink, width, xaxis: { ...figure.layout.xaxis, ...axis }, yaxis: { ...figure.layout.yaxis, ...axis } };
       if (place.clientWidth < 480) {
         layout.margin = { ...layout.margin, l: 8, r: 8 };
         layout.yaxis.automargin = true;
@@ -58,7 +61,16 @@
   };
   draw();
   cue();
-  addEventListener("resize", cue);
+  let waiting, drawnFor = document.documentElement.clientWidth;
+  addEventListener("resize", () => {
+    cue();
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      const width = document.documentElement.clientWidth;
+      if (width !== drawnFor) draw();
+      drawnFor = width;
+    }, 100);
+  });
   document.addEventListener("toggle", cue, true);
   dark.addEventListener("change", () => draw());
   print.addEventListener("change", () => draw());
