@@ -8,6 +8,7 @@ from typing import Final
 from scripts.reference.markdown import code, head, table, text_of, unit
 
 from commonwatt.core import accounts, events, orders, records
+from commonwatt.services.reporting import burden
 from commonwatt.services.reporting.federation import EXCHANGE_COLUMNS
 from commonwatt.services.schemas import COLUMNS, PUBLIC
 
@@ -183,6 +184,12 @@ FEDERATION_SUMMARY: Final = {
 """Every key of a federation's `summary.json`; a test compares with one."""
 
 
+COSTS: Final = (
+    "Beside `report.html`, where the feeder cost anybody anything: a row for each member whom it did, the dearest first. "
+    "It names members, so it belongs to the community."
+)
+
+
 def page() -> str:
     """The page, as Markdown."""
     lines = head(
@@ -198,6 +205,10 @@ def page() -> str:
     lines += table(("file", "holds"), ((code(name), text) for name, text in BILL_FILES.items()))
     lines += ["### bill.csv", "", "One row a line, of a run's and of a bill's folder; CURRENCY is the community's.", ""]
     lines += table(("column", "unit", "meaning"), ((code(n), unit(n), text) for n, text in BILL_COLUMNS.items()))
+    lines += [f"### {burden.FILE}", "", COSTS, ""]
+    costs = {"member": "Its id.", **{name: text for name, (_, text) in burden.COLUMNS.items()}}
+    costs["together_CURRENCY"] = "The same as a decimal, exact."
+    lines += table(("column", "unit", "meaning"), ((code(n), unit(n), text) for n, text in costs.items()))
     for name, columns in COLUMNS.items():
         if name == PUBLIC[0]:
             lines += ["## Public tables", "", "In `public/`; they exist, with these columns, when nothing traded.", ""]

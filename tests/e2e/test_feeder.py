@@ -236,7 +236,7 @@ def test_a_tight_run_passes_its_audit_with_any_limits_and_rule(
     if limits == "verdict":
         assert {row["rule"] for row in told} == {rule}
         assert result.results.whole("scheduled_violation_slots") == result.results.whole("curtailed_slots") > 0
-        assert "Who was curtailed" in (tmp_path / "run" / "report.html").read_text()
+        assert "What the feeder cost whom" in (tmp_path / "run" / "report.html").read_text()
     if limits == "none":
         assert not told
         assert result.results.whole("scheduled_violation_slots") > 0

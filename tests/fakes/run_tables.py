@@ -97,7 +97,7 @@ def week(slots: int = 168, homes: int = 17, flats: int = 8, *, timing: str = "ex
         net = pv - load - charge + discharge
         wish = net if timing == "ex_post" else (net * draw.uniform(1 - noise, 1 + noise, count)).astype(np.int64)
         for m, name in enumerate(names):
-            rows.add("flows", slot, name, load[m], pv[m], charge[m], discharge[m], storage[m])
+            rows.add("flows", slot, name, load[m], pv[m], charge[m], discharge[m], 0, storage[m])
             rows.add("wishes", slot, name, net[m], limits_buy[m], limits_sell[m])
             rows.add(
                 "readings",

@@ -5,6 +5,7 @@ from commonwatt.grid._doubts import feeder_doubts
 from commonwatt.grid._equipment import InnerTransformer, Load, Regulator
 from commonwatt.grid._excess import NO_SOLUTION
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
+from commonwatt.grid._fees import fee_zones
 from commonwatt.grid._figures import Figure, figures_of
 from commonwatt.grid._phase_feeder import (
     MOST_TAPS,
@@ -74,6 +75,7 @@ __all__ = [
     "balanced",
     "controlled_flow",
     "dearest_way_micro_per_kwh",
+    "fee_zones",
     "feeder_doubts",
     "feeder_findings",
     "figures_of",

@@ -18,6 +18,7 @@ from commonwatt.services.market import Market
 from commonwatt.services.ports import Batch
 from commonwatt.services.reporting import RunFacts
 from commonwatt.services.reporting.bills import Bills
+from commonwatt.services.reporting.burden import FILE, burden_csv
 from commonwatt.services.reporting.claims import claims_told, demand_counts
 from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.facts import PaidIn, WireFacts
@@ -178,4 +179,7 @@ def write_reports(
         write_bytes(folder.members / member_id / "bill.csv", bills.csv(index))
     write_text(folder.root / "summary.json", summary_json(computed.summary))
     write_text(folder.root / "report.html", page(computed))
+    costs = burden_csv(computed.books)
+    if costs:
+        write_text(folder.root / FILE, costs)
     return computed, ending(computed, str(folder.root), program, community)

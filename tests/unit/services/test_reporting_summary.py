@@ -12,9 +12,10 @@ from commonwatt.services.reporting.caveats import caveats
 from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.facts import DemandCounts, RunFacts
 from commonwatt.services.reporting.lost import Lost
+from commonwatt.services.reporting.strained import full_words
 from commonwatt.services.reporting.summary import results, summary_json
 from commonwatt.services.reporting.ways import paid_by_member, way_line, way_section, way_sentences
-from commonwatt.services.reporting.wires import wire_sentences, wires_line
+from commonwatt.services.reporting.wires import wires_line
 from commonwatt.services.schemas import SCHEMAS
 
 Run = tuple[RunFacts, dict[str, pa.Table]]
@@ -143,7 +144,7 @@ def test_a_slot_without_a_power_flow_is_counted_and_said_although_no_line_of_it_
         wires_line(told)
         == "what was metered passed a limit in 1 hour; in 1 of them there is no power flow, and what was lost is not known"
     )
-    assert wires_line(told).capitalize() + "." in " ".join(wire_sentences(told))
+    assert "In 1 of them, first at 2023-04-26 17:00, there is no power flow" in full_words(told)
     row |= {"verdict": "infeasible", "verdict_why": NO_SOLUTION}
     dark |= {"wires": pa.Table.from_pylist([row], schema=SCHEMAS["wires"])}
     gate = results(replace(facts, timing="ex_ante"), dark)
@@ -152,6 +153,7 @@ def test_a_slot_without_a_power_flow_is_counted_and_said_although_no_line_of_it_
         "all trades were void in 1 hour, because no cut would have helped; what was metered"
     )
     assert "was not cut" not in wires_line(gate)
+    assert "all trades being void in 1, where no cut would have helped" in full_words(gate)
 
 
 def test_demands_and_what_was_void_are_counted_and_said(neighbours: Run) -> None:

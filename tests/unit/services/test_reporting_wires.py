@@ -13,7 +13,8 @@ from tests.fakes.wires import line, street, trees, wires
 
 from commonwatt.grid import Bus, Feeder
 from commonwatt.services.reporting import feeder_map as drawing
-from commonwatt.services.reporting.feeder_map import BANDS, feeder_map, map_place, shown_slots, shown_words
+from commonwatt.services.reporting.bands import BANDS
+from commonwatt.services.reporting.feeder_map import feeder_map, map_place, shown_slots, shown_words
 from commonwatt.services.reporting.flowed import CROWD, Flowed
 from commonwatt.services.reporting.fullest import days_table, explained, lines_table
 from commonwatt.services.reporting.layout import layout

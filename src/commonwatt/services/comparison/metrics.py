@@ -10,6 +10,7 @@ import numpy as np
 
 from commonwatt.core.units import Floats
 from commonwatt.services.comparison.outcome import Outcome
+from commonwatt.services.reporting.members import jain as jain
 
 WHOLE: Final = ("_wh", "_nano", "_micro_per_kwh", "_slots", "members_worse_off", "members_better_off", "transactions")
 """Ends of the names of metrics that are whole numbers."""
@@ -74,12 +75,6 @@ class Metric:
 def ratio(part: Floats, whole: Floats, empty: float = np.nan) -> Floats:
     """Part / whole, `empty` where there is no whole."""
     return np.where(whole != 0, part / np.where(whole != 0, whole, 1), empty)
-
-
-def jain(benefits: Floats) -> Floats:
-    """Jain's index over members, 1/n (one has everything) to 1 (all alike); who loses counts as 0, nan where nobody gains."""
-    gains = np.maximum(benefits, 0)
-    return ratio(gains.sum(axis=1) ** 2, gains.shape[1] * (gains**2).sum(axis=1))
 
 
 def _saving_share(s: Sums) -> Floats:

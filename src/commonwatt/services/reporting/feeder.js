@@ -40,6 +40,8 @@
 
   const fill = (figure) => {
     const at = Number(slider.value), bands = map.bands[at], wide = place.clientWidth >= 640 && map.x.length <= 40;
+    const marked = (meta) => figure.data.find((trace) => trace.meta === meta);
+    const missing = marked("missing");
     const [b0, b1, b2, b3, metered, traded, taken, bare, low, high, asked] = figure.data;
     const lines = [b0, b1, b2, b3];
     for (const trace of figure.data) { trace.x = []; trace.y = []; }
@@ -56,7 +58,7 @@
     figure.layout.uirevision = "feeder";
     const perX = (place.clientWidth - 60) / spanX, perY = 240 / spanY;
     for (let node = 1; node < map.x.length; node++) {
-      const up = map.toward[node], line = lines[bands ? Number(bands[node - 1]) : 0];
+      const up = map.toward[node], line = bands || !missing ? lines[bands ? Number(bands[node - 1]) : 0] : missing;
       line.x.push(map.x[up], map.x[node], null);
       line.y.push(map.y[up], map.y[node], null);
       const of = energy(at, node);
@@ -78,14 +80,23 @@
       const upright = Math.abs((map.y[up] - map.y[node]) * perY) > Math.abs((map.x[up] - map.x[node]) * perX);
       bus.textposition.push(upright && node > 1 ? "middle right" : "bottom center");
       bus.marker.color.push(volt === null ? 0 : volt / 10);
-      bus.customdata.push(`<b>bus ${map.buses[node]}</b>, ${several(map.members[node], "member")}<br>` +
+      const touched = [["cut", "trades were cut here"], ["held", "sun was held back here"]].filter(([meta]) => map[meta]?.[at].includes(node)).map(([, said]) => `<br>${said}`).join("");
+      bus.customdata.push(`<b>bus ${map.buses[node]}</b>, ${several(map.members[node], "member")}${touched}<br>` +
         (volt === null ? "no solution" : `${signed(volt / 10, 1)} %` + (map.base ? ` (${(map.base * (1 + volt / 1000)).toFixed(0)} V)` : "")));
       const ring = volt === null ? null : volt < map.low ? low : volt > map.high ? high : null;
       if (ring) { ring.x.push(map.x[node]); ring.y.push(map.y[node]); }
     }
+    for (const meta of ["cut", "held"]) for (const node of map[meta]?.[at] ?? []) {
+      marked(meta).x.push(map.x[node]);
+      marked(meta).y.push(map.y[node]);
+    }
     // An empty trace would lose its line in the legend.
     for (const trace of figure.data) if (!trace.x.length) { trace.x = [null]; trace.y = [null]; }
     figure.layout.annotations = [{ x: map.x[0], y: map.y[0], text: "transformer", showarrow: false, yshift: 10, font: { size: 12 } }];
+    if (!bands) figure.layout.annotations.push({
+      xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, font: { size: 18 }, borderwidth: 2, borderpad: 8, bordercolor: "#D55E00", bgcolor: "rgba(128,128,128,0.25)",
+      text: `<b>No power flow</b> in this ${map.word}`,
+    });
     figure.layout.meta = at;
   };
 
@@ -112,7 +123,7 @@
     const [least, top] = [Math.min(...volts), Math.max(...volts)];
     said.textContent = `${map.starts[at]}: ` + (map.bands[at]
       ? `fullest is ${nodes[0] === 1 ? "the transformer" : `line ${branch(nodes[0])}`}, ${full(at, nodes[0])}; voltages from ${signed(least / 10, 1)} % (${map.buses[volts.indexOf(least) + 1]}) to ${signed(top / 10, 1)} % (${map.buses[volts.indexOf(top) + 1]}).`
-      : "there is no power flow: more was asked of the feeder than it can bring.");
+      : "there is no power flow: more was asked of the feeder than it can bring.") + (map.notes[at] ? ` ${map.notes[at]}` : "");
   };
 
   window.amendFigure = (name, figure) => { if (name === "feeder") fill(figure); return figure; };
@@ -124,7 +135,13 @@
     slider.value = String(to === undefined ? Number(slider.value) + Number(by) : Number(to));
     show();
   });
-  document.getElementById("feeder-slots").hidden = false;
+  const stripes = document.getElementById("feeder-strip");
+  stripes.addEventListener("click", (event) => {
+    const { left, width } = stripes.getBoundingClientRect();
+    slider.value = String(Math.floor((event.clientX - left) / width * map.starts.length));
+    show();
+  });
+  for (const id of ["feeder-slots", "feeder-key"]) document.getElementById(id).hidden = false;
   document.getElementById("feeder-lines").hidden = false;
   tell();
 })();

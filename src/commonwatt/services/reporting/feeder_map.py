@@ -7,20 +7,16 @@ from typing import Any, Final
 import numpy as np
 
 from commonwatt.core.units import Floats, Ints
-from commonwatt.services.reporting.flowed import BEYOND, CROWD, Flowed
+from commonwatt.services.reporting.bands import BANDS
+from commonwatt.services.reporting.flowed import CROWD, Flowed
 from commonwatt.services.reporting.html import plot
 from commonwatt.services.reporting.layout import layout
-from commonwatt.services.reporting.plots import BLUE, GREEN, GREY, INK, ORANGE, SKY, VERMILLION, Figure, figure
+from commonwatt.services.reporting.marks import mark_traces, marked_nodes, slot_notes, strip, strip_words
+from commonwatt.services.reporting.plots import BLUE, GREEN, INK, VERMILLION, Figure, figure
+from commonwatt.services.reporting.strained import strained
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import count, local_start, several, slot_word
 
-BANDS: Final = (
-    (0.5, "under 50 %", GREY, 2.5),
-    (0.8, "50 to 80 %", SKY, 4.5),
-    (BEYOND, "80 to 100 %", ORANGE, 7),
-    (np.inf, "over 100 %", VERMILLION, 10),
-)
-"""Up to which loading, how it is said, colour and thickness in pixels: dearer ones are thicker, so that colour is not needed to tell them apart."""
 MOST_CELLS: Final = 120_000
 """Branches times slots that a page draws, about 2 MB; of a longer run some days."""
 _KINDS: Final = (("circle", "bus with members", 11), ("square", "bus without members", 7))
@@ -28,16 +24,15 @@ _KINDS: Final = (("circle", "bus with members", 11), ("square", "bus without mem
 _VOLTAGES: Final = ((0.0, "#B35806"), (0.25, "#FDB863"), (0.5, "#F7F7F7"), (0.75, "#B2ABD2"), (1.0, "#542788"))
 
 
-def band_words(share: float) -> str:
-    """Between which marks a loading lies."""
-    return next(words for upto, words, *_ in BANDS if share < upto)
-
-
 def feeder_map(results: Results, flowed: Flowed) -> Figure:
     """The figure that `feeder.js` fills slot by slot from its `map`."""
     shown = shown_slots(results, flowed)
     starts = [local_start(results.facts, int(at)).strftime("%a %Y-%m-%d %H:%M") for at in shown]
-    return _figure(flowed) | {"map": _data(flowed, shown) | {"starts": starts}}
+    full = strained(results)
+    drawn, data = _figure(flowed), _data(flowed, shown) | {"starts": starts, "word": slot_word(results.facts)}
+    drawn["data"] += mark_traces(full)
+    data |= marked_nodes(results, flowed, shown) | {"notes": slot_notes(results, flowed, full, shown)}
+    return drawn | {"map": data}
 
 
 def map_place(results: Results, flowed: Flowed) -> str:
@@ -45,7 +40,9 @@ def map_place(results: Results, flowed: Flowed) -> str:
     shown, word = shown_slots(results, flowed), slot_word(results.facts)
     first = int(np.argmax(flowed.fullest[shown]))
     label = f"Drawing of the feeder: loading of lines and voltages of buses in one {word}; the table below it says the same."
-    return _controls(len(shown) - 1, first, word) + plot("feeder", label) + _table(word)
+    full = strained(results)
+    controls = _controls(len(shown) - 1, first, word, strip(flowed, full, shown), strip_words(full, word))
+    return controls + plot("feeder", label) + _table(word)
 
 
 def shown_slots(results: Results, flowed: Flowed) -> Ints:
@@ -141,6 +138,7 @@ def _figure(flowed: Flowed) -> Figure:
         traces.append(_trace(name, marker=marker, hoverinfo="skip"))
     marker = {"size": 16, "opacity": 0}
     traces.append(_trace("", marker=marker, hovertemplate="%{customdata}<extra></extra>", showlegend=False))
+    traces += _keys(traces)
     hidden = {"visible": False, "fixedrange": True}
     drawn = figure(traces, xaxis=dict(hidden), yaxis=dict(hidden))
     scale = [[at, colour] for at, colour in _VOLTAGES]
@@ -162,6 +160,19 @@ def _figure(flowed: Flowed) -> Figure:
     return drawn
 
 
+def _keys(traces: list[Figure]) -> list[Figure]:
+    """Stand-ins in the legend for markers that a legend cannot show: sizes and colours of those are lists."""
+    found = []
+    for trace in traces:
+        marker = trace.get("marker", {})
+        if isinstance(marker.get("size"), list) or "coloraxis" in marker:
+            trace |= {"showlegend": False, "legendgroup": trace["name"]}
+            shown = {"symbol": marker["symbol"], "size": 11, "color": marker.get("color", "#F7F7F7")}
+            shown |= {"line": marker["line"]} if "line" in marker else {}
+            found.append(_trace(trace["name"], marker=shown, legendgroup=trace["name"], hoverinfo="skip"))
+    return found
+
+
 def _trace(name: str, **style: Any) -> Figure:
     return {"type": "scatter", "mode": "markers", "name": name, "x": [], "y": []} | style
 
@@ -172,14 +183,14 @@ def _arrows(name: str, colour: str, symbol: str) -> Figure:
     return _trace(name, marker=marker, hoverinfo="skip")
 
 
-def _controls(last: int, first: int, word: str) -> str:
+def _controls(last: int, first: int, word: str, stripes: str, said: str) -> str:
     """Only scripts can move it, so only they show it."""
     return (
         f'<div class="slots" id="feeder-slots" hidden><label for="feeder-slot">Which {word}</label>'
-        f'<input type="range" id="feeder-slot" min="0" max="{last}" value="{first}">'
+        f'<div class="track"><input type="range" id="feeder-slot" min="0" max="{last}" value="{first}">{stripes}</div>'
         f'<span><button type="button" data-by="-1">Before</button> <button type="button" data-by="1">After</button> '
         f'<button type="button" data-to="{first}">Fullest</button></span></div>\n'
-        '<p id="feeder-said" aria-live="polite"></p>\n'
+        f'<p class="cue" id="feeder-key" hidden>{said}</p>\n<p id="feeder-said" aria-live="polite"></p>\n'
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from commonwatt.core.units import Flags, Floats, Ints
+from commonwatt.core.units import ENERGY_LIMIT_WH, Flags, Floats, Ints
 from commonwatt.services.reporting.books import Books, numbers, summed
 from commonwatt.services.reporting.facts import WireFacts
 
@@ -62,6 +62,16 @@ class Flowed:
     def traded_wh(self) -> Ints:
         """What was sold through each branch less what was bought through it; what neighbours behind it traded among each other is in neither."""
         return self.sold_wh - self.bought_wh
+
+    @cached_property
+    def is_filled(self) -> Flags:
+        """Branches that trades fill up to what the market was told they carry, less a thousandth for what whole Wh leave, shape (nodes, slots)."""
+        carried, told = np.zeros(len(self.members), np.int64), self.wires.told
+        # A market that is told of fees alone has lines that carry anything.
+        if told is not None and told.limit_wh.min() < ENERGY_LIMIT_WH - 1:
+            carried[self.tree.node] = told.limit_wh[:-1]
+        full: Flags = (carried[:, None] > 0) & (1000 * np.abs(self.traded_wh) >= 999 * (carried - 1)[:, None])
+        return full
 
     @cached_property
     def is_told(self) -> Flags:

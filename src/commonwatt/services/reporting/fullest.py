@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 
 from commonwatt.core.units import Ints
-from commonwatt.services.reporting.books import numbers
-from commonwatt.services.reporting.feeder_map import band_words
+from commonwatt.services.reporting.bands import band_words
+from commonwatt.services.reporting.books import numbers, summed
+from commonwatt.services.reporting.curtailed import cut_words
 from commonwatt.services.reporting.flowed import BEYOND, CROWD, Flowed
 from commonwatt.services.reporting.html import Table, paragraph
 from commonwatt.services.reporting.summary import Results
@@ -35,7 +36,7 @@ def explained(results: Results, flowed: Flowed) -> str:
     if not flowed.power.is_solved[at]:
         missing = several(int((~flowed.power.is_solved).sum()), word)
         said = f"In {missing} there is no power flow: more was asked of the feeder than it can bring. The first begins at {begins}."
-        return title + paragraph(said) + _figures(results, flowed, 1, at)
+        return title + paragraph(said) + _figures(results, flowed, 1, at) + _cut(results, at)
     branch = int(np.argmax(flowed.loading_share[:, at]))
     if not branch:
         return title + paragraph(f"Nothing flowed through any line in any {word}.")
@@ -46,10 +47,30 @@ def explained(results: Results, flowed: Flowed) -> str:
     while told and not flowed.is_told[told]:
         told = flowed.tree.toward[told]
     if not told:
-        return title + paragraph(f"{said} So few members have no energy of theirs told.")
+        return title + paragraph(f"{said} So few members have no energy of theirs told.") + _cut(results, at)
     if told != branch:
         said += f" Energy is told of {branch_name(flowed, told)}, on the way to it: with fewer members it would say what each of them used."
-    return title + paragraph(f"{said} {_who(flowed, told, at)}") + _figures(results, flowed, told, at)
+    return (
+        title + paragraph(f"{said} {_who(flowed, told, at)}") + _cut(results, at) + _figures(results, flowed, told, at)
+    )
+
+
+def _cut(results: Results, at: int) -> str:
+    """What was cut then, and in the slot in which most was (HTML); empty where nothing was cut in the run."""
+    books, cut = results.books, results.books.tables["curtailments"]
+    if not cut.num_rows:
+        return ""
+    word = slot_word(results.facts)
+    taken = summed(books.slot_rows("curtailments"), numbers(cut, "energy_wh"), books.slots)
+    text = paragraph(
+        cut_words(results, at, names=True)
+        or f"In that {word} no trade was cut: nothing that was agreed passed a limit."
+    )
+    most = int(np.argmax(taken))
+    if most == at:
+        return text
+    begins = local_start(results.facts, most).strftime("%Y-%m-%d %H:%M")
+    return text + paragraph(f"Most was cut at {begins}. {cut_words(results, most, names=True)}")
 
 
 def _who(flowed: Flowed, branch: int, at: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from commonwatt.core.units import Ints
+from commonwatt.core.units import Floats, Ints
 from commonwatt.services.reporting.books import Books, numbers
 from commonwatt.services.reporting.words import shown_saving_nano
 
@@ -71,6 +71,13 @@ def revenue_gain_share(figures: MemberFigures) -> float:
     """Revenue / baseline revenue - 1 over the members who earn without a market; 0 when there are none."""
     earners = figures.baseline_nano < 0
     return _share(figures.cost_nano, figures.baseline_nano, earners) - 1 if earners.any() else 0.0
+
+
+def jain(benefits: Floats) -> Floats:
+    """Jain's index over members of each row, 1/n (one has everything) to 1 (all alike); who loses counts as 0, nan where nobody gains."""
+    gains = np.maximum(benefits, 0)
+    squares = gains.shape[1] * (gains**2).sum(axis=1)
+    return np.where(squares != 0, gains.sum(axis=1) ** 2 / np.where(squares != 0, squares, 1), np.nan)
 
 
 def _share(part: Ints, whole: Ints, rows: np.ndarray) -> float:

@@ -184,7 +184,7 @@ def figure(traces: list[Figure], *, xaxis: Figure | None = None, yaxis: Figure |
         "hovermode": "x unified",
         "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
         "xaxis": xaxis or {},
-        "yaxis": yaxis or {},
+        "yaxis": {"automargin": True} | (yaxis or {}),
     }
     return {"data": traces, "layout": layout}
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from commonwatt.services.reporting.answer import Answer
 from commonwatt.services.reporting.caveats import caveats
-from commonwatt.services.reporting.curtailed import curtailed_section
 from commonwatt.services.reporting.html import Section, Table, items, paragraph, plot
 from commonwatt.services.reporting.owing import Owing
 from commonwatt.services.reporting.summary import Results
@@ -56,7 +55,7 @@ def sections(results: Results, line: Timeline, told: Answer) -> list[Section]:
             paragraph(f"{told.who} {told.worse_off}") + plot("savings", "What each member saved. " + told.who),
         ),
         Section("imbalance", "Forecasts and imbalance", _imbalance(results, told)),
-        Section("wires", "The wires", wires_section(results) + curtailed_section(results)),
+        Section("wires", "The wires", wires_section(results)),
         Section("ways", "Fees by location", way_section(results)),
         Section("members", "Members", _members(results)),
         Section("days", "Day by day", _days(results)),

@@ -120,7 +120,9 @@ def losses(results: Results) -> Figure:
         "type": "bar", "name": "lost", "x": list(days), "y": _rounded(np.array([lost[at].sum() for at in days.values()]) / 1000, 3),
         "marker": {"color": SKY}, "hovertemplate": "%{y:.1f} kWh",
     }  # fmt: skip
-    drawn = figure([bar], yaxis={"title": {"text": "kWh a day"}, "rangemode": "tozero"})
+    # A few days are names: an axis of time would put hours between them.
+    axis = {"type": "category"} if len(days) < 7 else {}
+    drawn = figure([bar], xaxis=axis, yaxis={"title": {"text": "kWh a day"}, "rangemode": "tozero"})
     drawn["layout"] |= {"height": 260, "showlegend": False, "bargap": 0.4}
     return drawn
 
