@@ -1,9 +1,12 @@
-"""The demo community on a feeder made tight: limits, rules of curtailment and mechanisms beside each other: docs/reference/tight-feeder.{csv,md}.
+"""The demo month on a feeder made tight: limits, rules, envelopes and mechanisms beside each other: docs/reference/tight-feeder.{csv,md,svg}.
 
-    python -m scripts.tight_feeder                     # runs what the CSV file lacks, then writes both
-    python -m scripts.tight_feeder --days 7            # the first so many days of May 2017 (the table says how many)
+    python -m scripts.tight_feeder                     # runs what the files lack, then writes them; minutes a run
+    python -m scripts.tight_feeder --jobs 2            # two at once
+    python -m scripts.tight_feeder --only ex_post      # of what is lacking, what has this word among its choices
+    python -m scripts.tight_feeder --page              # runs nothing
 
-Each run is a whole one: it is settled on a ledger, reported, and audits itself. Exit 1 where energy or money was off, or an audit did not pass.
+Each run is a whole one: it is settled on a ledger, reported, and audits itself. A row is written as soon as its run ends, so that nothing is lost
+by an interruption. Exit 1 where energy or money was off, an audit did not pass, or a count of ours is not the run's own.
 """
 
 from __future__ import annotations
@@ -12,34 +15,46 @@ import argparse
 import csv
 import datetime as dt
 import io
+import multiprocessing
 import tempfile
-from itertools import product
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import pyarrow.parquet as pq
 from scripts.every_market import Silent
+from scripts.tight_counts import counted
+from scripts.tight_feeder_page import page
+from scripts.tight_lane import FILE
 
-from commonwatt.services.comparison.metrics import jain
+from commonwatt.adapters.feeder_file import FEEDER, read_feeder_file
+from commonwatt.services.reporting.books import numbers
 from commonwatt.services.reporting.curtailed import lost_by_member
-from commonwatt.wiring.running import RunRequest, run_community
+from commonwatt.wiring.running import RunRequest, RunResult, run_community
 
 ROOT = Path(__file__).resolve().parents[1]
 CSV = ROOT / "docs" / "reference" / "tight-feeder.csv"
+MEMBERS = CSV.with_name("tight-feeder-members.csv")
 PAGE = CSV.with_suffix(".md")
-RATING_SHARE = 0.02
-"""So little of the ratings may be used that noon and evening pass them: the street's cables are meant for more than these members trade."""
-TIMINGS = ("ex_ante", "ex_post")
-RULES = ("pro_rata", "newest", "least_welfare")
-MECHANISMS = ("uniform_price", "multi_criteria", "central_optimum", "bilateral_primal_dual")
+FIRST, DAYS = dt.date(2017, 5, 1), 31
 ALWAYS = (
     "ledger.chain=memory",
     "forecasting.model=median_14d",
     "grid.model=radial",
-    "grid.feeder=street",
-    f"grid.rating_share={RATING_SHARE}",
+    f"grid.feeder={FILE}",
+    f"data.from={FIRST}",
+    f"data.to={FIRST + dt.timedelta(DAYS)}",
 )
-KEYS = ("timing", "limits", "curtailment", "clearing")
+KEYS = ("timing", "limits", "curtailment", "allocation", "clearing")
+DESIGNS = (
+    ("none", "pro_rata", "none"),
+    ("verdict", "pro_rata", "none"),
+    ("verdict", "newest", "none"),
+    ("verdict", "least_welfare", "none"),
+    ("market", "pro_rata", "none"),
+    ("market", "pro_rata", "fixed"),
+    ("market", "pro_rata", "envelope"),
+)
+"""Where limits count, the rule of cuts, and what is allotted."""
+OPTIMA = ("central_optimum", "bilateral_primal_dual")
 SUMMARY = (
     "slots",
     "scheduled_violation_slots",
@@ -57,145 +72,168 @@ SUMMARY = (
     "cost_nano",
     "baseline_nano",
     "clearing_efficiency_share",
+    "imbalance_wh",
+    "imported_wh",
+    "exported_wh",
+    "losses_wh",
+    "curtailed_pv_wh",
+    "line_loading_max_share",
+    "voltage_min_share",
+    "voltage_max_share",
     "members_worse_off",
     "failed_slots",
+    "infeasible_slots",
     "energy_mismatch_wh",
     "money_mismatch_nano",
     "ledger_verified",
 )
-FIGURES = ("days", *SUMMARY, "jain_share", "members_curtailed", "most_curtailed", "most_curtailed_wh", "lost_nano")
-HEAD = """# A tight feeder
+COUNTED = (
+    "agreed_slots",
+    "left_slots",
+    "metered_slots",
+    "loads_alone_slots",
+    "agreed_most",
+    "metered_most",
+    "welfare_nano",
+)
+FIGURES = ("days", *SUMMARY, *COUNTED)
+OF_MEMBER = (
+    "member",
+    "bus",
+    "cost_nano",
+    "baseline_nano",
+    "sold_wh",
+    "bought_wh",
+    "sales_cut_wh",
+    "purchases_cut_wh",
+    "cut_nano",
+    "pv_wh",
+    "held_back_wh",
+)
 
-*Written by `scripts/tight_feeder.py`.*
-
-The demo community (25 members on the bundled feeder `street`, the first {days} days of May 2017) where lines and transformer may use only {share} of
-their ratings; ledger `memory`, forecasts `median_14d` before the gate. *Beyond* are slots whose schedule, cuts aside, or whose meters passed a
-limit; *cut* is what the verdict took of trades (sell side), *again* the slots whose market was cleared again within tighter limits; *saved* is what
-all members together save against no market, *Jain* the evenness of the gains, *hit* how many members lost a trade to the grid, the one who lost
-most, and about what the cuts were worth beside the supplier's prices. The same numbers, and more, are in [a CSV file](tight-feeder.csv).
-
-| timing | limits | rule | mechanism | agreed beyond | metered beyond | cut kWh | again | traded kWh | saved | Jain | hit |
-|---|---|---|---|--:|--:|--:|--:|--:|--:|--:|---|
-"""
-
-Key = tuple[str, str, str, str]
+Key = tuple[str, ...]
 Row = dict[str, str]
+Rows = dict[Key, tuple[Row, list[Row]]]
+"""Of every combination its row and its members'."""
 
 
 def keys() -> list[Key]:
-    """Every combination that says something: rules where the verdict cuts, mechanisms where the market knows the wires."""
+    """Every combination that says something: optima without limits and with all of them; after delivery no verdict cuts."""
     found: list[Key] = []
-    for timing in TIMINGS:
-        found += [(timing, "none", "pro_rata", name) for name in MECHANISMS]
-        if timing == "ex_ante":
-            found += [(timing, "verdict", rule, name) for rule, name in product(RULES, MECHANISMS)]
-        found += [(timing, "market", "pro_rata", name) for name in MECHANISMS]
+    for design in DESIGNS:
+        plain = design[0] != "verdict" and design[2] == "none"
+        found += [("ex_ante", *design, name) for name in ("uniform_price", "multi_criteria", *(OPTIMA if plain else ()))]
+    after = [design for design in DESIGNS if design[0] != "verdict"]
+    found += [("ex_post", *design, "uniform_price") for design in after]
+    found += [("ex_post", *design, "multi_criteria") for design in (after[0], after[-1])]
     return found
 
 
-def ran(key: Key, days: int) -> Row:
-    """The row of a combination."""
-    timing, limits, rule, name = key
-    begins = dt.date(2017, 5, 1)
+def ran(key: Key) -> tuple[Key, Row, list[Row]]:
+    """The row of a combination, and those of its members."""
+    timing, limits, rule, allocation, name = key
     chosen = (
-        *ALWAYS,
         f"market.timing={timing}",
         f"market.clearing={name}",
         f"grid.limits={limits}",
         f"grid.curtailment={rule}",
-        f"data.from={begins}",
-        f"data.to={begins + dt.timedelta(days)}",
+        f"grid.allocation={allocation}",
     )
     with tempfile.TemporaryDirectory() as folder:
-        result = run_community(
-            RunRequest(ROOT / "examples" / "fontana", Path(folder) / "run", overrides=chosen), Silent()
-        )
-        results, summary = result.results, result.summary
-        told = pq.read_table(Path(folder) / "run" / "public" / "curtailments.parquet").num_rows
-    row = dict(zip(KEYS, key, strict=True)) | {name: str(summary[name]) for name in SUMMARY}
-    sold, bought, lost = lost_by_member(results.books)
-    hit = sold + bought
-    most = int(hit.argmax())
-    return row | {
-        "days": str(days),
-        "jain_share": f"{float(jain(results.members.saving_nano[None, :].astype(np.float64))[0]):.6f}",
-        "members_curtailed": str(int((hit > 0).sum())),
-        "most_curtailed": results.books.ids[most] if told else "",
-        "most_curtailed_wh": str(int(hit[most])),
-        "lost_nano": str(int(lost.sum())),
-    }
+        out = Path(folder) / "run"
+        request = RunRequest(ROOT / "examples" / "fontana", out, overrides=(*chosen, *ALWAYS))
+        result = run_community(request, Silent())
+        feeder, findings = read_feeder_file(out / "public" / FEEDER)
+    if feeder is None:
+        raise ValueError(f"expected the run's feeder, was {findings}")
+    summary, told = result.results.summary, counted(result.results.books, feeder.feeder)
+    row = (
+        dict(zip(KEYS, key, strict=True))
+        | {"days": str(DAYS)}
+        | {name: str(summary[name]) for name in SUMMARY}
+        | {name: str(told[name]) for name in COUNTED}
+    )
+    return key, row, [dict(zip(KEYS, key, strict=True)) | member for member in _members(result)]
 
 
-def kept() -> dict[Key, Row]:
-    """The rows of the file."""
-    if not CSV.exists():
-        return {}
-    with CSV.open(newline="", encoding="utf-8") as file:
-        return {
-            (row["timing"], row["limits"], row["curtailment"], row["clearing"]): row for row in csv.DictReader(file)
-        }
+def _members(result: RunResult) -> list[Row]:
+    books, figures = result.results.books, result.results.members
+    sold, bought, lost = lost_by_member(books)
+    flows = books.tables["flows"]
+    held = books.by_member(books.per_cell(books.cell_rows("flows"), numbers(flows, "curtailed_pv_wh")))
+    columns = [
+        *(books.ids, books.tables["members"].column("bus").to_pylist()),
+        *(figures.cost_nano, figures.baseline_nano, figures.sold_wh, figures.bought_wh),
+        *(sold, bought, lost, figures.pv_wh, held),
+    ]
+    return [dict(zip(OF_MEMBER, map(str, cells), strict=True)) for cells in zip(*columns, strict=True)]
 
 
-def table(rows: dict[Key, Row]) -> str:
-    """The CSV file."""
+def kept() -> Rows:
+    """What the files have of these days."""
+    of_member: dict[Key, list[Row]] = {}
+    for row in _read(MEMBERS):
+        of_member.setdefault(tuple(row[name] for name in KEYS), []).append(row)
+    found = {tuple(row[name] for name in KEYS): row for row in _read(CSV) if row["days"] == str(DAYS)}
+    return {key: (found[key], of_member[key]) for key in keys() if key in found and key in of_member}
+
+
+def _read(path: Path) -> list[Row]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return rows if rows and set(KEYS) <= set(rows[0]) else []
+
+
+def tables(rows: Rows) -> tuple[str, str]:
+    """The CSV files: of runs, and of their members."""
+    there = [rows[key] for key in keys() if key in rows]
+    return _table((*KEYS, *FIGURES), [row for row, _ in there]), _table(
+        (*KEYS, *OF_MEMBER), [member for _, members in there for member in members]
+    )
+
+
+def _table(names: Sequence[str], rows: list[Row]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, (*KEYS, *FIGURES), lineterminator="\n")
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows[key] for key in keys() if key in rows)
+    writer.writerows(rows)
     return text.getvalue()
 
 
-def page(rows: dict[Key, Row]) -> str:
-    """The page of the reference."""
-    there = [rows[key] for key in keys() if key in rows]
-    days = ", ".join(sorted({row["days"] for row in there}, key=int))
-    text = HEAD.format(days=days, share=f"{100 * RATING_SHARE:g} %") + "".join(_line(row) for row in there)
-    missing = len(keys()) - len(there)
-    text += "\nWhere no Jain stands it has not been computed.\n" if any(not row["jain_share"] for row in there) else ""
-    return text + (f"\n{missing} of {len(keys())} combinations have not been run yet.\n" if missing else "")
-
-
-def _line(row: Row) -> str:
-    saved = 1 - int(row["cost_nano"]) / int(row["baseline_nano"])
-    hit = "\u2013"
-    if int(row["members_curtailed"]):
-        hit = (
-            f"{row['members_curtailed']}, most {row['most_curtailed']} ({int(row['most_curtailed_wh']) / 1000:.1f} kWh); "
-            f"{int(row['lost_nano']) / 1e9:.2f}"
-        )
-    rule = row["curtailment"] if row["limits"] == "verdict" else "\u2013"
-    cells = [
-        *(row["timing"], row["limits"], rule, f"`{row['clearing']}`"),
-        *(row["scheduled_violation_slots"], row["metered_violation_slots"]),
-        *(f"{int(row['curtailed_wh']) / 1000:.1f}", row["recleared_slots"], f"{int(row['traded_wh']) / 1000:.1f}"),
-        *(f"{100 * saved:.2f} %", f"{float(row['jain_share']):.3f}" if row["jain_share"] else "\u2013", hit),
-    ]
-    return "| " + " | ".join(cells) + " |\n"
-
-
 def is_sound(row: Row) -> bool:
-    """Whether nothing is off and the audit passed."""
-    return [row[name] for name in ("energy_mismatch_wh", "money_mismatch_nano", "ledger_verified")] == [
-        "0",
-        "0",
-        "True",
-    ]
+    """Whether nothing is off, the audit passed, and the run counted what we count."""
+    checks = [row[name] for name in ("energy_mismatch_wh", "money_mismatch_nano", "ledger_verified")]
+    is_same = row["metered_slots"] == row["metered_violation_slots"] and (
+        row["timing"] != "ex_ante" or row["agreed_slots"] == row["scheduled_violation_slots"]
+    )
+    return is_same and checks == ["0", "0", "True"]
+
+
+def _written(rows: Rows) -> None:
+    for path, text in zip((CSV, MEMBERS), tables(rows), strict=True):
+        path.write_text(text, encoding="utf-8")
 
 
 def main() -> int:
-    """Run what is missing and write both files."""
+    """Run what is missing and write the files."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--days", type=int, default=7)
-    days = parser.parse_args().days
-    rows = {key: row for key, row in kept().items() if row["days"] == str(days) and row["jain_share"]}
-    for key in keys():
-        if key not in rows:
-            rows[key] = ran(key, days)
-            print(*key, rows[key]["scheduled_violation_slots"], rows[key]["traded_wh"], flush=True)
-            CSV.write_text(table(rows), encoding="utf-8")
-    CSV.write_text(table(rows), encoding="utf-8")
-    PAGE.write_text(page(rows), encoding="utf-8")
-    return 0 if all(map(is_sound, rows.values())) else 1
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--page", action="store_true")
+    asked = parser.parse_args()
+    rows = kept()
+    missing = [key for key in keys() if key not in rows and (not asked.only or asked.only in key)]
+    if missing and not asked.page:
+        with multiprocessing.get_context("spawn").Pool(asked.jobs) as pool:
+            for key, row, members in pool.imap_unordered(ran, missing):
+                rows[key] = row, members
+                print(*key, *(row[name] for name in COUNTED), flush=True)
+                _written(rows)
+    _written(rows)
+    PAGE.write_text(page(rows, keys()), encoding="utf-8")
+    return 0 if all(is_sound(row) for row, _ in rows.values()) else 1
 
 
 if __name__ == "__main__":
