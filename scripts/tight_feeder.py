@@ -21,9 +21,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.every_market import Silent
-from scripts.tight_counts import counted
-from scripts.tight_feeder_page import page
-from scripts.tight_lane import FILE
+from scripts.tight.counts import counted
+from scripts.tight.lane import FILE
+from scripts.tight.page import page
+from scripts.tight.plot import bars
+from scripts.tight.told import Key, Row, told
 
 from commonwatt.adapters.feeder_file import FEEDER, read_feeder_file
 from commonwatt.services.reporting.books import numbers
@@ -111,8 +113,6 @@ OF_MEMBER = (
     "held_back_wh",
 )
 
-Key = tuple[str, ...]
-Row = dict[str, str]
 Rows = dict[Key, tuple[Row, list[Row]]]
 """Of every combination its row and its members'."""
 
@@ -122,7 +122,9 @@ def keys() -> list[Key]:
     found: list[Key] = []
     for design in DESIGNS:
         plain = design[0] != "verdict" and design[2] == "none"
-        found += [("ex_ante", *design, name) for name in ("uniform_price", "multi_criteria", *(OPTIMA if plain else ()))]
+        found += [
+            ("ex_ante", *design, name) for name in ("uniform_price", "multi_criteria", *(OPTIMA if plain else ()))
+        ]
     after = [design for design in DESIGNS if design[0] != "verdict"]
     found += [("ex_post", *design, "uniform_price") for design in after]
     found += [("ex_post", *design, "multi_criteria") for design in (after[0], after[-1])]
@@ -233,6 +235,7 @@ def main() -> int:
                 _written(rows)
     _written(rows)
     PAGE.write_text(page(rows, keys()), encoding="utf-8")
+    PAGE.with_suffix(".svg").write_text(bars(told(rows, keys())), encoding="utf-8")
     return 0 if all(is_sound(row) for row, _ in rows.values()) else 1
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from commonwatt.core.units import SECONDS_PER_HOUR, Flags, Ints
+from commonwatt.core.units import Flags, Ints
 from commonwatt.grid import Feeder, power_flow
 from commonwatt.services.reporting.books import Books, numbers
 from commonwatt.services.reporting.efficiency import clearing_welfare_nano
@@ -39,9 +39,9 @@ class Limited:
         return name if times else ""
 
 
-def limited(feeder: Feeder, bus: Ints, net_wh: Ints, slot_s: int = SECONDS_PER_HOUR) -> Limited:
-    """The limits that are passed when members send out `net_wh`, shape (members, slots); a slot without a power flow passes all of them."""
-    net_w = net_wh * (SECONDS_PER_HOUR / slot_s)
+def limited(feeder: Feeder, bus: Ints, net_wh: Ints, rating_share: float = 1.0) -> Limited:
+    """The limits that are passed when members send out `net_wh` in an hour, shape (members, slots); a slot without a power flow passes all of them."""
+    net_w = net_wh.astype(np.float64)
     real, reactive = (np.zeros((len(feeder.buses), net_wh.shape[1])) for _ in range(2))
     np.add.at(real, bus, net_w)
     np.add.at(reactive, bus, np.minimum(net_w, 0) * math.tan(math.acos(POWER_FACTOR)))
@@ -50,7 +50,7 @@ def limited(feeder: Feeder, bus: Ints, net_wh: Ints, slot_s: int = SECONDS_PER_H
     out = (voltage > feeder.voltage_high_share + NEAR) | (voltage < feeder.voltage_low_share - NEAR)
     # The bus that is furthest out comes first among those that are out as often.
     order = np.argsort(-np.abs(voltage - 1).max(axis=1), kind="stable")
-    full = flow.loading_share[1:] > 1 + NEAR
+    full = flow.loading_share[1:] / rating_share > 1 + NEAR
     tree = feeder.tree
     names = [tree.bus_names[node + 1] for node in order.tolist()] + list(tree.names[1:])
     return Limited(tuple(names), np.concatenate([out[order], full]) | ~flow.is_solved)
@@ -58,7 +58,7 @@ def limited(feeder: Feeder, bus: Ints, net_wh: Ints, slot_s: int = SECONDS_PER_H
 
 def agreed_wh(books: Books) -> tuple[Ints, Ints]:
     """Sold less bought in trades, Wh, shape (members, slots): as the market agreed it, and what the grid's cuts left of it."""
-    trades, cut = books.tables["trades"], books.tables["curtailments"]
+    cut = books.tables["curtailments"]
     left = _net(books, books.cell_rows("trades", "seller"), books.cell_rows("trades", "buyer"), books.agreed_wh)
     orders = books.tables["orders"].column("order_id").to_pylist()
     cell_of = dict(zip(orders, books.cell_rows("orders").tolist(), strict=True))
@@ -66,7 +66,6 @@ def agreed_wh(books: Books) -> tuple[Ints, Ints]:
         np.array([cell_of.get(order, -1) for order in cut.column(f"{side}_order").to_pylist()], np.int64)
         for side in ("sell", "buy")
     ]
-    del trades
     return left + _net(books, *sides, numbers(cut, "energy_wh")), left
 
 

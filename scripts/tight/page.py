@@ -1,0 +1,154 @@
+"""The page of the tight month: an answer, the feeder, what the wires saw, what it cost, and whom."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from itertools import groupby
+
+from scripts.reference.markdown import table
+from scripts.tight.answer import answer
+from scripts.tight.lane import explored, street, tight
+from scripts.tight.told import Key, Rows, Told, chosen, kwh, percent, told, usd
+
+NONE = "\N{EN DASH}"
+MIDNIGHT = dt.datetime(2017, 5, 1, 7, tzinfo=dt.UTC)
+"""When May begins in Fontana."""
+SHARES = (0.02, 0.1, 0.15, 0.2, 0.25)
+"""Of the ratings, that were tried on the street."""
+SAW = (
+    *("design", "mechanism", "agreed beyond", "left after cuts", "metered beyond", "hours cut", "cut, kWh", "cleared again", "traded, kWh"),
+    *("PV held back, kWh", "passed most often"),
+)  # fmt: skip
+COST = ("design", "mechanism", "worth of trades, USD", "lost", "all bills, USD", "more", "Jain", "pays most more", "sells less", "holds back most")  # fmt: skip
+WHO = {
+    "verdict": ("sales cut, kWh (`pro_rata`)", "sold_wh", -1),
+    "market": ("sells less, kWh (market)", "sold_wh", -1),
+    "fixed": ("held back, kWh (fixed)", "held_back_wh", 1),
+    "envelope": ("held back, kWh (envelopes)", "held_back_wh", 1),
+}
+HEADS = {
+    "ex_ante": "## Agreed at a gate, before delivery\n\nOrders come from forecasts (`median_14d`); what was agreed is firm.",
+    "ex_post": (
+        "## Agreed after delivery\n\nOrders are what was metered, so nothing is scheduled and no verdict cuts. The market knows what lines carry, "
+        "which is never too little here, and no voltages: without caps its limits change nothing."
+    ),
+}
+ALT = "Bars of every design: hours in which limits were passed, worth of trades lost, and energy of panels held back"
+NOTES = """## How to read the tables
+
+*Agreed beyond* are hours whose schedule passed a limit, *left after cuts* those whose schedule still does with the cuts taken off, *metered beyond* those whose
+meters did; *passed most often* is the limit that was, by schedules and by meters. All three are counted anew from a run's tables by a power flow
+(`scripts/tight/counts.py`); where the run's own counts differ, the script fails. *Cleared again*: hours whose market was cleared within tighter limits.
+
+*Worth of trades* is what buyers would have paid at most less what sellers asked at least, for what stands after cuts, and *lost* the part of it that is not there
+beside no limits. *All bills* are those of all members, *more* is beside no limits. *Jain* is the evenness of what members gain beside no market and no limits (1: all
+alike; who loses counts as 0), energy held back counted as lost. *Pays most more*, *sells less* and *holds back most* name the member whose bill rises most,
+whose sales fall most, and whose panels are held back most, all beside no limits.
+
+The numbers of [all runs](tight-feeder.csv) and of [all their members](tight-feeder-members.csv) are CSV files. The [feeder](tight-feeder.toml) can be run, from the
+folder of the source; `--set grid.limits=none` and `--set grid.allocation=envelope` are the two ends of the tables:
+
+```
+commonwatt run examples/fontana --from 2017-05-01 --to 2017-06-01 --set market.timing=ex_ante --set grid.model=radial --set grid.feeder=../../docs/reference/tight-feeder.toml
+```
+"""
+
+
+def page(rows: Rows, keys: Sequence[Key]) -> str:
+    """The whole page; what has not been run is said."""
+    there = told(rows, keys)
+    if not there:
+        return "# A tight month\n\nNothing has been run yet.\n"
+    lines = ["# A tight month", "", "*Written by `scripts/tight_feeder.py`; a test holds the page to its tables.*", ""]
+    lines += [*answer(there), f"![{ALT}](tight-feeder.svg)", "", *_feeder(there)]
+    for timing, runs in groupby(there, lambda run: run.row["timing"]):
+        here = list(runs)
+        lines += [HEADS[timing], "", "What the wires saw:", "", *table(SAW, map(_saw, here))]
+        lines += ["What it cost:", "", *table(COST, map(_cost, here))]
+    lines += [*_who(chosen(there)), NOTES]
+    if len(there) < len(keys):
+        lines += [f"{len(keys) - len(there)} of {len(keys)} combinations have not been run yet.", ""]
+    return "\n".join(lines)
+
+
+def _feeder(there: Sequence[Told]) -> list[str]:
+    hours, plain = there[0].whole("slots"), street()
+    tried = [(share, *explored(plain, share, MIDNIGHT, hours)) for share in SHARES]
+    said = "; ".join(f"{100 * share:g} %: {alone} and {more}" for share, alone, more in tried)
+    alone, more = explored(tight(), 1.0, MIDNIGHT, hours)
+    return [
+        "## The feeder",
+        "",
+        f"{tight().about} {tight().voltage_low_share:.0%} to {tight().voltage_high_share:.0%} of the nominal voltage are allowed.",
+        "",
+        "Why not the street with less of its ratings? Because these homes draw more in the evening than their panels ever feed in at noon: a wire that carries the",
+        f"evening carries the noon. Of the {hours} hours the loads alone pass a limit in, and the panels in so many more, by how much of the ratings may be used: {said}.",
+        f"A voltage has a ceiling that loads never touch. On the feeder of this page: {alone} and {more} (batteries and the market aside).",
+        "",
+    ]
+
+
+def _saw(run: Told) -> list[str]:
+    row, is_ante = run.row, run.row["timing"] == "ex_ante"
+    cells = [run.design, f"`{row['clearing']}`"]
+    cells += [row["agreed_slots"], row["left_slots"]] if is_ante else [NONE, NONE]
+    cells += [row["metered_slots"], row["curtailed_slots"] if is_ante else NONE, kwh(run.whole("curtailed_wh"))]
+    cells += [row["recleared_slots"], kwh(run.whole("traded_wh")), kwh(run.whole("curtailed_pv_wh"))]
+    places = dict.fromkeys(place for place in (row["agreed_most"], row["metered_most"]) if place)
+    return [*cells, ", ".join(map(_limit, places)) or NONE]
+
+
+def _limit(place: str) -> str:
+    return f"voltage at {place}" if place in {bus.id for bus in tight().buses} else place
+
+
+def _cost(run: Told) -> list[str]:
+    cells = [run.design, f"`{run.row['clearing']}`", usd(run.whole("welfare_nano"))]
+    jain_share = f"{run.jain_share:.3f}"
+    if run.is_plain:
+        return [*cells, NONE, usd(run.whole("cost_nano")), NONE, jain_share, NONE, NONE, NONE]
+    bills = [usd(run.whole("cost_nano")), f"{run.more('cost_nano') / 1e9:+.2f}"]
+    paying, more = run.most("cost_nano")
+    selling, less = run.most("sold_wh", -1)
+    holding, held = run.most("held_back_wh")
+    return [
+        *(*cells, percent(run.lost_share), *bills, jain_share),
+        f"{paying}, {more / 1e9:+.2f}" if more > 0 else NONE,
+        f"{selling}, {kwh(less)} kWh" if less > 0 else NONE,
+        f"{holding}, {kwh(held)} kWh" if held > 0 else NONE,
+    ]
+
+
+def _who(runs: Sequence[Told]) -> list[str]:
+    """Members along the long cable, then the others together, under `uniform_price`."""
+    columns = {}
+    for run in runs:
+        name = run.row["allocation"] if run.row["allocation"] != "none" else run.row["limits"]
+        if name in WHO and run.row["curtailment"] == "pro_rata":
+            columns[name] = run
+    if not columns:
+        return []
+    places = {member["member"]: member["bus"] for member in runs[0].members}
+    lane = [member for member in places if places[member] in {f"n{number:02d}" for number in range(1, 10)}]
+    others = [member for member in places if member not in lane]
+    rows = []
+    for name, group in [*((member, [member]) for member in lane), (f"the other {len(others)}", others)]:
+        cells = [name, places[name] if name in places else NONE]
+        for which, run in columns.items():
+            _, figure, sign = WHO[which]
+            changes = run.changes(figure)
+            cells.append(kwh(sign * sum(changes[member] for member in group)))
+        if (last := columns.get("envelope")) is not None:
+            cells.append(f"{sum(last.changes('cost_nano')[member] for member in group) / 1e9:+.2f}")
+        rows.append(cells)
+    heads = ["member", "bus", *(WHO[which][0] for which in columns)]
+    heads += ["pays more, USD (envelopes)"] if "envelope" in columns else []
+    return [
+        "## Who gives, and why",
+        "",
+        "Members in the order in which they stand on the long cable, `ex_ante`, `uniform_price`, beside no limits. The limit is the voltage at the cable's end: who stands",
+        "further out moves it more, and a cut or a cap is shared by all who push it.",
+        "",
+        *table(heads, rows),
+    ]

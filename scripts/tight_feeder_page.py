@@ -1,3 +1,0 @@
-"""The page of the tight month."""
-def page(rows, keys):
-    return "# A tight feeder\n"
