@@ -46,7 +46,7 @@ def _kept(held: Sequence[Told]) -> str:
 def _price(cut: Told, market: Told) -> str:
     return (
         f"That costs {percent(market.lost_share)} of what the trades were worth where the market is cleared within limits, because another neighbour sells instead, and "
-        f"{percent(cut.lost_share)} where trades are cut afterwards; together the members pay {_more(market)} and {_more(cut)}."
+        f"{percent(cut.lost_share)} where trades are cut afterwards; together the members pay {_more(market)} and {_more(cut)} (what is cut cannot come short)."
     )
 
 
@@ -63,9 +63,11 @@ def _energy(market: Told, fixed: Told, envelope: Told) -> str:
 def _whose(market: Told, envelope: Told) -> str:
     selling, less = market.most("sold_wh", -1)
     holding, held = envelope.most("held_back_wh")
+    paying, more = envelope.most("cost_nano")
     return (
-        f"Who gives stands on the long cable: {selling} sells {kwh(less)} kWh less to neighbours where the market keeps limits, {holding} holds back {kwh(held)} kWh under "
-        f"envelopes, and the evenness of the gains goes from {market.plain_jain_share:.3f} to {market.jain_share:.3f} and {envelope.jain_share:.3f} (Jain)."
+        f"Energy is taken from the long cable first ({selling} sells {kwh(less)} kWh less to neighbours where the market keeps limits, {holding} holds back {kwh(held)} kWh under "
+        f"envelopes), money from who bought it ({paying} pays {usd(more)} USD more under envelopes), and the evenness of the gains goes from {market.plain_jain_share:.3f} to "
+        f"{market.jain_share:.3f} and {envelope.jain_share:.3f} (Jain)."
     )
 
 

@@ -29,7 +29,7 @@ class Limited:
     @property
     def slots(self) -> Flags:
         """In which slots any is."""
-        passed: Flags = self.is_passed.any(axis=0)
+        passed: Flags = np.any(self.is_passed, axis=0)
         return passed
 
     def most(self) -> str:
@@ -62,16 +62,21 @@ def agreed_wh(books: Books) -> tuple[Ints, Ints]:
     left = _net(books, books.cell_rows("trades", "seller"), books.cell_rows("trades", "buyer"), books.agreed_wh)
     orders = books.tables["orders"].column("order_id").to_pylist()
     cell_of = dict(zip(orders, books.cell_rows("orders").tolist(), strict=True))
-    sides = [
+    sell, buy = (
         np.array([cell_of.get(order, -1) for order in cut.column(f"{side}_order").to_pylist()], np.int64)
         for side in ("sell", "buy")
-    ]
-    return left + _net(books, *sides, numbers(cut, "energy_wh")), left
+    )
+    return left + _net(books, sell, buy, numbers(cut, "energy_wh")), left
 
 
 def _net(books: Books, sellers: Ints, buyers: Ints, energy_wh: Ints) -> Ints:
-    cells = books.per_cell(sellers, energy_wh) - books.per_cell(buyers, energy_wh)
-    return cells.reshape(books.slots, books.members).T
+    return by_member(books, books.per_cell(sellers, energy_wh) - books.per_cell(buyers, energy_wh))
+
+
+def by_member(books: Books, cells: Ints) -> Ints:
+    """An array over cells in the shape (members, slots)."""
+    shaped: Ints = cells.reshape(books.slots, books.members).T
+    return shaped
 
 
 def bus_rows(books: Books, feeder: Feeder) -> Ints:
@@ -84,11 +89,11 @@ def counted(books: Books, feeder: Feeder) -> dict[str, int | str]:
     """Slots beyond a limit by whose energy, the place that is beyond most often as agreed and as metered, and the welfare of what was agreed."""
     bus = bus_rows(books, feeder)
     flows = books.per_cell(books.cell_rows("flows"), numbers(books.tables["flows"], "load_wh"))
-    meters = (books.meters.export_wh - books.meters.import_wh).reshape(books.slots, books.members).T
+    meters = by_member(books, books.meters.export_wh - books.meters.import_wh)
     before_wh, after_wh = agreed_wh(books)
     before, after = limited(feeder, bus, before_wh), limited(feeder, bus, after_wh)
     metered = limited(feeder, bus, meters)
-    alone = limited(feeder, bus, -flows.reshape(books.slots, books.members).T)
+    alone = limited(feeder, bus, by_member(books, -flows))
     return {
         "agreed_slots": int(before.slots.sum()),
         "left_slots": int(after.slots.sum()),

@@ -22,16 +22,16 @@ SAW = (
 )  # fmt: skip
 COST = ("design", "mechanism", "worth of trades, USD", "lost", "all bills, USD", "more", "Jain", "pays most more", "sells less", "holds back most")  # fmt: skip
 WHO = {
-    "verdict": ("sales cut, kWh (`pro_rata`)", "sold_wh", -1),
-    "market": ("sells less, kWh (market)", "sold_wh", -1),
-    "fixed": ("held back, kWh (fixed)", "held_back_wh", 1),
-    "envelope": ("held back, kWh (envelopes)", "held_back_wh", 1),
+    "verdict": ("sales, kWh (cut, `pro_rata`)", "sold_wh"),
+    "market": ("sales, kWh (market)", "sold_wh"),
+    "fixed": ("held back, kWh (fixed caps)", "held_back_wh"),
+    "envelope": ("held back, kWh (envelopes)", "held_back_wh"),
 }
 HEADS = {
     "ex_ante": "## Agreed at a gate, before delivery\n\nOrders come from forecasts (`median_14d`); what was agreed is firm.",
     "ex_post": (
-        "## Agreed after delivery\n\nOrders are what was metered, so nothing is scheduled and no verdict cuts. The market knows what lines carry, "
-        "which is never too little here, and no voltages: without caps its limits change nothing."
+        "## Agreed after delivery\n\nOrders are what was metered, so nothing is scheduled and no verdict cuts; the market knows what lines carry "
+        "and no voltages, which are the limit here."
     ),
 }
 ALT = "Bars of every design: hours in which limits were passed, worth of trades lost, and energy of panels held back"
@@ -84,7 +84,8 @@ def _feeder(there: Sequence[Told]) -> list[str]:
         "",
         "Why not the street with less of its ratings? Because these homes draw more in the evening than their panels ever feed in at noon: a wire that carries the",
         f"evening carries the noon. Of the {hours} hours the loads alone pass a limit in, and the panels in so many more, by how much of the ratings may be used: {said}.",
-        f"A voltage has a ceiling that loads never touch. On the feeder of this page: {alone} and {more} (batteries and the market aside).",
+        f"A voltage has a ceiling that loads never touch. On the feeder of this page: {alone} and {more} (batteries and the market aside). Without limits the highest",
+        f"voltage by the meters is {percent(float(there[0].row['voltage_max_share']))}: many a real inverter would have switched off before; here only caps hold it.",
         "",
     ]
 
@@ -134,21 +135,25 @@ def _who(runs: Sequence[Told]) -> list[str]:
     others = [member for member in places if member not in lane]
     rows = []
     for name, group in [*((member, [member]) for member in lane), (f"the other {len(others)}", others)]:
-        cells = [name, places[name] if name in places else NONE]
+        sold = sum(int(member["sold_wh"]) for member in runs[0].plain_members if member["member"] in group)
+        cells = [name, places.get(name, NONE), kwh(sold)]
         for which, run in columns.items():
-            _, figure, sign = WHO[which]
-            changes = run.changes(figure)
-            cells.append(kwh(sign * sum(changes[member] for member in group)))
+            changes = run.changes(WHO[which][1])
+            cells.append(f"{sum(changes[member] for member in group) / 1000:+,.1f}")
         if (last := columns.get("envelope")) is not None:
             cells.append(f"{sum(last.changes('cost_nano')[member] for member in group) / 1e9:+.2f}")
         rows.append(cells)
-    heads = ["member", "bus", *(WHO[which][0] for which in columns)]
-    heads += ["pays more, USD (envelopes)"] if "envelope" in columns else []
+    heads = ["member", "bus", "sells, kWh (no limits)", *(WHO[which][0] for which in columns)]
+    heads += ["bill, USD (envelopes)"] if "envelope" in columns else []
+    limits = " and the ".join(map(_limit, dict.fromkeys((runs[0].row["agreed_most"], runs[0].row["metered_most"]))))
     return [
         "## Who gives, and why",
         "",
-        "Members in the order in which they stand on the long cable, `ex_ante`, `uniform_price`, beside no limits. The limit is the voltage at the cable's end: who stands",
-        "further out moves it more, and a cut or a cap is shared by all who push it.",
+        "Members in the order in which they stand on the long cable, `ex_ante`, `uniform_price`; but for the first figure all are changes beside no limits. The limit that",
+        f"asks is the {limits}. Only who sells over the cable is cut, and who asks so much that it sells little has little to lose; in the market another seller takes its place.",
+        "",
+        "Caps take from both cables: members on the other one hardly move that voltage, but they do, through the transformer they share, and an envelope lets nobody have more",
+        "where that takes from somebody who has less (max-min). Bills fall for some whose panels are held back: who may promise less can fail less. Who bought their energy pays.",
         "",
         *table(heads, rows),
     ]
