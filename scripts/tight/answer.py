@@ -25,7 +25,7 @@ def answer(runs: Sequence[Told]) -> list[str]:
     fixed, envelope = by_design.get(("market", "fixed")), by_design.get(("market", "envelope"))
     if market and fixed and envelope:
         lines += [_energy(market, fixed, envelope), _whose(market, envelope)]
-    return [" ".join(lines), ""]
+    return [*(f"- {line}" for line in lines), ""]
 
 
 def _problem(plain: Told) -> str:
@@ -38,9 +38,8 @@ def _problem(plain: Told) -> str:
 
 def _kept(held: Sequence[Told]) -> str:
     left = sum(run.whole("left_slots") for run in held)
-    none = f"in none of the {len(held)} runs does anything that stands agreed pass a limit any more"
-    some = f"what stands agreed still passes a limit in {left} hours of {len(held)} runs together"
-    return f"With limits, in the market or by cuts at the gate, {none if not left else some}."
+    told = f"in {left} hours of all {len(held)} runs together" if left else f"in 0 hours of each of {len(held)} runs"
+    return f"With limits in the market, or trades cut at the gate, what stands agreed passes a limit **{told}**."
 
 
 def _price(cut: Told, market: Told) -> str:
@@ -54,7 +53,7 @@ def _energy(market: Told, fixed: Told, envelope: Told) -> str:
     left = envelope.whole("metered_slots")
     ends = "and only caps on energy end that" if not left else f"and envelopes leave {left} of them"
     return (
-        f"Their meters still pass limits in {market.whole('metered_slots')} hours, because a panel feeds in whether its energy is traded or not, {ends}: envelopes "
+        f"Meters still pass limits in {market.whole('metered_slots')} hours, because a panel feeds in whether its energy is traded or not, {ends}: envelopes "
         f"hold back {kwh(envelope.whole('curtailed_pv_wh'))} kWh ({percent(envelope.whole('curtailed_pv_wh') / envelope.pv_wh)} of what the panels give) and the members "
         f"pay {_more(envelope)}, fixed caps {kwh(fixed.whole('curtailed_pv_wh'))} kWh and {_more(fixed)}."
     )

@@ -55,14 +55,18 @@ def tight() -> Feeder:
         replace(line, **THIN, length_m=LANE[line.id]) if line.id in LANE else line  # type: ignore[arg-type]
         for line in plain.lines
     ]
-    places = {f"n{number:02d}": -DRAWN_FIRST_M - (number - 1) * NEXT_M for number in range(1, 10)}
+    places = {f"n{number:02d}": (-DRAWN_FIRST_M - (number - 1) * NEXT_M, 0.0) for number in range(1, 10)}
+    # Apart from what the drawing writes beside the transformer's bus.
+    places |= {bus: (0.0, -40.0 - 20.0 * at) for at, bus in enumerate(FLATS)}
     return replace(
         plain,
         name="tight",
         about=ABOUT,
         source_share=SOURCE_SHARE,
         lines=tuple(replace(line, begin=plain.root) if line.end == FLATS[0] else line for line in lines),
-        buses=tuple(replace(bus, x_m=places.get(bus.id, 0.0 if bus.id in FLATS else bus.x_m)) for bus in plain.buses),
+        buses=tuple(
+            replace(bus, x_m=x, y_m=y) for bus in plain.buses for x, y in [places.get(bus.id, (bus.x_m, bus.y_m))]
+        ),
     )
 
 

@@ -35,6 +35,7 @@ HEADS = {
     ),
 }
 ALT = "Bars of every design: hours in which limits were passed, worth of trades lost, and energy of panels held back"
+DRAWN = "The feeder in the report: along the whole long cable the voltage is too high, and energy goes from it to the transformer and to the flats"
 NOTES = """## How to read the tables
 
 *Agreed beyond* are hours whose schedule passed a limit, *left after cuts* those whose schedule still does with the cuts taken off, *metered beyond* those whose
@@ -156,4 +157,9 @@ def _who(runs: Sequence[Told]) -> list[str]:
         "where that takes from somebody who has less (max-min). Bills fall for some whose panels are held back: who may promise less can fail less. Who bought their energy pays.",
         "",
         *table(heads, rows),
+        f"![{DRAWN}](../images/tight-month.png)",
+        "",
+        "The report's drawing of the fullest hour (`grid.limits=verdict`, slider on 13 May, 13:00): triangles are voltages above the limit, dark arrows what was metered, green ones",
+        "what was traded. The market had agreed less than the panels gave: its cuts kept the schedule within the limit, the meters did not.",
+        "",
     ]

@@ -10,7 +10,7 @@ from scripts.tight.counts import agreed_wh, limited
 from scripts.tight.lane import FILE, tight
 from scripts.tight.page import page
 from scripts.tight.plot import bars
-from scripts.tight.told import told
+from scripts.tight.told import kwh, percent, told, usd
 from tests.fakes.run_tables import changed, table_of, week
 from tests.fakes.wires import trees
 
@@ -70,3 +70,17 @@ def test_the_page_and_the_picture_show_the_tables() -> None:
     rows = month.kept()
     assert month.PAGE.read_text(encoding="utf-8") == page(rows, month.keys()), AGAIN
     assert month.PAGE.with_suffix(".svg").read_text(encoding="utf-8") == bars(told(rows, month.keys())), AGAIN
+
+
+def test_the_page_of_envelopes_tells_what_the_month_says() -> None:
+    text = (month.ROOT / "docs" / "explain" / "grid-envelopes.md").read_text(encoding="utf-8")
+    rows = month.kept()
+    for allocation in ("none", "fixed", "envelope"):
+        row, _ = rows["ex_ante", "market", "pro_rata", allocation, "uniform_price"]
+        told_there = [
+            f"{kwh(int(row['traded_wh']))} kWh",
+            f"{usd(int(row['cost_nano']))} USD",
+            percent(float(row["voltage_max_share"])),
+        ]
+        told_there += [f"{kwh(int(row['curtailed_pv_wh']))} kWh"] if allocation != "none" else []
+        assert [figure for figure in told_there if figure not in text] == []
