@@ -3,7 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from scripts.reference import benchmarks, commands, contracts, errors, findings, registries, results, settings
+from scripts.reference import (
+    benchmarks,
+    commands,
+    contracts,
+    errors,
+    feeder_file,
+    findings,
+    registries,
+    results,
+    settings,
+)
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "commands": commands.page,
@@ -12,6 +22,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "results": results.page,
     "contracts": contracts.page,
     "errors": errors.page,
+    "feeder-file": feeder_file.page,
     "findings": findings.page,
     "benchmarks": benchmarks.page,
 }

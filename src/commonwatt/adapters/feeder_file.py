@@ -32,7 +32,7 @@ JSON: Final = ".json"
 FEEDER: Final = "feeder.toml"
 """What the feeder is called in the public folder of a run whose grid model looks at one."""
 _BUNDLED: Final = Path(__file__).resolve().parent / "datasets" / "feeders"
-_LISTS: Final = {
+LISTS: Final = {
     "bus": (Bus, "buses"),
     "line": (Line, "lines"),
     "inner_transformer": (InnerTransformer, "inner_transformers"),
@@ -40,11 +40,11 @@ _LISTS: Final = {
     "load": (Load, "loads"),
 }
 """What a feeder has many of: by the table's name its record and the feeder's field."""
-PARTS: Final = {*_LISTS, "transformer"}
+PARTS: Final = {*LISTS, "transformer"}
 """Tables of a feeder's file."""
 _ALWAYS: Final = {"bus", "line"}
 """Lists that are written although they are empty."""
-_MOST: Final = 10_000
+MOST_ROWS: Final = 10_000
 """Buses, lines or loads of one feeder."""
 _MOST_WHOLE: Final = 10**300
 """Whole numbers beyond it are no floats."""
@@ -63,7 +63,7 @@ class FeederFile:
     @property
     def text(self) -> str:
         """The feeder as TOML: the same feeder gives the same text, and the text the feeder."""
-        rows = {name: getattr(self.feeder, field) for name, (_, field) in _LISTS.items()}
+        rows = {name: getattr(self.feeder, field) for name, (_, field) in LISTS.items()}
         lists = {name: [_written(row) for row in each] for name, each in rows.items() if each or name in _ALWAYS}
         own = {"transformer": _written(self.feeder.transformer)}
         return tomli_w.dumps({**_written(self.feeder), **own, **lists})
@@ -116,7 +116,7 @@ def read_feeder_file(path: Path, *, may_loop: bool = False) -> tuple[FeederFile 
 def _paths(file: str, table: dict[str, Any]) -> dict[str, str]:
     """By what findings call a part of the feeder its key path in the file: `lane.toml line a-b` is `line[3]`."""
     paths = {f"{file} transformer": "transformer"}
-    for name in _LISTS:
+    for name in LISTS:
         listed = table.get(name)
         for number, row in enumerate(listed if isinstance(listed, list) else (), 1):
             if isinstance(row, dict):
@@ -150,11 +150,13 @@ def _converted(
 def _feeder(file: str, table: dict[str, Any]) -> tuple[Feeder | None, list[Finding]]:
     rows: dict[str, list[Any]] = {}
     found: list[Finding] = []
-    for name, (kind, _) in _LISTS.items():
+    for name, (kind, _) in LISTS.items():
         listed = table.pop(name, [])
-        if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed) or len(listed) > _MOST:
-            told = f"{len(listed)} of them" if isinstance(listed, list) and len(listed) > _MOST else "something else"
-            found.append(Finding(f"{file} {name}", f"[[{name}]] tables, {_MOST} at most", told))
+        if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed) or len(listed) > MOST_ROWS:
+            told = (
+                f"{len(listed)} of them" if isinstance(listed, list) and len(listed) > MOST_ROWS else "something else"
+            )
+            found.append(Finding(f"{file} {name}", f"[[{name}]] tables, {MOST_ROWS} at most", told))
             listed = []
         rows[name] = []
         for number, row in enumerate(listed, 1):
@@ -169,7 +171,7 @@ def _feeder(file: str, table: dict[str, Any]) -> tuple[Feeder | None, list[Findi
         own = None
     transformer, faults = _made(Transformer, own, f"{file} transformer") if own is not None else (None, [])
     found += faults
-    given = {"transformer": transformer, **{key: tuple(rows[name]) for name, (_, key) in _LISTS.items()}}
+    given = {"transformer": transformer, **{key: tuple(rows[name]) for name, (_, key) in LISTS.items()}}
     feeder, faults = _made(Feeder, table, file, given)
     found += faults
     return (None, found) if found else (feeder, [])

@@ -31,7 +31,7 @@ _USUAL: Final = {
     "rating_a": _Usual(2, 10_000, "kA", "mA"),
     "rating_va": _Usual(2000, 1e9, "kVA or MVA", "mVA"),
     "base_v": _Usual(50, 500_000, "kV", "mV"),
-    "load_loss_share": _Usual(0.0005, 0.2, "load_loss_w in kW", "rating_va in kVA"),
+    "load_loss_share": _Usual(0.0005, 0.2, "kW", "mW"),
 }
 
 

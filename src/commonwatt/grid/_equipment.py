@@ -19,6 +19,7 @@ SHORT_CIRCUIT: Final = (
 )
 LOAD_LOSS: Final = "lost at nominal current; no more than short_circuit_share times rating_va"
 NO_LOAD_LOSS: Final = "lost whenever it is switched on"
+NO_REGULATOR: Final = "what moves a voltage further is a transformer"
 NO_IMPEDANCE: Final = "without it the transformer had no impedance"
 
 
@@ -55,7 +56,9 @@ class Regulator:
     id: Annotated[str, Figure("name of its own, among lines, transformers and regulators")]
     begin: Annotated[str, Figure("bus on the side of the root")]
     end: Annotated[str, Figure("bus behind it")]
-    ratio: Annotated[float, Figure("voltage behind it, of the voltage ahead of it", "share", low=0.8, high=1.25)]
+    ratio: Annotated[
+        float, Figure("voltage behind it, of the voltage ahead of it", "share", low=0.8, high=1.25, why=NO_REGULATOR)
+    ]
     rating_a: Annotated[float, Figure("current behind it that it carries for good", "A", above=0, high=MOST_A)]
 
     @property

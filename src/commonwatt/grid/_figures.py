@@ -38,12 +38,16 @@ class Figure:
         """What it may be, in words: `more than 0, 1,000,000 at most`."""
         if self._is_narrow:
             return self._between
+        if self.low is not None and self.low < 0:
+            return f"{self.low:,} to {self.high:,}"
         return ", ".join(filter(None, (self.least, "" if self.high is None else f"{self.high:,} at most")))
 
     def expected(self, value: float) -> str:
         """What was expected where `value` is out of bounds: the bound that it breaks."""
         if self.high is not None and self.high < value < math.inf and not self._is_narrow:
             return f"{self.high:,} at most"
+        if self.low is not None and -math.inf < value < self.low < 0:
+            return f"at least {self.low:,}"
         told = self._between if self._is_narrow else self.least or "a number"
         return told + (f": {self.why}" if self.why else "")
 

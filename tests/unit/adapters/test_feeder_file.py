@@ -81,7 +81,7 @@ def test_the_bundled_street_carries_the_example_and_says_that_it_is_made_up() ->
         ),
         (
             wires(line("a", "b"), line("c", "d"), regulators=(Regulator("r", "b", "c", 2, 50),)),
-            "feeder regulator r ratio: expected between 0.8 and 1.25, found 2",
+            "feeder regulator r ratio: expected between 0.8 and 1.25: what moves a voltage further is a transformer, found 2",
         ),
         (
             wires(
