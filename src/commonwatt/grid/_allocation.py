@@ -12,12 +12,12 @@ import numpy as np
 
 from commonwatt.core.records import Envelope
 from commonwatt.core.units import SECONDS_PER_HOUR, Flags, Ints, slot_energy_wh
+from commonwatt.grid._excess import NEAR
 from commonwatt.grid._feeder import Feeder
+from commonwatt.grid._positions import injections
 from commonwatt.grid._sweep import power_flow
 from commonwatt.grid.base import Expected, GridContext
 
-NEAR: Final = 1e-6
-"""By so much a limit may be passed before it counts: more than the power flow's own error, less than anybody measures."""
 _LEVELS: Final = 16
 """Levels that are tried in one power flow."""
 
@@ -44,14 +44,10 @@ class Limits:
         lowest voltage that is allowed. So its limit holds whatever others do: less export elsewhere lowers voltages and raises currents.
         """
         tree, base_va = self.feeder.tree, self.feeder.transformer.rating_va
-        drawn = counted_wh[:, None] if is_export else caps_wh
-        real_w = ((caps_wh if is_export else 0) - drawn) * (SECONDS_PER_HOUR / self.slot_s)
-        reactive_w = -drawn * (SECONDS_PER_HOUR / self.slot_s) * math.tan(math.acos(self.power_factor))
-        at_bus = np.zeros((2, len(self.feeder.buses), caps_wh.shape[1]))
-        bus = np.array(self.bus, np.int64)
-        np.add.at(at_bus[0], bus, real_w)
-        np.add.at(at_bus[1], bus, np.broadcast_to(reactive_w, real_w.shape))
-        flow = power_flow(self.feeder, at_bus[0], at_bus[1])
+        net_wh = caps_wh - counted_wh[:, None] if is_export else -caps_wh
+        tangent = math.tan(math.acos(self.power_factor))
+        at_bus = injections(net_wh, np.array(self.bus, np.int64), len(self.feeder.buses), self.slot_s, tangent)
+        flow = power_flow(self.feeder, *at_bus)
         most = self.rating_share * (1 + NEAR)
         if not is_export:
             full = flow.loading_share > most

@@ -13,7 +13,7 @@ from commonwatt.core.records import LEFT_OUT, Agreement, Trades
 from commonwatt.core.splits import largest_remainder
 from commonwatt.core.units import Floats, Ints
 from commonwatt.grid._cuts import POOL
-from commonwatt.grid._excess import Excess, excesses
+from commonwatt.grid._excess import Excess, Seen, excesses
 
 if TYPE_CHECKING:
     from commonwatt.grid._feeder import Feeder, Tree
@@ -116,7 +116,8 @@ class Curtailing:
         # Every round settles a branch or a bus for good, or another one that it had hidden; the last one takes all that is left.
         rounds = 4 * len(self.feeder.tree.toward)
         for again in range(rounds + 2):
-            found = excesses(self.feeder, self.flow(self.schedule.positions(left[:, None])), self.rating_share)
+            seen = Seen.of(self.feeder, self.flow(self.schedule.positions(left[:, None])))
+            found = excesses(self.feeder, seen, self.rating_share)
             if not found:
                 return tuple((row, wh, name, why) for (row, name), (wh, why) in made.items())
             cut = self._cut(left, found[0]) if again < rounds else left

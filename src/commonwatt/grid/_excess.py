@@ -1,4 +1,4 @@
-"""Limits of a feeder that a power flow passes: lines and the transformer above their rating, buses outside the band of voltages."""
+"""What a power flow says of one slot: limits that are passed, the fullest branch and the extremes of voltage, and the verdict on them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from commonwatt.core.records import Extremes, GridVerdict, Verdict
+
 if TYPE_CHECKING:
-    from commonwatt.core.units import Flags
+    from commonwatt.core.units import Flags, Floats
     from commonwatt.grid._feeder import Feeder
     from commonwatt.grid._sweep import PowerFlow
 
@@ -27,7 +29,7 @@ class Excess:
     """One limit that is passed."""
 
     node: int
-    """Of the tree: a bus, or the branch above it; 0 where nothing is solved."""
+    """Number of the bus or of the branch (on a tree that above the node); 0 where nothing is solved."""
     side: int
     """1 a voltage above its limit, -1 one below; 0 a branch."""
     over: float
@@ -37,7 +39,7 @@ class Excess:
     words: str
 
     def kept(self, feeder: Feeder, flow: PowerFlow, rating_share: float) -> Flags:
-        """In which columns of a flow this limit is kept."""
+        """In which columns of a flow on a tree this limit is kept."""
         if self.node == 0:
             return flow.is_solved
         voltage = flow.voltage_share[self.node]
@@ -50,31 +52,71 @@ class Excess:
         return flow.is_solved & within
 
 
-def excesses(feeder: Feeder, flow: PowerFlow, rating_share: float) -> list[Excess]:
-    """What passes a limit in the first column: the fullest branch first, then the bus that is furthest out."""
-    if not flow.is_solved[0]:
-        return [Excess(0, 0, 0.0, "feeder", NO_SOLUTION)]
-    tree = feeder.tree
-    loading, voltage = flow.loading_share[:, 0] / rating_share, flow.voltage_share[:, 0]
-    found = []
-    for node in (int(n) for n in np.argsort(-loading, kind="stable") if loading[n] > 1 + NEAR):
-        words = f"{tree.names[node]} at {round(100 * loading[node])} % of what it may carry"
-        found.append(Excess(node, 0, float(loading[node]), tree.names[node], words))
-    off = np.maximum(voltage - feeder.voltage_high_share, feeder.voltage_low_share - voltage)
-    off[0] = 0.0
-    for node in (int(n) for n in np.argsort(-off, kind="stable") if off[n] > NEAR):
-        words = f"{tree.bus_names[node]} at {100 * voltage[node]:.1f} % of the nominal voltage"
-        side = 1 if voltage[node] > 1 else -1
-        found.append(Excess(node, side, float(off[node]), tree.bus_names[node], words))
-    return found
+@dataclass(frozen=True)
+class Seen:
+    """One slot that has a power flow, by number of branch and of bus; number 0 is none, 1 the transformer and, on a tree, the bus behind it."""
+
+    loading_share: Floats
+    """Of what each branch carries, shape (branches + 1,)."""
+    voltage_share: Floats
+    """Of each bus's nominal one, shape (buses + 1,)."""
+    names: tuple[str, ...]
+    """Of the branches."""
+    bus_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, feeder: Feeder, flow: PowerFlow) -> Seen | None:
+        """The first column of a flow on a tree; None where it has no solution."""
+        if not flow.is_solved[0]:
+            return None
+        return cls(flow.loading_share[:, 0], flow.voltage_share[:, 0], feeder.tree.names, feeder.tree.bus_names)
+
+    def excesses(self, feeder: Feeder, rating_share: float) -> list[Excess]:
+        """What passes a limit: the fullest branch first, then the bus that is furthest out."""
+        loading, voltage, found = self.loading_share / rating_share, self.voltage_share, []
+        for node in (int(n) for n in np.argsort(-loading, kind="stable") if loading[n] > 1 + NEAR):
+            words = f"{self.names[node]} at {round(100 * loading[node])} % of what it may carry"
+            found.append(Excess(node, 0, float(loading[node]), self.names[node], words))
+        off = np.maximum(voltage - feeder.voltage_high_share, feeder.voltage_low_share - voltage)
+        off[0] = 0.0
+        for node in (int(n) for n in np.argsort(-off, kind="stable") if off[n] > NEAR):
+            words = f"{self.bus_names[node]} at {100 * voltage[node]:.1f} % of the nominal voltage"
+            side = 1 if voltage[node] > 1 else -1
+            found.append(Excess(node, side, float(off[node]), self.bus_names[node], words))
+        return found
+
+    def extremes(self) -> Extremes:
+        """The fullest branch, the lowest and the highest voltage, parts per million."""
+        loading, voltage = self.loading_share[1:], self.voltage_share[1:]
+        full, low, high = int(np.argmax(loading)), int(np.argmin(voltage)), int(np.argmax(voltage))
+        return Extremes(
+            self.names[full + 1],
+            _published_ppm(loading[full]),
+            self.bus_names[low + 1],
+            _published_ppm(voltage[low]),
+            self.bus_names[high + 1],
+            _published_ppm(voltage[high]),
+        )
 
 
-def listed(found: list[Excess]) -> str:
-    """In words; the first few by name."""
+def excesses(feeder: Feeder, seen: Seen | None, rating_share: float) -> list[Excess]:
+    """What passes a limit; where nothing is solved, that."""
+    return [Excess(0, 0, 0.0, "feeder", NO_SOLUTION)] if seen is None else seen.excesses(feeder, rating_share)
+
+
+def verdict_of(seen: Seen | None, found: list[Excess], losses_wh: int) -> GridVerdict:
+    """Feasible where nothing was found, else infeasible with the reason: the first few limits by name."""
     words = [excess.words for excess in found]
-    return "; ".join(words[:_NAMED]) + (f"; and {len(words) - _NAMED} more" if len(words) > _NAMED else "")
+    return GridVerdict(
+        Verdict.INFEASIBLE if found else Verdict.FEASIBLE,
+        losses_wh=losses_wh,
+        reason="; ".join(words[:_NAMED]) + (f"; and {len(words) - _NAMED} more" if len(words) > _NAMED else ""),
+        extremes=Extremes() if seen is None else seen.extremes(),
+        lines_beyond=sum(not excess.side for excess in found if excess.node),
+        buses_beyond=sum(excess.side != 0 for excess in found),
+    )
 
 
-def published_ppm(share: float) -> int:
+def _published_ppm(share: float) -> int:
     """A share in whole millionths, halves up, at most 2**40."""
     return min(math.floor(share * 10**6 + 0.5), _MOST_PPM)

@@ -224,7 +224,7 @@ def feeder_findings(feeder: Feeder, where: str = "feeder", *, may_loop: bool = F
 
 def _direction_findings(feeder: Feeder, where: str) -> list[Finding]:
     """Of a feeder that is a tree: transformers and regulators that are named against the way from the root."""
-    rank = {name: number for number, name in enumerate(_outwards(feeder.root, _ways(feeder)))}
+    rank = {name: number for number, name in enumerate(outwards(feeder.root, ways_of(feeder)))}
     directed: tuple[InnerTransformer | Regulator, ...] = (*feeder.inner_transformers, *feeder.regulators)
     return [
         Finding(f"{where} {_kind(own)} {own.id} begin", f"the end on the side of {feeder.root}", f"{own.begin!r}")
@@ -295,8 +295,8 @@ def _tree(feeder: Feeder) -> Tree:
     toward, names, buses = [-1, 0], ["", "transformer"], ["source", feeder.root]
     impedance = [0j, complex(resistance, math.sqrt(own.short_circuit_share**2 - resistance**2))]
     rating, base_v, gain = [math.inf, 1.0], [feeder.base_v] * 2, [1.0, 1.0]
-    ways, at = _ways(feeder), {feeder.root: 1}
-    for here in _outwards(feeder.root, ways):
+    ways, at = ways_of(feeder), {feeder.root: 1}
+    for here in outwards(feeder.root, ways):
         for branch in ways[here]:
             there = branch.end if branch.begin == here else branch.begin
             if there in at:
@@ -321,7 +321,7 @@ def _tree(feeder: Feeder) -> Tree:
     )
 
 
-def _ways(feeder: Feeder) -> dict[str, list[Branch]]:
+def ways_of(feeder: Feeder) -> dict[str, list[Branch]]:
     """The branches at every bus."""
     ways: dict[str, list[Branch]] = {bus.id: [] for bus in feeder.buses}
     for branch in feeder.branches:
@@ -330,7 +330,7 @@ def _ways(feeder: Feeder) -> dict[str, list[Branch]]:
     return ways
 
 
-def _outwards(root: str, ways: dict[str, list[Branch]]) -> list[str]:
+def outwards(root: str, ways: dict[str, list[Branch]]) -> list[str]:
     """Every bus, the ones nearer to the root first."""
     order, known = [root], {root}
     for here in order:

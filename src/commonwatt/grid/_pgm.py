@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from commonwatt.grid._equipment import InnerTransformer, Regulator
+from commonwatt.grid._feeder import outwards, ways_of
 
 if TYPE_CHECKING:
     from commonwatt.core.units import Flags, Floats, Ints
@@ -119,12 +120,11 @@ def network(feeder: Feeder) -> dict[Any, Any]:
 
 def _base_v(feeder: Feeder) -> list[float]:
     """The nominal voltage at every bus: a transformer on the way changes it, lines and regulators pass it on."""
-    base_v = {feeder.root: feeder.base_v}
-    for _ in feeder.buses:
-        for branch in feeder.branches:
-            for here, there in ((branch.begin, branch.end), (branch.end, branch.begin)):
-                if here in base_v and there not in base_v:
-                    base_v[there] = branch.base_v if isinstance(branch, InnerTransformer) else base_v[here]
+    base_v, ways = {feeder.root: feeder.base_v}, ways_of(feeder)
+    for here in outwards(feeder.root, ways):
+        for branch in ways[here]:
+            there = branch.end if branch.begin == here else branch.begin
+            base_v.setdefault(there, branch.base_v if isinstance(branch, InnerTransformer) else base_v[here])
     return [base_v[bus.id] for bus in feeder.buses]
 
 

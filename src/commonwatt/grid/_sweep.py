@@ -42,11 +42,16 @@ class PowerFlow:
     """What of it were lost if nobody but the feeder's own loads drew or gave anything; 0 where it has none."""
 
     def losses_wh(self, slot_s: int) -> Ints:
-        """Losses of each slot that the community answers for, in whole Wh: the one place where the power flow becomes energy.
+        """Losses of each slot that the community answers for, in whole Wh."""
+        return community_losses_wh(self.losses_w, self.spared_w, slot_s)
 
-        What is lost beyond the losses of the feeder's own loads, at least 0; rounded to the nearest, halves up.
-        """
-        return whole_wh(np.maximum(self.losses_w - self.spared_w, 0.0) * (slot_s / SECONDS_PER_HOUR))
+
+def community_losses_wh(losses_w: Floats, spared_w: float, slot_s: int) -> Ints:
+    """Losses that the community answers for, in whole Wh: the one place where a power flow becomes energy.
+
+    What is lost beyond `spared_w`, the losses of the feeder's own loads alone, at least 0; rounded to the nearest, halves up.
+    """
+    return whole_wh(np.maximum(losses_w - spared_w, 0.0) * (slot_s / SECONDS_PER_HOUR))
 
 
 def power_flow(feeder: Feeder, injected_w: Floats, injected_var: Floats) -> PowerFlow:

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
 from commonwatt.core.errors import MissingExtra
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, Extremes, GridVerdict, Verdict
+from commonwatt.core.records import Agreement, GridVerdict, Verdict
 from commonwatt.core.registry import parameter
-from commonwatt.core.units import SECONDS_PER_HOUR, Ints, whole_wh
 from commonwatt.grid._curtailment import Schedule
 from commonwatt.grid._cuts import balanced, cuts_of
-from commonwatt.grid._excess import NEAR, NO_SOLUTION, published_ppm
-from commonwatt.grid._feeder import Feeder
+from commonwatt.grid._excess import NEAR, Seen, excesses, verdict_of
 from commonwatt.grid._pgm import MatrixFlow, matrix_flow
+from commonwatt.grid._positions import injections
+from commonwatt.grid._sweep import community_losses_wh
 from commonwatt.grid.base import GridContext
 
+if TYPE_CHECKING:
+    from commonwatt.core.units import Ints
+    from commonwatt.grid._feeder import Feeder
+
 _PARTS: Final = 1000
-_NAMED: Final = 5
-"""Places that a reason names; the rest are counted."""
 _RULE: Final = "pro_rata"
 
 
@@ -61,52 +63,28 @@ class Meshed:
             return GridVerdict(Verdict.UNCHECKED, reason="no feeder")
         # One column more: the feeder without the community, whose losses are not the community's.
         flow = self._flow(np.column_stack([net_wh, np.zeros_like(net_wh)]), feeder, context)
-        places, words = self._passed(feeder, flow)
         spared_w = float(flow.losses_w[1]) if feeder.loads else 0.0
-        lost_w = max(float(flow.losses_w[0]) - spared_w, 0.0)
-        said = GridVerdict(
-            Verdict.INFEASIBLE if words else Verdict.FEASIBLE,
-            losses_wh=int(whole_wh(np.array([lost_w * (context.slot_s / SECONDS_PER_HOUR)]))[0]),
-            reason="; ".join(words[:_NAMED]) + (f"; and {len(words) - _NAMED} more" if len(words) > _NAMED else ""),
-            extremes=_extremes(feeder, flow),
-            lines_beyond=sum(place not in feeder.places for place in places) if flow.is_solved[0] else 0,
-            buses_beyond=sum(place in feeder.places for place in places),
-        )
-        if not words or context.is_delivered:
+        seen = _seen(feeder, flow)
+        found = excesses(feeder, seen, self.rating_share)
+        said = verdict_of(seen, found, int(community_losses_wh(flow.losses_w, spared_w, context.slot_s)[0]))
+        if not found or context.is_delivered:
             return said
         left = self._left_wh(feeder, Schedule.of(net_wh, book, agreement), context)
         cuts = () if left is None else cuts_of(agreement.trades, left)
         if not cuts:
             return said
-        causes = ((places[0], words[0]),) * len(cuts)
+        causes = ((found[0].name, found[0].words),) * len(cuts)
         return replace(said, verdict=Verdict.CURTAILED, curtailed_wh=cuts, causes=causes, rule=_RULE)
 
     def _flow(self, net_wh: Ints, feeder: Feeder, context: GridContext) -> MatrixFlow:
         """What flows at these positions, Wh, shape (members, columns)."""
-        net_w = net_wh * (SECONDS_PER_HOUR / context.slot_s)
-        injected = np.zeros((len(feeder.buses), net_wh.shape[1]))
-        reactive = np.zeros_like(injected)
-        np.add.at(injected, context.bus, net_w)
-        np.add.at(reactive, context.bus, np.minimum(net_w, 0) * math.tan(math.acos(self.power_factor)))
+        tangent = math.tan(math.acos(self.power_factor))
+        power = injections(net_wh, context.bus, len(feeder.buses), context.slot_s, tangent)
         try:
-            return matrix_flow(feeder, injected, reactive)
+            return matrix_flow(feeder, *power)
         except ModuleNotFoundError as error:
             told = "grid meshed: expected the package power-grid-model (pip install 'commonwatt[grid]'), was not there"
             raise MissingExtra(told) from error
-
-    def _passed(self, feeder: Feeder, flow: MatrixFlow) -> tuple[list[str], list[str]]:
-        """Places where a limit is passed in the first column, and that in words: the fullest branch first, then the bus that is furthest out."""
-        if not flow.is_solved[0]:
-            return ["feeder"], [NO_SOLUTION]
-        names = _branch_names(feeder)
-        loading, voltage = flow.loading_share[:, 0] / self.rating_share, flow.voltage_share[:, 0]
-        full = [int(at) for at in np.argsort(-loading, kind="stable") if loading[at] > 1 + NEAR]
-        off = np.maximum(voltage - feeder.voltage_high_share, feeder.voltage_low_share - voltage)
-        out = [int(at) for at in np.argsort(-off, kind="stable") if off[at] > NEAR]
-        places = [*(names[at] for at in full), *(feeder.buses[at].id for at in out)]
-        words = [f"{names[at]} at {round(100 * loading[at])} % of what it may carry" for at in full]
-        words += [f"{feeder.buses[at].id} at {100 * voltage[at]:.1f} % of the nominal voltage" for at in out]
-        return places, words
 
     def _left_wh(self, feeder: Feeder, schedule: Schedule, context: GridContext) -> Ints | None:
         """The energy of each trade with which every limit is kept; None where it is not without any trade either."""
@@ -122,15 +100,13 @@ class Meshed:
         return left[:, holds[0]] if len(holds) else None
 
 
-def _branch_names(feeder: Feeder) -> list[str]:
-    return ["transformer", *(branch.id for branch in feeder.branches)]
-
-
-def _extremes(feeder: Feeder, flow: MatrixFlow) -> Extremes:
-    """Of the first column; nothing where it has no solution."""
+def _seen(feeder: Feeder, flow: MatrixFlow) -> Seen | None:
+    """The first column; None where it has no solution."""
     if not flow.is_solved[0]:
-        return Extremes()
-    loading, voltage = flow.loading_share[:, 0], flow.voltage_share[:, 0]
-    full, low, high = int(np.argmax(loading)), int(np.argmin(voltage)), int(np.argmax(voltage))
-    ppm = [published_ppm(float(share)) for share in (loading[full], voltage[low], voltage[high])]
-    return Extremes(_branch_names(feeder)[full], ppm[0], feeder.buses[low].id, ppm[1], feeder.buses[high].id, ppm[2])
+        return None
+    return Seen(
+        np.append(0.0, flow.loading_share[:, 0]),
+        np.append(1.0, flow.voltage_share[:, 0]),
+        ("", "transformer", *(branch.id for branch in feeder.branches)),
+        ("source", *(bus.id for bus in feeder.buses)),
+    )

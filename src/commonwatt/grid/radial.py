@@ -10,14 +10,15 @@ import numpy as np
 
 from commonwatt.core.findings import Finding
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import NO_ENVELOPE, Agreement, Envelope, Extremes, GridVerdict, Verdict, Wires
+from commonwatt.core.records import NO_ENVELOPE, Agreement, Envelope, GridVerdict, Verdict, Wires
 from commonwatt.core.registry import parameter
-from commonwatt.core.units import ENERGY_LIMIT_WH, SECONDS_PER_HOUR, Ints, parts_per_million
+from commonwatt.core.units import ENERGY_LIMIT_WH, Ints, parts_per_million
 from commonwatt.grid._allocation import Limits, envelope, envelope_faults, fixed
 from commonwatt.grid._curtailment import CURTAILMENTS, Curtailing, Cut, Schedule
-from commonwatt.grid._excess import excesses, listed, published_ppm
-from commonwatt.grid._feeder import Feeder, Tree
+from commonwatt.grid._excess import Seen, excesses, verdict_of
+from commonwatt.grid._feeder import Feeder
 from commonwatt.grid._fees import FEES, FeeTerms, fee_findings, line_fees
+from commonwatt.grid._positions import injections
 from commonwatt.grid._sensitivities import REFERENCE_LOADING
 from commonwatt.grid._sweep import PowerFlow, power_flow
 from commonwatt.grid._wires import flows_wh, tightened, wires_of_feeder
@@ -131,7 +132,8 @@ class Radial:
         feeder = context.feeder
         if feeder is None or self.limits != "market":
             return None
-        found = excesses(feeder, self.flow(net_wh[:, None], context), self.rating_share)
+        seen = Seen.of(feeder, self.flow(net_wh[:, None], context))
+        found = excesses(feeder, seen, self.rating_share)
         return tightened(wires, feeder, found, flows_wh(feeder, net_wh, context.bus)) if found else None
 
     @property
@@ -174,17 +176,10 @@ class Radial:
         if feeder is None:
             return GridVerdict(Verdict.UNCHECKED, reason="no feeder")
         flow = self.flow(net_wh[:, None], context)
-        found = excesses(feeder, flow, self.rating_share)
-        branches = sum(not excess.side for excess in found if excess.node)
-        said = GridVerdict(
-            Verdict.INFEASIBLE if found else Verdict.FEASIBLE,
-            losses_wh=int(flow.losses_wh(context.slot_s)[0]),
-            reason=listed(found),
-            extremes=_extremes(feeder.tree, flow),
-            lines_beyond=branches,
-            buses_beyond=sum(excess.side != 0 for excess in found),
-        )
-        if not found or context.is_delivered or (self.limits == "none" and not flow.is_solved[0]):
+        seen = Seen.of(feeder, flow)
+        found = excesses(feeder, seen, self.rating_share)
+        said = verdict_of(seen, found, int(flow.losses_wh(context.slot_s)[0]))
+        if not found or context.is_delivered or (self.limits == "none" and seen is None):
             return said
         if self.limits == "none":
             return replace(said, verdict=Verdict.EXCEEDED)
@@ -209,12 +204,7 @@ class Radial:
         feeder = context.feeder
         if feeder is None:
             raise ValueError("expected a feeder, was none")
-        net_w = net_wh * (SECONDS_PER_HOUR / context.slot_s)
-        injected = np.zeros((len(feeder.buses), net_wh.shape[1]))
-        reactive = np.zeros_like(injected)
-        np.add.at(injected, context.bus, net_w)
-        np.add.at(reactive, context.bus, np.minimum(net_w, 0) * self._tangent)
-        return power_flow(feeder, injected, reactive)
+        return power_flow(feeder, *injections(net_wh, context.bus, len(feeder.buses), context.slot_s, self._tangent))
 
 
 def _with_cuts(said: GridVerdict, cuts: tuple[Cut, ...], rule: str) -> GridVerdict:
@@ -224,20 +214,4 @@ def _with_cuts(said: GridVerdict, cuts: tuple[Cut, ...], rule: str) -> GridVerdi
         curtailed_wh=tuple((row, wh) for row, wh, _, _ in cuts),
         causes=tuple((name, why) for _, _, name, why in cuts),
         rule=rule,
-    )
-
-
-def _extremes(tree: Tree, flow: PowerFlow) -> Extremes:
-    """Of the first column; nothing where it has no solution."""
-    if not flow.is_solved[0]:
-        return Extremes()
-    loading, voltage = flow.loading_share[1:, 0], flow.voltage_share[1:, 0]
-    full, low, high = int(np.argmax(loading)), int(np.argmin(voltage)), int(np.argmax(voltage))
-    return Extremes(
-        tree.names[full + 1],
-        published_ppm(loading[full]),
-        tree.bus_names[low + 1],
-        published_ppm(voltage[low]),
-        tree.bus_names[high + 1],
-        published_ppm(voltage[high]),
     )
