@@ -1,12 +1,9 @@
 """Delivering: dispatch, meter, settle and elect; what happens to a slot after its energy has flowed."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from commonwatt.assets import AssetContext, Flows, curtailed
 from commonwatt.core.errors import ConservationBroken, VerificationFailed
-from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import (
     NO_ENVELOPE,
     Agreement,
@@ -19,12 +16,12 @@ from commonwatt.core.records import (
     Reason,
     Scores,
     Statement,
-    Verdict,
 )
 from commonwatt.core.units import Ints
 from commonwatt.services.failing import attempted
 from commonwatt.services.feed import Metered
 from commonwatt.services.halves import Trading
+from commonwatt.services.judging import flow_verdict
 from commonwatt.services.market import Market
 from commonwatt.services.pairing import SignedTrades
 from commonwatt.services.state import State
@@ -92,13 +89,7 @@ def flow(market: Market, slot: int, readings: Readings) -> tuple[GridVerdict, st
 
     Of what flowed it is asked once: in `ex_post` this is the slot's verdict on its trades, too, because nothing of them can be cut any more.
     """
-    net_wh = readings.export_wh - readings.import_wh
-    context = market.rules.grid_context(slot, market.fleet, is_delivered=True)
-    nothing = Agreement.nothing(0, Reason.PRICE)
-    verdict, failed = attempted(
-        lambda: market.rules.grid.check(net_wh, OrderBook.empty(), nothing, context), GridVerdict(Verdict.UNCHECKED)
-    )
-    return (replace(verdict, reason="the model failed") if failed else verdict), failed
+    return flow_verdict(market.rules, slot, market.fleet, readings)
 
 
 def settle(

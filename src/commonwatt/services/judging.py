@@ -1,18 +1,23 @@
-"""Judging: what the model of the grid says of a schedule at its gate, and what it leaves of the trades; the same for a run and its audit."""
+"""Judging: what the model of the grid says of a schedule at its gate and leaves of the trades, and of what flowed; the same for a run and its audit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from commonwatt.core.errors import BrokenPromise
 from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
-from commonwatt.core.records import Agreement, GridVerdict, Reason, Trades, with_filled
+from commonwatt.core.records import Agreement, GridVerdict, Readings, Reason, Trades, Verdict, with_filled
 from commonwatt.core.units import Ints
+from commonwatt.services.failing import attempted
 from commonwatt.services.rules import Rules, scheduled_wh
 from commonwatt.venues import Meeting
+
+UNTOLD: Final = GridVerdict(Verdict.UNCHECKED, reason="the model failed")
+"""Of energy that flowed."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,13 @@ def gate_verdict(rules: Rules, gate: AtGate, accepted: OrderBook, meeting: Meeti
     schedule = scheduled_wh(rules, accepted, agreement, len(gate.ordered_wh))
     said = rules.grid.check(schedule, rules.as_cleared(gate.slot, accepted), agreement, context)
     return replace(said, rounds=meeting.rounds)
+
+
+def flow_verdict(rules: Rules, slot: int, fleet: Fleet, readings: Readings) -> tuple[GridVerdict, str]:
+    """What the model says of the energy that flowed by these readings, one of every member in order; `UNTOLD`, and why, where it could not tell."""
+    net_wh, nothing = readings.export_wh - readings.import_wh, Agreement.nothing(0, Reason.PRICE)
+    context = rules.grid_context(slot, fleet, is_delivered=True)
+    return attempted(lambda: rules.grid.check(net_wh, OrderBook.empty(), nothing, context), UNTOLD)
 
 
 def cut_agreement(book: OrderBook, agreement: Agreement, verdict: GridVerdict) -> Agreement:

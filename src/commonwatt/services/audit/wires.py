@@ -9,21 +9,18 @@ import pyarrow as pa
 
 from commonwatt.core.findings import Finding
 from commonwatt.core.members import Fleet
-from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Agreement, GridVerdict, Readings, Reason, Trades, Verdict
 from commonwatt.core.units import Ints
 from commonwatt.grid import NO_SOLUTION
 from commonwatt.services.audit.base import Audited, Check, differences, met_again, recomputed
 from commonwatt.services.audit.slots import newest_before
-from commonwatt.services.failing import attempted
-from commonwatt.services.judging import AtGate, curtailed, cut_agreement, gate_verdict, ordered_wh
+from commonwatt.services.judging import AtGate, curtailed, cut_agreement, flow_verdict, gate_verdict, ordered_wh
 from commonwatt.services.reporting.words import several
 from commonwatt.services.rules import EX_POST
 from commonwatt.services.schemas import SCHEMAS
 from commonwatt.services.tables import FAILED, Column, curtailment_columns, wires_row
 from commonwatt.venues import Meeting
 
-UNTOLD: Final = GridVerdict(Verdict.UNCHECKED, reason="the model failed")
 NAME: Final = "what the wires carried, computed again"
 
 Late = tuple[dict[str, Any], GridVerdict]
@@ -95,10 +92,7 @@ def _again(audited: Audited, slot: int, failed: bool) -> tuple[list[str | int], 
 
 def _flowed_again(audited: Audited, slot: int, readings: Readings) -> GridVerdict:
     """What the model says of the energy of these readings, one of every member in order."""
-    context = audited.rules.grid_context(slot, public_fleet(audited), is_delivered=True)
-    nothing, net_wh = Agreement.nothing(0, Reason.PRICE), readings.export_wh - readings.import_wh
-    check = audited.rules.grid.check
-    return attempted(lambda: check(net_wh, OrderBook.empty(), nothing, context), UNTOLD)[0]
+    return flow_verdict(audited.rules, slot, public_fleet(audited), readings)[0]
 
 
 def _flowed_late(audited: Audited, slot: int) -> GridVerdict | None:
