@@ -1,7 +1,7 @@
 """Grid: whether the wires can carry what was agreed."""
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, cast
 
 import numpy as np
 
@@ -59,7 +59,6 @@ class Expected:
     """Whether it has anything that could: panels or storage."""
 
 
-@runtime_checkable
 class Allotting(Protocol):
     """A grid model that can say before delivery what each member may export and import. Promise: everybody at its cap keeps every limit."""
 
@@ -77,7 +76,6 @@ class Allotting(Protocol):
         ...
 
 
-@runtime_checkable
 class HasFlow(Protocol):
     """What an answer may have beside `check`: what flows where, which reports draw by the same rules that the verdict is found by."""
 
@@ -91,7 +89,6 @@ class HasFlow(Protocol):
         ...
 
 
-@runtime_checkable
 class HasWires(Protocol):
     """What an answer may have beside `check`: lines that a market can hold its trades to."""
 
@@ -109,14 +106,6 @@ class HasWires(Protocol):
         ...
 
 
-def wires_of(grid: Grid, context: GridContext) -> Wires | None:
-    """What a model's wires carry; None where it has none, or the market is to know of none."""
-    # Asked by name: a run measures an answer through a stand-in, which is no instance of anything.
-    offered = getattr(grid, "wires", None)
-    return None if offered is None else offered(context)
-
-
-@runtime_checkable
 class HasFees(Protocol):
     """What an answer may have beside `check`: fees by location."""
 
@@ -129,13 +118,37 @@ class HasFees(Protocol):
         ...
 
 
+# What a model has beside `check` is asked by name: a run measures its answers through stand-ins, which are instances of nothing (since Python
+# 3.12 of no Protocol either).
+
+
+def allotting(grid: Grid) -> Allotting | None:
+    """A model that allots connection capacity in this run; None where it does not, or cannot."""
+    return cast("Allotting", grid) if getattr(grid, "allots", "none") != "none" else None
+
+
+def flowing(grid: Grid) -> HasFlow | None:
+    """A model that says what flows where; None where it does not."""
+    return cast("HasFlow", grid) if hasattr(grid, "flow") else None
+
+
+def charging(grid: Grid) -> HasFees | None:
+    """A model that knows fees by location, whether this run has any or not; None where it does not."""
+    return cast("HasFees", grid) if hasattr(grid, "fees_micro_per_kwh") else None
+
+
+def wires_of(grid: Grid, context: GridContext) -> Wires | None:
+    """What a model's wires carry; None where it has none, or the market is to know of none."""
+    offered = getattr(grid, "wires", None)
+    return None if offered is None else offered(context)
+
+
 def dearest_way_micro_per_kwh(grid: Grid, feeder: Feeder | None) -> int:
     """The most that a side of a trade can pay for its part of the way; 0 without a feeder or fees by location."""
-    # Asked by name: a run measures an answer through a stand-in, which is no instance of anything.
-    charged = getattr(grid, "fees_micro_per_kwh", None)
+    charged = charging(grid)
     if feeder is None or charged is None:
         return 0
-    return int(fees_to_transformer(feeder, charged(feeder)).max(initial=0))
+    return int(fees_to_transformer(feeder, charged.fees_micro_per_kwh(feeder)).max(initial=0))
 
 
 GRIDS = Registry[Grid]("grid", "model")

@@ -5,7 +5,7 @@ import numpy as np
 from commonwatt.assets import AssetContext, Flows
 from commonwatt.core.records import NO_ENVELOPE, AssetState, Envelope, Forecasts, Observed, Plans
 from commonwatt.forecasting.base import SETTLED_BEHIND
-from commonwatt.grid import Allotting, Expected
+from commonwatt.grid import Expected, allotting
 from commonwatt.services.failing import attempted
 from commonwatt.services.market import Market
 from commonwatt.services.state import State
@@ -58,8 +58,8 @@ def _planned(market: Market, slot: int, assets: AssetState, forecasts: Forecasts
 
 def allot(market: Market, slot: int, forecasts: Forecasts, plans: Plans) -> tuple[Envelope, str]:
     """What each member may send out and take in, by what is expected at the gate; nothing, and why, where the model of the grid could not tell."""
-    grid = market.rules.grid
-    if not isinstance(grid, Allotting) or grid.allots == "none":
+    grid = allotting(market.rules.grid)
+    if grid is None:
         return NO_ENVELOPE, ""
     net_wh, fleet = plans.net_wh, market.fleet
     expected = Expected(
@@ -77,7 +77,7 @@ def allot_after(market: Market, state: State, slot: int) -> tuple[Envelope, str]
 
     Where these cannot be made nothing is expected, and the room is dealt out alike.
     """
-    if not isinstance(market.rules.grid, Allotting) or market.rules.grid.allots == "none":
+    if allotting(market.rules.grid) is None:
         return NO_ENVELOPE, ""
     forecasts, plans, _ = intend(market, state, slot)
     return allot(market, slot, forecasts, plans)

@@ -18,7 +18,7 @@ from commonwatt.core.foreign import MOST_TOML, toml_of
 from commonwatt.core.slots import SlotGrid
 from commonwatt.core.toml_lines import TomlLines
 from commonwatt.core.units import PRICE_LIMIT_MICRO_PER_KWH
-from commonwatt.grid import GRIDS
+from commonwatt.grid import GRIDS, charging
 from commonwatt.settings import sections as s
 from commonwatt.settings.designs import Design
 from commonwatt.settings.faults import period_findings, tariff_findings, validated, window_findings
@@ -145,8 +145,8 @@ def _add_feeder(result: Draft, layers: Layers) -> None:
         result.findings += faults
         if result.feeder is not None and not room_findings("grid", layers.values["grid"], layers.where):
             chosen = choice(GRIDS, grid.model, grid.model_extra or {})
-            doubted = getattr(GRIDS.make(chosen.name, **chosen.parameters), "fee_findings", None)
-            found = doubted(result.feeder.feeder) if doubted else []
+            charged = charging(GRIDS.make(chosen.name, **chosen.parameters))
+            found = [] if charged is None else charged.fee_findings(result.feeder.feeder)
             result.findings += [replace(fault, where=layers.where("grid", fault.where)) for fault in found]
 
 

@@ -10,7 +10,7 @@ from commonwatt.adapters.store.run_folder import RunFolder
 from commonwatt.adapters.store.table_files import write_split
 from commonwatt.core.accounts import Account, Kind
 from commonwatt.core.tariff import Rates
-from commonwatt.grid import HasFlow
+from commonwatt.grid import flowing
 from commonwatt.services.claims import Demand
 from commonwatt.services.correcting import waiting_notices
 from commonwatt.services.feed import LateReading
@@ -119,8 +119,8 @@ def _own_rates(settings: Settings, market: Market, slots: range) -> dict[str, di
 
 def _wires(market: Market) -> WireFacts | None:
     """The feeder and the model that says what flows in it, as it judged what was metered."""
-    rules, model = market.rules, market.rules.grid
-    if rules.feeder is None or not isinstance(model, HasFlow):
+    rules, model = market.rules, flowing(market.rules.grid)
+    if rules.feeder is None or model is None:
         return None
     context = rules.grid_context(0, market.fleet, is_delivered=True)
     at = float(getattr(model, "loss_loading_share", 0.0))

@@ -1,6 +1,6 @@
 """Capacity dealt out: what everybody at its cap does to the feeder, and that nothing below the caps does worse."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ from tests.fakes.wires import line, street, trees, wires
 from commonwatt.core.members import Fleet
 from commonwatt.core.records import Envelope
 from commonwatt.core.units import Ints
-from commonwatt.grid import GRIDS, Allotting, Expected, Feeder, GridContext, power_flow
+from commonwatt.grid import GRIDS, Allotting, Expected, Feeder, GridContext, allotting, charging, flowing, power_flow
+from commonwatt.wiring.timing import Stopwatch
 
 Q = np.tan(np.arccos(0.95))
 
@@ -24,9 +25,7 @@ def context(feeder: Feeder, connection_w: int = 20_000, slot_s: int = 3600) -> G
 
 
 def model(rule: str, **parameters: Any) -> Allotting:
-    answer = GRIDS.make("radial", allocation=rule, **parameters)
-    assert isinstance(answer, Allotting)
-    return answer
+    return cast("Allotting", GRIDS.make("radial", allocation=rule, **parameters))
 
 
 def expected(export_wh: Ints, import_wh: Ints | int = 0, load_wh: Ints | int = 0, feeds: bool = True) -> Expected:
@@ -187,3 +186,13 @@ def test_without_allocation_there_are_no_caps() -> None:
     radial = model("none")
     assert len(radial.allot(expected(np.full(26, 9000)), context(street()))) == 0
     assert radial.envelope_faults(Envelope.empty(), context(street())) == []
+
+
+def test_a_model_that_is_measured_through_a_stand_in_allots_and_flows_all_the_same() -> None:
+    model, watch = GRIDS.make("radial", allocation="fixed"), Stopwatch()
+    for asked in (model, watch.timed(model, "check grid")):
+        beside: tuple[object, ...] = (allotting(asked), flowing(asked), charging(asked))
+        assert all(own is asked for own in beside)
+    assert allotting(watch.timed(GRIDS.make("radial"), "check grid")) is None
+    unlimited = watch.timed(GRIDS.make("unlimited"), "check grid")
+    assert (allotting(unlimited), flowing(unlimited), charging(unlimited)) == (None, None, None)

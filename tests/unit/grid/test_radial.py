@@ -11,7 +11,7 @@ from commonwatt.core.members import Fleet
 from commonwatt.core.orders import OrderBook
 from commonwatt.core.records import Extremes, GridVerdict, Trades, Verdict, with_filled
 from commonwatt.core.units import Ints
-from commonwatt.grid import GRIDS, Feeder, GridContext, HasFlow, power_flow
+from commonwatt.grid import GRIDS, Feeder, GridContext, flowing, power_flow
 
 POOL = -1
 FEEDER = wires(line("a", "b"), line("b", "c"), line("a", "d"))
@@ -166,8 +166,8 @@ def test_without_a_feeder_nothing_is_checked() -> None:
 
 
 def test_many_slots_flow_as_each_is_judged() -> None:
-    model = GRIDS.make("radial", power_factor=0.9, rating_share=0.7)
-    assert isinstance(model, HasFlow)
+    model = flowing(GRIDS.make("radial", power_factor=0.9, rating_share=0.7))
+    assert model is not None
     slots = np.array([PLANS, (-9000, 0, 4000), (0, 0, -900_000)], np.int64).T
     together = model.flow(slots, context(is_delivered=True))
     for column, plans in enumerate(slots.T.tolist()):

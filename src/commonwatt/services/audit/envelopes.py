@@ -9,7 +9,7 @@ import numpy as np
 from commonwatt.core.findings import Finding
 from commonwatt.core.records import Envelope, Reason
 from commonwatt.core.units import Ints
-from commonwatt.grid import Allotting
+from commonwatt.grid import Allotting, allotting
 from commonwatt.services.audit.base import Audited, Check, recomputed
 from commonwatt.services.audit.wires import public_fleet
 from commonwatt.services.judging import ordered_wh
@@ -23,8 +23,8 @@ def check_envelopes(audited: Audited) -> Check:
 
     A meter that shows more than its cap is no finding: the operator does not hold its member's inverter. It is counted.
     """
-    grid, rows = audited.rules.grid, len(audited.public.tables["envelopes"])
-    if not isinstance(grid, Allotting) or grid.allots == "none":
+    grid, rows = allotting(audited.rules.grid), len(audited.public.tables["envelopes"])
+    if grid is None:
         found = (Finding("envelopes", "no rows: nothing is allotted in this run", f"{rows} rows"),) if rows else ()
         return Check(NAME, len(audited.slots), "slots", found)
     found_all: list[Finding] = []
