@@ -31,7 +31,7 @@ def answer(runs: Sequence[Told]) -> list[str]:
 def _problem(plain: Told) -> str:
     return (
         f"On a street with one long thin cable the loads alone pass a limit in {plain.whole('loads_alone_slots')} of the {plain.whole('slots')} hours of May 2017; "
-        f"but without limits what neighbours agree at the gate passes one in **{plain.whole('agreed_slots')}** hours, and what their meters then say in "
+        f"but without limits what neighbours agree at the gate passes one in **{plain.whole('agreed_slots')}** hours, and what flows then in "
         f"**{plain.whole('metered_slots')}**: at noon the voltage at the end of the cable is too high."
     )
 

@@ -17,10 +17,27 @@ MIDNIGHT = dt.datetime(2017, 5, 1, 7, tzinfo=dt.UTC)
 SHARES = (0.02, 0.1, 0.15, 0.2, 0.25)
 """Of the ratings, that were tried on the street."""
 SAW = (
-    *("design", "mechanism", "agreed beyond", "left after cuts", "metered beyond", "hours cut", "cut, kWh", "cleared again", "traded, kWh"),
-    *("PV held back, kWh", "passed most often"),
-)  # fmt: skip
-COST = ("design", "mechanism", "worth of trades, USD", "lost", "all bills, USD", "more", "Jain", "pays most more", "sells less", "holds back most")  # fmt: skip
+    "design",
+    "mechanism",
+    "agreed beyond",
+    "left after cuts",
+    "metered beyond",
+    "cut, kWh",
+    "cleared again",
+    "PV held back, kWh",
+    "limit",
+)
+COST = (
+    "design",
+    "mechanism",
+    "trades worth, USD",
+    "lost, %",
+    "all bills, USD",
+    "more",
+    "Jain",
+    "pays most more",
+    "gives most",
+)
 WHO = {
     "verdict": ("sales, kWh (cut, `pro_rata`)", "sold_wh"),
     "market": ("sales, kWh (market)", "sold_wh"),
@@ -39,13 +56,13 @@ DRAWN = "The feeder in the report: along the whole long cable the voltage is too
 NOTES = """## How to read the tables
 
 *Agreed beyond* are hours whose schedule passed a limit, *left after cuts* those whose schedule still does with the cuts taken off, *metered beyond* those whose
-meters did; *passed most often* is the limit that was, by schedules and by meters. All three are counted anew from a run's tables by a power flow
+meters did; *limit* is where most often, by schedules and by meters. All three are counted anew from a run's tables by a power flow
 (`scripts/tight/counts.py`); where the run's own counts differ, the script fails. *Cleared again*: hours whose market was cleared within tighter limits.
 
-*Worth of trades* is what buyers would have paid at most less what sellers asked at least, for what stands after cuts, and *lost* the part of it that is not there
+*Trades worth* is what buyers would have paid at most less what sellers asked at least, for what stands after cuts, and *lost* the part of it that is not there
 beside no limits. *All bills* are those of all members, *more* is beside no limits. *Jain* is the evenness of what members gain beside no market and no limits (1: all
-alike; who loses counts as 0), energy held back counted as lost. *Pays most more*, *sells less* and *holds back most* name the member whose bill rises most,
-whose sales fall most, and whose panels are held back most, all beside no limits.
+alike; who loses counts as 0), energy held back counted as lost. *Pays most more* names the member whose bill rises most, in USD; *gives most* the one whose
+panels are held back most, or else whose sales fall most, in kWh, beside no limits.
 
 The numbers of [all runs](tight-feeder.csv) and of [all their members](tight-feeder-members.csv) are CSV files. The [feeder](tight-feeder.toml) can be run, from the
 folder of the source; `--set grid.limits=none` and `--set grid.allocation=envelope` are the two ends of the tables:
@@ -75,18 +92,22 @@ def page(rows: Rows, keys: Sequence[Key]) -> str:
 
 def _feeder(there: Sequence[Told]) -> list[str]:
     hours, plain = there[0].whole("slots"), street()
-    tried = [(share, *explored(plain, share, MIDNIGHT, hours)) for share in SHARES]
-    said = "; ".join(f"{100 * share:g} %: {alone} and {more}" for share, alone, more in tried)
-    alone, more = explored(tight(), 1.0, MIDNIGHT, hours)
+    tried = [("the street", share, *explored(plain, share, MIDNIGHT, hours)) for share in SHARES]
+    tried.append(("this one", 1.0, *explored(tight(), 1.0, MIDNIGHT, hours)))
+    highest = percent(float(there[0].row["voltage_max_share"]))
     return [
         "## The feeder",
         "",
-        f"{tight().about} {tight().voltage_low_share:.0%} to {tight().voltage_high_share:.0%} of the nominal voltage are allowed.",
+        f"{tight().about} Allowed are {percent(tight().voltage_low_share)} to {percent(tight().voltage_high_share)}.",
         "",
         "Why not the street with less of its ratings? Because these homes draw more in the evening than their panels ever feed in at noon: a wire that carries the",
-        f"evening carries the noon. Of the {hours} hours the loads alone pass a limit in, and the panels in so many more, by how much of the ratings may be used: {said}.",
-        f"A voltage has a ceiling that loads never touch. On the feeder of this page: {alone} and {more} (batteries and the market aside). Without limits the highest",
-        f"voltage by the meters is {percent(float(there[0].row['voltage_max_share']))}: many a real inverter would have switched off before; here only caps hold it.",
+        f"evening carries the noon, and a voltage has a ceiling that loads never touch. Hours of {hours} beyond a limit, batteries and the market aside:",
+        "",
+        *table(
+            ("feeder", "of its ratings", "by loads alone", "more, with all panels"),
+            [(name, f"{100 * share:g} %", str(alone), str(more)) for name, share, alone, more in tried],
+        ),
+        f"Without limits the highest voltage by the meters is {highest}: many a real inverter would have switched off before. Here only caps hold it back.",
         "",
     ]
 
@@ -95,31 +116,33 @@ def _saw(run: Told) -> list[str]:
     row, is_ante = run.row, run.row["timing"] == "ex_ante"
     cells = [run.design, f"`{row['clearing']}`"]
     cells += [row["agreed_slots"], row["left_slots"]] if is_ante else [NONE, NONE]
-    cells += [row["metered_slots"], row["curtailed_slots"] if is_ante else NONE, kwh(run.whole("curtailed_wh"))]
-    cells += [row["recleared_slots"], kwh(run.whole("traded_wh")), kwh(run.whole("curtailed_pv_wh"))]
+    cells += [
+        row["metered_slots"],
+        kwh(run.whole("curtailed_wh")),
+        row["recleared_slots"],
+        kwh(run.whole("curtailed_pv_wh")),
+    ]
     places = dict.fromkeys(place for place in (row["agreed_most"], row["metered_most"]) if place)
     return [*cells, ", ".join(map(_limit, places)) or NONE]
 
 
 def _limit(place: str) -> str:
-    return f"voltage at {place}" if place in {bus.id for bus in tight().buses} else place
+    return f"voltage {place}" if place in {bus.id for bus in tight().buses} else place
 
 
 def _cost(run: Told) -> list[str]:
     cells = [run.design, f"`{run.row['clearing']}`", usd(run.whole("welfare_nano"))]
     jain_share = f"{run.jain_share:.3f}"
     if run.is_plain:
-        return [*cells, NONE, usd(run.whole("cost_nano")), NONE, jain_share, NONE, NONE, NONE]
+        return [*cells, NONE, usd(run.whole("cost_nano")), NONE, jain_share, NONE, NONE]
     bills = [usd(run.whole("cost_nano")), f"{run.more('cost_nano') / 1e9:+.2f}"]
     paying, more = run.most("cost_nano")
-    selling, less = run.most("sold_wh", -1)
-    holding, held = run.most("held_back_wh")
-    return [
-        *(*cells, percent(run.lost_share), *bills, jain_share),
-        f"{paying}, {more / 1e9:+.2f}" if more > 0 else NONE,
-        f"{selling}, {kwh(less)} kWh" if less > 0 else NONE,
-        f"{holding}, {kwh(held)} kWh" if held > 0 else NONE,
-    ]
+    (selling, less), (holding, held) = run.most("sold_wh", -1), run.most("held_back_wh")
+    gives = (
+        f"{holding} holds back {kwh(held)}" if held > 0 else f"{selling} sells {kwh(less)} less" if less > 0 else NONE
+    )
+    cells += [f"{100 * run.lost_share:.1f}", *bills, jain_share]
+    return [*cells, f"{paying} {more / 1e9:+.2f}" if more > 0 else NONE, gives]
 
 
 def _who(runs: Sequence[Told]) -> list[str]:
@@ -146,12 +169,12 @@ def _who(runs: Sequence[Told]) -> list[str]:
         rows.append(cells)
     heads = ["member", "bus", "sells, kWh (no limits)", *(WHO[which][0] for which in columns)]
     heads += ["bill, USD (envelopes)"] if "envelope" in columns else []
-    limits = " and the ".join(map(_limit, dict.fromkeys((runs[0].row["agreed_most"], runs[0].row["metered_most"]))))
+    limits = " and ".join(map(_limit, dict.fromkeys((runs[0].row["agreed_most"], runs[0].row["metered_most"]))))
     return [
         "## Who gives, and why",
         "",
         "Members in the order in which they stand on the long cable, `ex_ante`, `uniform_price`; but for the first figure all are changes beside no limits. The limit that",
-        f"asks is the {limits}. Only who sells over the cable is cut, and who asks so much that it sells little has little to lose; in the market another seller takes its place.",
+        f"asks is {limits}. Only who sells over the cable is cut, and who asks so much that it sells little has little to lose; in the market another seller takes its place.",
         "",
         "Caps take from both cables: members on the other one hardly move that voltage, but they do, through the transformer they share, and an envelope lets nobody have more",
         "where that takes from somebody who has less (max-min). Bills fall for some whose panels are held back: who may promise less can fail less. Who bought their energy pays.",
