@@ -5,8 +5,6 @@
 The optimum is that of a linear programme (HiGHS) on every book; it must be the closed form that the package computes, to the nano.
 """
 
-import csv
-import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +15,8 @@ from scipy.optimize import linprog
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from scripts.reference.markdown import csv_text  # noqa: E402
 
 from commonwatt.clearing import CLEARINGS, ClearingContext, promise_findings  # noqa: E402
 from commonwatt.core.determinism import stream  # noqa: E402
@@ -157,11 +157,7 @@ def main() -> None:
                 raise RuntimeError(f"book {seed} of {orders} orders: expected {most}, was {linear_optimum(book)}")
         print(f"{len(books.books)} books of {orders} orders: the linear programme and the closed form agree")
     table = list(rows(CLEARINGS.names()))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    CSV.write_text(text.getvalue(), encoding="utf-8")
+    CSV.write_text(csv_text(COLUMNS, table), encoding="utf-8")
     PAGE.write_text(page(table), encoding="utf-8")
     print(page(table))
 

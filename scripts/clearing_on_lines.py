@@ -5,8 +5,6 @@
 The optimum is `central_optimum`'s, which tests hold against a linear programme over flows.
 """
 
-import csv
-import io
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from scripts.reference.markdown import csv_text  # noqa: E402
 
 from commonwatt.clearing import (  # noqa: E402
     CLEARINGS,
@@ -107,11 +107,7 @@ def page(table: list[dict[str, str]]) -> str:
 def main() -> None:
     """Write both files."""
     table = [row(name) for name in CLEARINGS.names()]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(table)
-    CSV.write_text(text.getvalue(), encoding="utf-8")
+    CSV.write_text(csv_text(COLUMNS, table), encoding="utf-8")
     PAGE.write_text(page(table), encoding="utf-8")
     print(page(table))
 

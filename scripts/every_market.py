@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import io
 import multiprocessing
 import tempfile
 from itertools import product
 from pathlib import Path
+
+from scripts.reference.markdown import csv_text
 
 from commonwatt.clearing import CLEARINGS
 from commonwatt.settlement import SETTLEMENTS
@@ -99,11 +100,7 @@ def kept() -> dict[Key, Row]:
 
 def table(rows: dict[Key, Row]) -> str:
     """The CSV file."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, (*KEYS, *FIGURES), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows[key] for key in keys() if key in rows)
-    return text.getvalue()
+    return csv_text((*KEYS, *FIGURES), (rows[key] for key in keys() if key in rows))
 
 
 def is_sound(row: Row) -> bool:

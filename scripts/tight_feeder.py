@@ -14,13 +14,12 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime as dt
-import io
 import multiprocessing
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.every_market import Silent
+from scripts.reference.markdown import csv_text
 from scripts.tight.counts import counted
 from scripts.tight.lane import FILE
 from scripts.tight.page import page
@@ -191,17 +190,9 @@ def _read(path: Path) -> list[Row]:
 def tables(rows: Rows) -> tuple[str, str]:
     """The CSV files: of runs, and of their members."""
     there = [rows[key] for key in keys() if key in rows]
-    return _table((*KEYS, *FIGURES), [row for row, _ in there]), _table(
+    return csv_text((*KEYS, *FIGURES), [row for row, _ in there]), csv_text(
         (*KEYS, *OF_MEMBER), [member for _, members in there for member in members]
     )
-
-
-def _table(names: Sequence[str], rows: list[Row]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def is_sound(row: Row) -> bool:

@@ -1,8 +1,10 @@
 """Markdown: the few forms that the pages are made of."""
 
+import csv
+import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 GENERATED = "*Generated from {source} by `make generate`; a test holds the page to it.*"
@@ -17,6 +19,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A table, a blank line behind it; nothing where there are no rows."""
     lines = ["| " + " | ".join(cell(value) for value in row) + " |" for row in rows]
     return ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns), *lines, ""] if lines else []
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """The same rows as the CSV file that lies beside a page."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def cell(text: str) -> str:
