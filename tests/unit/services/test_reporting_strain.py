@@ -214,6 +214,8 @@ def test_a_slot_without_a_power_flow_says_why_and_shows_in_the_strip() -> None:
     assert [trace["name"] for trace in drawn["data"] if trace.get("meta") == "missing"] == ["no power flow"]
     assert "a dark bar in it: no power flow" in map_place(found, flowing(found))
     assert "there is no power flow" in full_words(found)
+    off = flowing(found).is_off & ~missing
+    assert ("a blue edge: a voltage outside its limits" in map_place(found, flowing(found))) == bool(off.any())
 
 
 def test_a_trade_is_within_a_zone_where_both_live_in_it_or_the_pool_gives_there_what_it_takes(plain: Results) -> None:

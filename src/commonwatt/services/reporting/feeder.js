@@ -94,7 +94,7 @@
     for (const trace of figure.data) if (!trace.x.length) { trace.x = [null]; trace.y = [null]; }
     figure.layout.annotations = [{ x: map.x[0], y: map.y[0], text: "transformer", showarrow: false, yshift: 10, font: { size: 12 } }];
     if (!bands) figure.layout.annotations.push({
-      xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, font: { size: 18 }, borderwidth: 2, borderpad: 8, bordercolor: "#D55E00", bgcolor: "rgba(128,128,128,0.25)",
+      xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right", yanchor: "top", showarrow: false, font: { size: 18 }, borderwidth: 2, borderpad: 8, bordercolor: "#D55E00", bgcolor: "rgba(128,128,128,0.25)",
       text: `<b>No power flow</b> in this ${map.word}`,
     });
     figure.layout.meta = at;
@@ -122,7 +122,7 @@
     const volts = map.bands[at] ? map.voltage[at] : [];
     const [least, top] = [Math.min(...volts), Math.max(...volts)];
     said.textContent = `${map.starts[at]}: ` + (map.bands[at]
-      ? `fullest is ${nodes[0] === 1 ? "the transformer" : `line ${branch(nodes[0])}`}, ${full(at, nodes[0])}; voltages from ${signed(least / 10, 1)} % (${map.buses[volts.indexOf(least) + 1]}) to ${signed(top / 10, 1)} % (${map.buses[volts.indexOf(top) + 1]}).`
+      ? `fullest is ${nodes[0] === 1 ? "the transformer" : `line ${branch(nodes[0])}`}, ${full(at, nodes[0])}; voltages from ${signed(least / 10, 1)} % (${map.buses[volts.indexOf(least) + 1]}) to ${signed(top / 10, 1)} % (${map.buses[volts.indexOf(top) + 1]})${least < map.low || top > map.high ? ", outside the limits" : ""}.`
       : "there is no power flow: more was asked of the feeder than it can bring.") + (map.notes[at] ? ` ${map.notes[at]}` : "");
   };
 

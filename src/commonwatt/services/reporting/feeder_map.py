@@ -41,7 +41,7 @@ def map_place(results: Results, flowed: Flowed) -> str:
     first = int(np.argmax(flowed.fullest[shown]))
     label = f"Drawing of the feeder: loading of lines and voltages of buses in one {word}; the table below it says the same."
     full = strained(results)
-    controls = _controls(len(shown) - 1, first, word, strip(flowed, full, shown), strip_words(full, word))
+    controls = _controls(len(shown) - 1, first, word, strip(flowed, full, shown), strip_words(flowed, full, word))
     return controls + plot("feeder", label) + _table(word)
 
 

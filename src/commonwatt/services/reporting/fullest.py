@@ -103,7 +103,10 @@ def _figures(results: Results, flowed: Flowed, branch: int, at: int) -> str:
         ["Sold by them, kWh", kwh(int(flowed.sold_wh[branch, at]))],
         ["Bought by them, kWh", kwh(int(flowed.bought_wh[branch, at]))],
         ["Traded through it, net, kWh", kwh(abs(int(flowed.traded_wh[branch, at])))],
-        ["Lost on the whole feeder, kWh", kwh(int(results.books.losses_wh[at]))],
+        [
+            "Lost on the whole feeder, kWh",
+            kwh(int(results.books.losses_wh[at])) if flowed.power.is_solved[at] else _NONE,
+        ],
         [f"Fees of the way on the {slot_word(results.facts)}'s trades, {results.facts.currency}", _fees(results, at)],
     ]
     name = branch_name(flowed, branch)

@@ -13,7 +13,7 @@ from commonwatt.services.reporting.books import summed
 from commonwatt.services.reporting.burden import held_wh
 from commonwatt.services.reporting.curtailed import cut_sides, cut_words
 from commonwatt.services.reporting.flowed import Flowed
-from commonwatt.services.reporting.plots import INK, ORANGE, VERMILLION, Figure
+from commonwatt.services.reporting.plots import BLUE, INK, ORANGE, VERMILLION, Figure
 from commonwatt.services.reporting.strained import Strained, branch_words
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import energy, listed, several
@@ -121,14 +121,17 @@ def strip(flowed: Flowed, full: Strained, shown: Ints) -> str:
     band = np.searchsorted([upto for upto, *_ in BANDS[:-1]], loading, side="right")
     paths = [_stripes(band == number, 0, 10, colour) for number, (_, _, colour, _) in enumerate(BANDS)]
     paths.append(_stripes(full.unsolved[shown], 3, 7, INK))
+    paths.append(_stripes((flowed.is_off & flowed.power.is_solved)[shown], 0, 3, BLUE))
     touched = ((full.cut_wh > 0) | (full.held_wh > 0))[shown]
     paths.append(_stripes(touched, 12, 16, INK))
     return f'<svg id="feeder-strip" viewBox="0 0 {len(shown)} 16" preserveAspectRatio="none" aria-hidden="true">{"".join(paths)}</svg>\n'
 
 
-def strip_words(full: Strained, word: str) -> str:
+def strip_words(flowed: Flowed, full: Strained, word: str) -> str:
     """What the stripes say."""
     said = f"Under the slider every {word} in the colour of its fullest line"
+    if (flowed.is_off & flowed.power.is_solved).any():
+        said += "; a blue edge: a voltage outside its limits"
     if full.unsolved.any():
         said += "; a dark bar in it: no power flow"
     what = listed(
