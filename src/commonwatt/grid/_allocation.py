@@ -53,11 +53,13 @@ class Limits:
             full = flow.loading_share > most
             off = flow.voltage_share < self.feeder.voltage_low_share - NEAR
         else:
+            # In W, which are whole numbers: a sum of 0 is 0 in whatever order it was added up, here and in an audit.
             power = np.zeros((len(tree.toward), caps_wh.shape[1]), np.complex128)
-            np.add.at(power, tree.node, (at_bus[0] + 1j * at_bus[1] + self.feeder.own_va[:, None]) / base_va)
+            np.add.at(power, tree.node, at_bus[0] + 1j * at_bus[1] + self.feeder.own_va[:, None])
             behind = tree.feeds @ power
             apparent = np.maximum(
-                np.abs(behind) / tree.rating[:, None], flow.loading_share * flow.voltage_share / tree.gain[:, None]
+                np.abs(behind) / (base_va * tree.rating[:, None]),
+                flow.loading_share * flow.voltage_share / tree.gain[:, None],
             )
             full = (behind.real > 0) & (apparent * tree.gain[:, None] / self.feeder.voltage_low_share > most)
             off = flow.voltage_share > self.feeder.voltage_high_share + NEAR

@@ -1,5 +1,6 @@
 """Capacity dealt out: what everybody at its cap does to the feeder, and that nothing below the caps does worse."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -196,3 +197,19 @@ def test_a_model_that_is_measured_through_a_stand_in_allots_and_flows_all_the_sa
     assert allotting(watch.timed(GRIDS.make("radial"), "check grid")) is None
     unlimited = watch.timed(GRIDS.make("unlimited"), "check grid")
     assert (allotting(unlimited), flowing(unlimited), charging(unlimited)) == (None, None, None)
+
+
+@pytest.mark.parametrize("rating_va", [3000, 11_000])
+def test_caps_that_just_balance_the_load_counted_on_are_the_same_to_an_audit(rating_va: int) -> None:
+    # Reactive power alone fills the transformer as soon as anything goes out: caps end where the sum is 0, in whole Wh.
+    feeder = wires(line("a", "b", 150, 0.05, 20), line("b", "c", 20, 0.05, 20))
+    small = replace(feeder, transformer=replace(feeder.transformer, rating_va=rating_va, load_loss_w=100))
+    bus = np.array([2, 0, 2, 0, 0, 1, 2])
+    fleet = Fleet.of(len(bus), connection_w=10_000)
+    at = GridContext(467_376, 3600, fleet, feeder=small, bus=bus)
+    feeds = np.array([False, True, True, False, False, False, False])
+    grid = model("envelope", rating_share=0.1, power_factor=0.5, counted_load_share=0.5)
+    for draw in range(20):
+        load = np.where(feeds, 0, np.random.default_rng(draw).integers(0, 4000, len(bus)))
+        caps = grid.allot(Expected(0 * load, load, load, feeds), at)
+        assert grid.envelope_faults(caps, at) == []
