@@ -1,6 +1,7 @@
-"""Kills runs everywhere, resumes them, compares: python scripts/kills.py OUT.csv [SHARE] [py-evm]; the table in Markdown again: ... OUT.csv --table.
+"""Kills runs everywhere, resumes them, compares: python scripts/kills.py OUT.csv [SHARE] [py-evm | feeder]; the table in Markdown again: ... OUT.csv --table.
 
-SHARE (default 1) thins the cases out: 0.1 is a tenth of them. With `py-evm` the reference executes the contracts. Rows are added to OUT.csv.
+SHARE (default 1) thins the cases out: 0.1 is a tenth of them. With `py-evm` the reference executes the contracts, with `feeder` runs
+are on a feeder. Rows are added to OUT.csv.
 """
 
 import platform
@@ -15,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.fakes.kill_harness import DESIGNS, ON_REFERENCE, Design, Kill, Killing
+from tests.fakes.kill_harness import DESIGNS, ON_FEEDER, ON_REFERENCE, Design, Kill, Killing
 from tests.fakes.kill_table import read_rows, row_of, summary, write_rows
 
 SEED = 20261121
@@ -63,8 +64,9 @@ def main() -> None:
     if more == ["--table"]:
         print(summary(read_rows(path)), end="")
         return
-    designs = ON_REFERENCE if "py-evm" in more else DESIGNS
-    share = float(next((word for word in more if word != "py-evm"), 1))
+    sets = {"py-evm": ON_REFERENCE, "feeder": ON_FEEDER}
+    designs = next((sets[word] for word in more if word in sets), DESIGNS)
+    share = float(next((word for word in more if word not in sets), 1))
     begun, rows, code = time.perf_counter(), read_rows(path) if path.exists() else [], commit()
     for design in designs:
         rows += [row_of(kill, code) for kill in of_design(design, share)]

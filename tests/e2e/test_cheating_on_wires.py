@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.e2e.test_bill import consistent, failures
 from tests.e2e.test_cheating import BILLS, CLEARING, FAILURES, FOUNDATION, _failed_at_will, _publish_trades, _rebill
-from tests.e2e.test_grid_table import laid, on_lane
 from tests.fakes.bills import BillTexts, value_at, with_value
 from tests.fakes.cheating import Cheat, failed
+from tests.fakes.lanes import FULL, laid, on_lane
 from tests.fakes.tiny_runs import ran
 
 from commonwatt.core.records import Agreement
@@ -20,10 +20,6 @@ from commonwatt.services.audit.envelopes import NAME as ENVELOPES
 from commonwatt.services.audit.wires import NAME as WIRES
 from commonwatt.wiring.billing import BillRequest, make_bills
 
-FULL = (
-    "grid.model=radial", "grid.feeder=lane.toml", "grid.rating_share=0.03", "grid.limits=verdict", "grid.fee=line",
-    "grid.fee_micro_per_kwh=4000", "market.timing=ex_ante", "market.clearing=pay_as_bid", "forecasting.model=persistence",
-)  # fmt: skip
 MOVED_WH = 100
 
 
@@ -31,7 +27,7 @@ MOVED_WH = 100
 def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A morning on a lane too thin for its trades, with its key file beside it."""
     root = tmp_path_factory.mktemp("wired")
-    assert ran(on_lane(root / "street", laid()), root / "run", overrides=FULL).verified
+    assert ran(on_lane(root / "street", laid(), 5), root / "run", overrides=(*FULL, "market.timing=ex_ante")).verified
     return root
 
 

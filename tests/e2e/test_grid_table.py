@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from tests.fakes.lanes import laid, on_lane, told_late
 from tests.fakes.pairwise import Row, pairwise
-from tests.fakes.small_runs import MEMBERS, promised
-from tests.fakes.tiny_runs import Telling, ran, write_morning
-from tests.fakes.wires import line, wires
+from tests.fakes.small_runs import promised
+from tests.fakes.tiny_runs import Telling, ran
 
-from commonwatt.adapters.feeder_file import FeederFile
-from commonwatt.grid import GRIDS, NO_SOLUTION, Bus, Feeder
+from commonwatt.grid import GRIDS, NO_SOLUTION
 from commonwatt.services.audit.wires import NAME as WIRES
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.watching import WatchRequest, watch_run
@@ -42,38 +40,10 @@ BESIDE = (
 """What is not of the table takes turns."""
 
 
-def laid(last_m: float = 60) -> Feeder:
-    """Five houses along a lane of two zones; the last cable as long as it is asked for."""
-    lane = wires(*(line(f"h{at}", f"h{at + 1}", last_m if at == 4 else 60, 0.4, 20) for at in range(5)), root="h0")
-    return replace(lane, buses=tuple(Bus(bus.id, zone="near" if bus.id < "h3" else "far") for bus in lane.buses))
-
-
-def on_lane(folder: Path, lane: Feeder) -> Path:
-    """The morning of five members, each at its bus."""
-    write_morning(folder, HOURS)
-    header, *rows = MEMBERS.splitlines()
-    placed = [f"{header},bus", *(f"{row},h{at}" for at, row in enumerate(rows, 1))]
-    (folder / "members.csv").write_text("\n".join(placed) + "\n", encoding="utf-8")
-    (folder / "lane.toml").write_text(FeederFile(lane).text, encoding="utf-8")
-    return folder
-
-
-def told_late(folder: Path) -> Path:
-    """The same where roof-1's meter is silent in the first hour, and tells it in the second."""
-    head, late, *rest = (folder / "profiles.csv").read_text(encoding="utf-8").splitlines()
-    assert late.split(",")[1] == "roof-1"
-    (folder / "profiles.csv").write_text("\n".join([head, *rest]) + "\n", encoding="utf-8")
-    received = sorted({row.partition(",")[0] for row in rest})[1]
-    (folder / "late.csv").write_text(f"{head},received\n{late},{received}\n", encoding="utf-8")
-    with (folder / "community.toml").open("a", encoding="utf-8") as toml:
-        toml.write('corrections = "late.csv"\n')
-    return folder
-
-
 @pytest.fixture(scope="module")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The lane with a late reading."""
-    return told_late(on_lane(tmp_path_factory.mktemp("table") / "street", laid()))
+    return told_late(on_lane(tmp_path_factory.mktemp("table") / "street", laid(), HOURS))
 
 
 def choices() -> dict[str, tuple[str, ...]]:
@@ -146,7 +116,7 @@ def test_a_slot_without_a_power_flow_is_recorded_with_its_reason_and_settled_by_
     timing: str, tmp_path: Path
 ) -> None:
     """The last house hangs on 180 km of thin cable, which carries about half a kilowatt."""
-    out, street = tmp_path / "run", told_late(on_lane(tmp_path / "street", laid(180_000)))
+    out, street = tmp_path / "run", told_late(on_lane(tmp_path / "street", laid(180_000), HOURS))
     gate = timing == "ex_ante"
     result = ran(street, out, overrides=(*THIN, "grid.limits=none", f"market.timing={timing}"))
     assert result.verified

@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
-from tests.fakes.kill_harness import DESIGNS, ON_REFERENCE, Design, Killing
+from tests.fakes.kill_harness import DESIGNS, ON_FEEDER, ON_REFERENCE, Design, Killing
 
 ORDINARY = Design("community", "ex_post", "embedded")
 
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    "design", [*DESIGNS, ON_REFERENCE[-1]], ids=lambda d: f"{d.preset}-{d.timing}-{d.ledger}-{d.executor}"
+    "design", [*DESIGNS, *ON_FEEDER, ON_REFERENCE[-1]], ids=lambda d: f"{d.name}-{d.timing}-{d.ledger}-{d.executor}"
 )
 def test_a_run_killed_anywhere_and_again_ends_as_undisturbed(tmp_path: Path, design: Design) -> None:
     killing = Killing(tmp_path, design)
@@ -34,9 +35,12 @@ def test_the_typed_command_killed_at_any_instant_ends_as_undisturbed(tmp_path: P
     ]
 
 
-def test_a_run_killed_between_journal_and_ledger_ends_as_undisturbed(tmp_path: Path) -> None:
-    killing = Killing(tmp_path, ORDINARY)
+@pytest.mark.parametrize("design", [ORDINARY, ON_FEEDER[0]], ids=lambda d: d.name)
+def test_a_run_killed_between_journal_and_ledger_ends_as_undisturbed(tmp_path: Path, design: Design) -> None:
+    killing = Killing(tmp_path, design)
     events = killing.events
+    for table in ("wires", "curtailments") if design.is_wired else ():
+        assert pq.read_table(tmp_path / "whole" / "public" / f"{table}.parquet").num_rows
     for name in ("after SqliteJournal.append", "after ChainFile.append", "before EmbeddedChain.export"):
         kill = killing.at_event(len(events) - 1 - events[::-1].index(name))
         assert kill.differences == ()

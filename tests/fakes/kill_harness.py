@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.lanes import FULL, laid, on_lane
 from tests.fakes.small_runs import command, copied, environment, promised, read_json
 from tests.fakes.tiny_runs import Telling, in_child, journal_rows, ran, write_morning
 
@@ -24,6 +25,8 @@ from commonwatt.adapters.ledger.memory import MemoryLedger
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
 
 HOURS = 3
+WIRED = {"ex_ante": ("grid.rating_share=0.02",), "ex_post": ("grid.allocation=envelope", "grid.counted_load_share=1.0")}
+"""Cuts at the gate; fees and caps after delivery."""
 
 STEPS: tuple[tuple[Any, str], ...] = (
     (SqliteJournal, "append"),
@@ -74,17 +77,25 @@ class Counter:
 
 @dataclass(frozen=True)
 class Design:
-    """What is run: a preset, when it trades, the ledger that it settles on, and what executes the contracts of that."""
+    """What is run: a preset, when it trades, the ledger that it settles on, what executes the contracts of that, and whether on a feeder."""
 
     preset: str
     timing: str
     ledger: str
     executor: str = "pyrevm"
+    is_wired: bool = False
+    """On a feeder too thin for what it is to carry, with a fee on every line."""
+
+    @property
+    def name(self) -> str:
+        """The preset, and whether on a feeder, as the table of kills has it."""
+        return f"{self.preset} on a feeder" if self.is_wired else self.preset
 
     @property
     def overrides(self) -> tuple[str, ...]:
         """As `--set` takes them."""
-        return f"market.timing={self.timing}", f"ledger.chain={self.ledger}", f"ledger.executor={self.executor}"
+        usual = (f"market.timing={self.timing}", f"ledger.chain={self.ledger}", f"ledger.executor={self.executor}")
+        return (*usual, *FULL, *WIRED[self.timing]) if self.is_wired else usual
 
     @property
     def steps(self) -> int:
@@ -101,6 +112,11 @@ DESIGNS = tuple(
 
 ON_REFERENCE = tuple(replace(design, executor="py-evm") for design in DESIGNS if design.ledger == "embedded")
 """The designs with contracts, executed by the reference."""
+
+ON_FEEDER = tuple(
+    Design("community", timing, ledger, is_wired=True)
+    for timing, ledger in (("ex_ante", "embedded"), ("ex_post", "memory"))
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +151,8 @@ class Killing:
 
     def __init__(self, root: Path, design: Design) -> None:
         self._root = root
-        self._street = write_morning(root / "street", HOURS)
+        street = root / "street"
+        self._street = on_lane(street, laid(), HOURS) if design.is_wired else write_morning(street, HOURS)
         self._number = 0
         self.design = design
         self.events = self._undisturbed()

@@ -22,7 +22,7 @@ def row_of(kill: Kill, code: str) -> Row:
     design = kill.design
     executor = design.executor if design.ledger == "embedded" else ""
     values = (
-        code, kill.kind, design.preset, design.timing, design.ledger, executor, kill.where, kill.begun, kill.kills, kill.rows, kill.resumed,
+        code, kill.kind, design.name, design.timing, design.ledger, executor, kill.where, kill.begun, kill.kills, kill.rows, kill.resumed,
         kill.executed, "" if kill.going_s is None else f"{kill.going_s:.3f}", f"{kill.resume_s:.3f}", "; ".join(kill.differences),
     )  # fmt: skip
     return dict(zip(COLUMNS, map(str, values), strict=True))
