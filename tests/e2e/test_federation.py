@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from scripts.reference.results import FEDERATION_FILES, FEDERATION_SUMMARY
 from tests.fakes.federations import same_of_all, write_valley
+from tests.fakes.lanes import laid, placed
 from tests.fakes.small_runs import command, commonwatt, copied, environment, journalled, read_json
 from tests.fakes.tampering import change_cell, sealed, text_replaced
 
@@ -26,13 +27,21 @@ TIMINGS = ("ex_post", "ex_ante")
 
 @pytest.fixture(scope="module")
 def valley(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The federation, with the key files that its first run drew."""
-    return write_valley(tmp_path_factory.mktemp("valley"))
+    """The federation, each community along a lane of its own, with the key files that its first run drew."""
+    folder = write_valley(tmp_path_factory.mktemp("valley"))
+    for side in ("sunny", "shady"):
+        placed(folder / side, laid())
+    return folder
 
 
-def timed(out: Path) -> tuple[str, str]:
+WIRED = ("grid.model=radial", "grid.feeder=lane.toml", "grid.fee=line", "grid.fee_micro_per_kwh=4000", "grid.allocation=fixed", "grid.rating_share=0.6")  # fmt: skip
+"""After delivery communities may have wires: with fees, losses and caps."""
+
+
+def timed(out: Path) -> tuple[str, ...]:
     """What was asked of the run in a folder that is named after its timing."""
-    return "--set", f"market.timing={out.name}"
+    asked = f"market.timing={out.name}", *(WIRED if out.name == "ex_post" else ())
+    return tuple(word for text in asked for word in ("--set", text))
 
 
 def ran(valley: Path, out: Path) -> Path:
@@ -101,6 +110,31 @@ def test_the_page_says_first_what_trading_with_each_other_saved(after: Path) -> 
 
     assert "By trading with each other the 2 communities saved their members" in page
     assert 'href="communities/sunny-side/report.html"' in page
+
+
+def test_each_community_has_wires_of_its_own_pays_for_their_losses_and_is_paid_for_the_way(after: Path) -> None:
+    for folder in ("sunny-side", "shady-side"):
+        out = after / "communities" / folder
+        summary = read_json(out / "summary.json")
+        tables = {name: pq.read_table(out / "public" / f"{name}.parquet").to_pylist() for name in ("wires", "postings", "trades")}  # fmt: skip
+        assert summary["losses_wh"] == sum(row["losses_wh"] for row in tables["wires"]) > 0
+        bought = [row for row in tables["postings"] if row["kind"] == "losses"]
+        assert {(row["debit"], row["credit"]) for row in bought} == {("grid", "supplier")}
+        assert sum(row["energy_wh"] for row in bought) == summary["losses_wh"]
+        crossing = [row for row in tables["trades"] if row["round"] == -1]
+        # What crosses to the other community leaves through the transformer and pays no fee of the way.
+        assert {row["sell_fee_micro_per_kwh"] + row["buy_fee_micro_per_kwh"] for row in crossing} == {0}
+        assert (summary["curtailed_pv_wh"] > 0) is (folder == "sunny-side")
+    assert read_json(after / "communities" / "sunny-side" / "summary.json")["way_fees_nano"] > 0
+
+
+def test_a_grid_that_may_cut_what_others_rely_on_is_refused_in_a_federation(valley: Path, tmp_path: Path) -> None:
+    on = [word for text in ("market.timing=ex_ante", *WIRED) for word in ("--set", text)]
+    said = commonwatt("run", valley, "--out", tmp_path / "out", *on)
+    assert said.code == 2
+    assert "sunny: grid.model: expected unlimited (a grid that cuts trades after the gate" in said.err
+    assert "shady: grid.model: expected unlimited" in said.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
