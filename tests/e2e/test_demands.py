@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from tests.fakes.cheats import CHEATS
 from tests.fakes.claimants import Cheating
+from tests.fakes.lanes import FULL, laid, on_lane, told_late
 from tests.fakes.small_runs import commonwatt, copied, promised
 from tests.fakes.tiny_runs import Telling, in_child, journal_rows, ran, write_morning
 
@@ -19,6 +21,7 @@ from commonwatt.adapters.ledger import open_ledger
 from commonwatt.adapters.store.sqlite_journal import SqliteJournal
 from commonwatt.settings.checking import open_community
 from commonwatt.wiring import running
+from commonwatt.wiring.auditing import AuditRequest, audit_run
 from commonwatt.wiring.watching import WatchRequest, WatchResult, watch_run
 
 Once = Callable[[str, Callable[[Path], object]], Path]
@@ -174,6 +177,29 @@ def test_what_stands_beside_signed_trades_is_void_and_settled_again(morning: Pat
     assert watch_run(WatchRequest(out)).doubts == ()
     bills = [(folder / "public" / "statements.parquet").read_bytes() for folder in (out, morning / "whole")]
     assert bills[0] == bills[1]
+
+
+def test_on_a_feeder_what_was_void_is_settled_again_with_its_losses_its_fees_and_its_late_reading(
+    tmp_path: Path,
+) -> None:
+    street, out = told_late(on_lane(tmp_path / "street", laid(), 10)), tmp_path / "out"
+    wired = (*FULL, "market.timing=ex_post", "grid.rating_share=0.5", "grid.allocation=fixed")
+    cheated(street, out, "wrong_net", overrides=wired)
+    assert any("are parked" in line for line in sent(street, out).lines)
+    run_until(street, out, LATE, overrides=wired)
+    assert any("is void" in line for line in sent(street, out).lines)
+    result = ran(street, out, resume=True, overrides=wired)
+    assert result.verified
+    summary = result.summary
+    assert (summary["voided_settlements"], summary["energy_mismatch_wh"], summary["money_mismatch_nano"]) == (1, 0, 0)
+    assert result.results.whole("way_fees_nano") > 0 < result.results.whole("curtailed_pv_wh")
+    audited = audit_run(AuditRequest(out))
+    assert audited.passed, audited.lines
+    postings = pq.read_table(out / "public" / "postings.parquet").to_pylist()
+    lost = [row["losses_wh"] for row in pq.read_table(out / "public" / "wires.parquet").to_pylist()]
+    assert sum(row["energy_wh"] for row in postings if row["kind"] == "losses") == sum(lost) > 0
+    assert any(row["revision"] for row in postings)
+    assert watch_run(WatchRequest(out)).doubts == ()
 
 
 KILLS = [LATE + 3, *(pytest.param(row, marks=pytest.mark.full) for row in (LATE + 2, LATE + 4, LATE + 5))]
