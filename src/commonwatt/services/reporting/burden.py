@@ -137,7 +137,8 @@ def _note(bore: Burden) -> str:
     said = []
     if bore.cut_nano.any() or bore.sold_wh.any() or bore.bought_wh.any():
         said.append(
-            "A cut costs what the trade was better than the supplier's prices; whether the energy would have come is not looked at."
+            "A cut costs what the trade was better than the supplier's prices; whether the energy would have come is not looked at"
+            + (", nor the fee of its way, which was not paid." if bore.fees_nano.any() else ".")
         )
     if bore.held_wh.any():
         said.append("Sun held back is counted at the feed-in price.")

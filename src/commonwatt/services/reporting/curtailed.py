@@ -37,7 +37,7 @@ class CutSides:
     lost_nano: Ints
     """About what the member lost by it: as if the energy had come as agreed, a seller has the feed-in price in place of the trade's, a buyer
     the supplier's with all fees in place of the trade's with the local ones. A cut sale that was never generated cost nothing, which this
-    does not know."""
+    does not know; nor does it know the fee of the way, which a cut trade would have paid."""
     is_sale: Flags
 
 
