@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TOLERANCE: Final = 1e-7
 """Largest change of a voltage in the last sweep, of the nominal one."""
 MOST_SWEEPS: Final = 60
-"""A slot that has not settled by then has no solution; one that has one settles in less than ten."""
+"""A slot that has not settled by then has no solution; far from collapse one settles in five to a dozen."""
 COLLAPSED: Final = 0.3
 """A voltage below this part of the nominal one: more is drawn than the feeder can bring."""
 _SLOTS_AT_ONCE: Final = 1024
