@@ -31,6 +31,7 @@ FILES: Final = {
     "members/ID/events.csv": "What the member sent to the market: its own rows of [events](#events).",
     "members/ID/readings.csv": "The member's own rows of [readings](#readings).",
     "members/ID/bill.csv": "The member's bill: rows of [statements](#statements) with local time, decimal amounts and a running total.",
+    "members/ID/wires.csv": "What the wires did to the member, slot by slot, by the [columns below](#wirescsv-of-a-member).",
     "private/journal.sqlite": "The operator's: every finished half slot, from which a run is resumed.",
     "private/journal.lock": "The operator's: keeps a second process out.",
     "private/chain.sqlite": "The operator's: the chain while the run goes on.",
@@ -60,6 +61,18 @@ BILL_COLUMNS: Final = {
     "running_total_CURRENCY": "Sum of the amounts so far.",
 }
 """Every column of `bill.csv`; a test compares with a bill."""
+MEMBER_WIRES_COLUMNS: Final = {
+    "slot_start": "Beginning of the slot on the community's wall clock, with its offset.",
+    "slot": "Number of the slot.",
+    "export_cap_wh": "The most that the member may send out (`[grid] allocation`); empty where there are no caps.",
+    "import_cap_wh": "The most that it may order and charge storage with; load is never switched off.",
+    "held_back_wh": "What its panels could have given besides, and its inverter held back.",
+    "cut_sold_wh": "What the grid took at the gate of what the member had sold.",
+    "cut_bought_wh": "The same of what it had bought.",
+    "cut_why": "Which limit asked for that, and by which rule.",
+    "way_fee_nano": "What it paid for the way of its trades (`[grid] fee`), as seller and as buyer; part of the legs `local_fee` of its bill.",
+}
+"""Every column of a member's `wires.csv`; a test compares with a run."""
 SUMMARY: Final = {
     "slots": "Slots of the run.",
     "failed_slots": "Slots whose trades were void.",
@@ -209,6 +222,15 @@ def page() -> str:
     costs = {"member": "Its id.", **{name: text for name, (_, text) in burden.COLUMNS.items()}}
     costs["together_CURRENCY"] = "The same as a decimal, exact."
     lines += table(("column", "unit", "meaning"), ((code(n), unit(n), text) for n, text in costs.items()))
+    lines += [
+        "### wires.csv of a member",
+        "",
+        "One row a slot in which any of this happened, else the header alone.",
+        "",
+    ]
+    lines += table(
+        ("column", "unit", "meaning"), ((code(n), unit(n), text) for n, text in MEMBER_WIRES_COLUMNS.items())
+    )
     for name, columns in COLUMNS.items():
         if name == PUBLIC[0]:
             lines += ["## Public tables", "", "In `public/`; they exist, with these columns, when nothing traded.", ""]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -23,6 +23,7 @@ from commonwatt.adapters.ledger.foundation import CONTRACTS
 from commonwatt.core.errors import CommonwattError
 from commonwatt.services.schemas import COLUMNS, PUBLIC
 from commonwatt.wiring.billing import BillRequest, make_bills
+from commonwatt.wiring.feeders import FeederRequest, feeder_told
 
 DEPOSIT_NANO = 300_000_000
 ON_FORECASTS = ("market.timing=ex_ante", "forecasting.model=persistence")
@@ -115,6 +116,28 @@ def at_two_prices(bill: Bill) -> bool:
     return bool(prices & {380_000, 60_000}) and bool(prices & {300_000, 80_000})
 
 
+FAR: Final = "fees for the way and caps on a feeder"
+WAYS: Final = (
+    "grid.model=radial",
+    "grid.feeder=street",
+    "grid.fee=line",
+    "grid.fee_micro_per_kwh=1000",
+    "grid.allocation=envelope",
+)
+
+
+def on_a_feeder(folder: Path) -> Path:
+    """The morning, its members spread over the bundled feeder."""
+    feeder_told(FeederRequest("street", members=write_morning(folder) / "members.csv"))
+    return folder
+
+
+def far(bill: Bill) -> bool:
+    """Some local fee is whole lines of the way at 1000 micro each."""
+    lines = [line for entry in bill["entries"] for line in entry["lines"] if line["leg"] == "local_fee"]
+    return len({line["price_micro_per_kwh"] for line in lines}) > 1
+
+
 KINDS: dict[str, tuple[Callable[[Path], Path], str, tuple[str, ...], str, Callable[[Bill], bool]]] = {
     "a packet of each meter": (write_morning, "community", ("bidding.signing=order",), "roof-1", by_meter),
     "a gateway for all meters": (write_morning, "community", ("metering.signing=gateway",), "roof-1", by_gateway),
@@ -136,6 +159,7 @@ KINDS: dict[str, tuple[Callable[[Path], Path], str, tuple[str, ...], str, Callab
         "roof-1",
         withdrawn,
     ),
+    FAR: (on_a_feeder, "community", WAYS, "flat-1", far),
     "a late reading": (write_morning_with_a_late_reading, "community", ("ledger.window_slots=1",), "roof-1", corrected),
     "a late reading by a gateway, on forecasts": (
         partial(write_morning_with_a_late_reading, hours=9),
@@ -167,6 +191,10 @@ def test_every_kind_of_run_gives_bills_that_strangers_verify(tmp_path: Path, kin
     result = make_bills(BillRequest(tmp_path / "run", everyone=True, out=tmp_path / "bills"))
     assert result.passed, result.lines
     assert shows(read_json(tmp_path / "bills" / member / "bill.json"))
+    page = (tmp_path / "bills" / member / "bill.html").read_text(encoding="utf-8")
+    assert [said in page for said in ("The fee for the way is paid", "held back to keep an export cap")] == [
+        kind == FAR
+    ] * 2
     assert alone(tmp_path / "bills" / member).code == 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from scripts.generate import ROOT
-from scripts.reference.results import BILL_COLUMNS, BILL_FILES, FILES, NAMES, SUMMARY, TIMING
+from scripts.reference.results import BILL_COLUMNS, BILL_FILES, FILES, MEMBER_WIRES_COLUMNS, NAMES, SUMMARY, TIMING
 from tests.fakes.small_runs import MEMBERS, commonwatt, read_json, write_small_community
 from tests.house.test_docs import blocks_of, commands_of
 
@@ -61,6 +61,8 @@ def test_tables_have_the_columns_of_the_reference(community_run: Path) -> None:
 def test_the_table_of_a_bill_has_the_columns_of_the_reference(community_run: Path) -> None:
     head = (community_run / "members" / "barn" / "bill.csv").read_text(encoding="utf-8").partition("\n")[0]
     assert head.split(",") == [name.replace("CURRENCY", "CHF") for name in BILL_COLUMNS]
+    said = (community_run / "members" / "barn" / "wires.csv").read_text(encoding="utf-8")
+    assert said == ",".join(MEMBER_WIRES_COLUMNS) + "\n", "without a model of the wires nothing is told of them"
 
 
 def test_figures_have_the_names_of_the_reference(community_run: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.fakes.member_files import member_wires
 from tests.fakes.small_runs import MEMBERS
 from tests.fakes.tampering import change_cell, sealed
 from tests.fakes.tiny_runs import HOURS, Telling, in_child, ran, write_morning_with_a_late_reading
@@ -75,6 +76,14 @@ def test_caps_keep_every_export_limit_and_caps_by_the_hour_lose_less_than_fixed_
         assert all(check.passed for check in audit_run(AuditRequest(out)).checks), rule
         assert (result.summary["energy_mismatch_wh"], result.summary["money_mismatch_nano"]) == (0, 0)
         assert result.summary["failed_slots"] == 0
+        told = member_wires(out)
+        assert sum(int(row["held_back_wh"]) for row in told) == result.summary["curtailed_pv_wh"]
+        assert sum(row["export_cap_wh"] != "" for row in told) == len(rows_of(out, "envelopes"))
+        said = [
+            any("of sun held back, which no saving counts" in text for text in result.ending),
+            "Inverters held back" in (out / "report.html").read_text(),
+        ]
+        assert said == [rule != "none"] * 2
         violations[rule], lost[rule] = export_violations(out), result.summary["curtailed_pv_wh"]
         assert len(rows_of(out, "envelopes")) == (0 if rule == "none" else 5 * HOURS)
     assert violations["none"] > 0

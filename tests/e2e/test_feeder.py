@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from tests.fakes.lanes import LANE, ON, said
+from tests.fakes.member_files import member_wires
 from tests.fakes.small_runs import MEMBERS
 from tests.fakes.tampering import change_cell, sealed
 from tests.fakes.tiny_runs import ran, write_morning
@@ -48,11 +49,16 @@ def test_losses_are_in_the_books_and_the_audit_computes_them_again(street: Path,
     assert (tmp_path / "run" / "public" / "feeder.toml").read_text() == FeederFile(LANE).text
     report = (tmp_path / "run" / "report.html").read_text()
     assert "were lost in lines and transformer" in report
-    assert any(text.startswith("Wires") for text in result.ending)
+    assert "radial on test</td>" in report
+    wires_line = next(text for text in result.ending if text.startswith("Wires"))
+    assert "may be used" not in wires_line
+    assert "held back" not in wires_line
 
 
 def test_the_drawing_of_the_report_is_the_public_table_of_the_wires(street: Path, tmp_path: Path) -> None:
-    assert ran(street, tmp_path / "run", overrides=(*ON, "grid.rating_share=0.5")).verified
+    result = ran(street, tmp_path / "run", overrides=(*ON, "grid.rating_share=0.5"))
+    assert result.verified
+    assert any("of its rating, of which 50 % may be used" in text for text in result.ending)
     page = (tmp_path / "run" / "report.html").read_text()
     drawn = json.loads(page.split('<script type="application/json" id="figures">')[1].split("</script>")[0])["feeder"][
         "map"
@@ -77,6 +83,7 @@ def test_the_drawing_of_the_report_is_the_public_table_of_the_wires(street: Path
     assert not any(f'"{name}"' in json.dumps(drawn) for name in names)
     assert 'id="feeder-slot"' in page
     assert "redrawFigure" in page
+    assert "radial on test: rating_share 0.5</td>" in page
 
 
 def test_without_a_model_of_the_wires_nothing_is_said_of_them(street: Path, tmp_path: Path) -> None:
@@ -96,7 +103,14 @@ def test_a_tight_feeder_cuts_trades_before_delivery(street: Path, tmp_path: Path
     assert result.verified
     assert result.results.whole("curtailed_slots") > 0
     assert result.summary["failed_slots"] == 0
-    assert "curtailed" in {row["reason"] for row in rows_of(tmp_path / "run", "orders")}
+    orders, cut = rows_of(tmp_path / "run", "orders"), rows_of(tmp_path / "run", "curtailments")
+    assert "curtailed" in {row["reason"] for row in orders}
+    told = member_wires(tmp_path / "run")
+    for side, column in (("sell_order", "cut_sold_wh"), ("buy_order", "cut_bought_wh")):
+        due = sum(row["energy_wh"] for row in cut if row[side])
+        assert sum(int(row[column]) for row in told) == due > 0
+    assert {row["why"] for row in cut} == {why for row in told for why in row["cut_why"].split("; ")}
+    assert {row["export_cap_wh"] for row in told} == {""}
 
 
 def test_voltages_outside_their_limits_are_counted(street: Path, tmp_path: Path) -> None:
@@ -164,11 +178,15 @@ def test_faults_of_a_feeder_are_found_with_those_of_the_community(street: Path, 
 def test_check_says_what_the_feeder_is_and_doubts_a_transformer_that_is_too_small(street: Path) -> None:
     lines = check_lines(street, None, ON)
     assert "Feeder test: 6 buses, 5 lines of 300 m, a transformer of 100 kVA." in lines
-    assert not any("smaller than the load" in text for text in lines)
+    assert not any("Doubt" in text for text in lines)
+    assert lines[-1].endswith("street " + " ".join(f"--set {text}" for text in ON))
     small = FeederFile(wires(*LANE.lines, root="h0", transformer=LANE.transformer.__class__(2000, 0.04, 30, 0)))
     (street / "small.toml").write_text(small.text, encoding="utf-8")
     lines = check_lines(street, None, ("grid.model=radial", "grid.feeder=small.toml"))
-    assert any(text.startswith("Doubt: the transformer is smaller than the load: members ") for text in lines)
+    assert any(
+        text.startswith("Doubt: the transformer of 2 kVA is smaller than what members export together: ")
+        for text in lines
+    )
 
 
 def on_ieee34(folder: Path) -> Path:

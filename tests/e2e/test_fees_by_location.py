@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from tests.fakes.lanes import LANE, said
+from tests.fakes.member_files import member_wires
 from tests.fakes.small_runs import MEMBERS
 from tests.fakes.tampering import change_cell, sealed
 from tests.fakes.tiny_runs import ran, write_morning
@@ -85,6 +86,8 @@ def test_every_market_settles_fees_by_location_and_the_books_are_right(
         if t["buy_order"]:
             assert t["buy_price_micro_per_kwh"] + t["buy_fee_micro_per_kwh"] <= limits[t["buy_order"]]
     assert "Fees by location" in (out / "report.html").read_text()
+    told = member_wires(out)
+    assert sum(int(row["way_fee_nano"]) for row in told) == due
 
 
 def test_members_and_auditors_bear_out_the_fees_of_an_honest_run_and_find_a_false_one(

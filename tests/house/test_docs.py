@@ -69,6 +69,13 @@ def test_every_file_of_ours_that_a_page_names_exists(page: Path) -> None:
     assert {name for name in named if not (ROOT / name).exists()} == set()
 
 
+def test_every_page_is_in_the_navigation_and_within_reach_of_the_first_one() -> None:
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")} - {"index.md"}
+    for text in ((ROOT / "mkdocs.yml").read_text(encoding="utf-8"), (docs / "index.md").read_text(encoding="utf-8")):
+        assert pages - set(re.findall(r"[\w/-]+\.md", text)) == set()
+
+
 def test_the_guard_itself_sees_a_wrong_command() -> None:
     commands = all_commands()
     assert faults(["run", "mine", "--form", "2017-05-08"], commands) == ["run --form"]

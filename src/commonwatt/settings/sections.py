@@ -265,7 +265,7 @@ class Assets(RoomSection):
 
 
 class Grid(RoomSection):
-    """What the wires carry; other keys are parameters of the model."""
+    """What the wires carry; other keys are parameters of the model, such as limits, fees by location and envelopes: `commonwatt list grid`."""
 
     model: str = Field("unlimited", description="Grid model (room `grid`).")
     feeder: str = Field(

@@ -9,7 +9,7 @@ from commonwatt.wiring.doubting import community_doubts, data_lines, feeder_line
 from commonwatt.wiring.inputs import slots_of
 
 _HINT = (
-    "Faults are what cannot be used; for what can be doubted (clocks, spikes, PV at night): commonwatt check {} --data"
+    "Faults are what cannot be used; for what can be doubted (clocks, spikes, PV at night): commonwatt check{} --data"
 )
 
 
@@ -35,6 +35,7 @@ def check_lines(
     charges = tariff.retail_micro_per_kwh + sum(
         price or 0 for price in (tariff.grid_fee_micro_per_kwh, tariff.tax_micro_per_kwh, tariff.levy_micro_per_kwh)
     )
+    asked = _asked(file, preset, overrides)
     chosen = ", ".join(f"{room} {choice.name}" for room, choice in settings.choices.items())
     return [
         f"{settings.community.name}: no faults found.",
@@ -48,7 +49,14 @@ def check_lines(
         *(
             data_lines(community, found, doubts)
             if data or doubts is not None
-            else [*unit_lines(community), _HINT.format(quote(str(file)))]
+            else [*unit_lines(community), _HINT.format(asked)]
         ),
-        f"Next: commonwatt run {quote(str(file))}",
+        f"Next: commonwatt run{asked}",
     ]
+
+
+def _asked(file: Path, preset: str | None, overrides: tuple[str, ...]) -> str:
+    """The community as it was asked for, to be typed behind another command: what was checked is what that runs."""
+    options = [("--preset", preset)] if preset else []
+    options += [("--set", override) for override in overrides]
+    return "".join(f" {quote(word)}" for word in (str(file), *(part for option in options for part in option)))

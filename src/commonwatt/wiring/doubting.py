@@ -54,7 +54,7 @@ def feeder_lines(community: OpenCommunity) -> list[str]:
         if most_w + (own_w if word == "draw" else -own_w) > rated_w:
             beside = f", beside {own_w / 1000:,.1f} kW of the feeder's own" if feeder.loads else ""
             said.append(
-                f"Doubt: the transformer is smaller than the load: members {word} {most_w / 1000:,.1f} kW together in the strongest slot, batteries aside{beside}."
+                f"Doubt: the transformer of {rated_w / 1000:,.0f} kVA is smaller than what members {word} together: {most_w / 1000:,.1f} kW in the strongest slot, batteries aside{beside}."
             )
     return said + _own_excess(community)
 

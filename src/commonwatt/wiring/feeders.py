@@ -68,6 +68,9 @@ def feeder_told(request: FeederRequest) -> list[str]:
         said.append(
             f"Next: commonwatt check {folder} --set grid.model={'meshed' if loops else 'radial'} --set grid.feeder={quote(to.name)}"
         )
+        said.append(
+            f'To keep it, in community.toml under [grid]: model = "{"meshed" if loops else "radial"}" and feeder = "{to.name}".'
+        )
     return said
 
 

@@ -10,7 +10,7 @@ from commonwatt.adapters.store.run_folder import RunFolder
 from commonwatt.adapters.store.table_files import write_split
 from commonwatt.core.accounts import Account, Kind
 from commonwatt.core.tariff import Rates
-from commonwatt.grid import flowing
+from commonwatt.grid import GRIDS, flowing
 from commonwatt.services.claims import Demand
 from commonwatt.services.correcting import waiting_notices
 from commonwatt.services.feed import LateReading
@@ -22,6 +22,7 @@ from commonwatt.services.reporting.burden import FILE, burden_csv
 from commonwatt.services.reporting.claims import claims_told, demand_counts
 from commonwatt.services.reporting.ending import ending
 from commonwatt.services.reporting.facts import PaidIn, WireFacts
+from commonwatt.services.reporting.member_wires import MemberWires
 from commonwatt.services.reporting.page import page
 from commonwatt.services.reporting.summary import Results, results, summary_json
 from commonwatt.services.reporting.words import day, energy
@@ -92,6 +93,7 @@ def facts_of(
         top_ups=_top_ups(market),
         demands=demand_counts(demands, batches),
         wires=_wires(market),
+        grid=_grid_told(settings),
     )
 
 
@@ -127,6 +129,18 @@ def _wires(market: Market) -> WireFacts | None:
     return WireFacts(
         rules.feeder, rules.bus, model.rating_share, lambda net_wh: model.flow(net_wh, context), rules.wires, at
     )
+
+
+def _grid_told(settings: Settings) -> str:
+    """`radial on lane: rating_share 0.5, fee zone`: parameters at their defaults are left out."""
+    chosen = settings.choices["grid"]
+    feeder = f" on {settings.feeder.feeder.name}" if settings.feeder is not None else ""
+    changed = [
+        f"{p.name} {chosen.parameters[p.name]}"
+        for p in GRIDS.parameters(chosen.name)
+        if chosen.parameters.get(p.name, p.default) != p.default
+    ]
+    return f"{chosen.name}{feeder}" + (f": {', '.join(changed)}" if changed else "")
 
 
 def _claimed(market: Market) -> tuple[list[Demand], list[Batch]]:
@@ -174,9 +188,10 @@ def write_reports(
 ) -> tuple[Results, list[str]]:
     """The summary, the page and the bills; returns every figure and the last lines for the terminal: what was run and by what `program`."""
     computed = results(facts, tables)
-    bills = Bills(computed.books)
+    bills, wires = Bills(computed.books), MemberWires(computed.books)
     for index, member_id in enumerate(facts.member_ids.values()):
         write_bytes(folder.members / member_id / "bill.csv", bills.csv(index))
+        write_bytes(folder.members / member_id / "wires.csv", wires.csv(index))
     write_text(folder.root / "summary.json", summary_json(computed.summary))
     write_text(folder.root / "report.html", page(computed))
     costs = burden_csv(computed.books)

@@ -55,6 +55,7 @@ def terms_with(rates: Rates, timing: str, rule: Scheduled | Delivered) -> Terms:
         tolerance_ppm=round(scheduled.tolerance_share * 1_000_000),
         error_weight_ppm=scheduled.error_weight_ppm,
         penalty_to=rule.penalty_to if isinstance(rule, Delivered) else "rewards",
+        has_caps=False,
         metering="plain",
         chain="embedded",
         path="net",

@@ -55,7 +55,7 @@ def test_every_saving_is_the_reports(honest: Outcome) -> None:
 
 def test_a_stored_outcome_comes_back_as_it_was(honest: Outcome) -> None:
     assert Outcome.from_json(honest.to_json()) == honest
-    assert Outcome.from_json(honest.to_json().replace('"format": 1', '"format": 0')) is None
+    assert Outcome.from_json(honest.to_json().replace('"format": 2', '"format": 1')) is None
     assert Outcome.from_json("{") is None
     assert Outcome.from_json("[]") is None
 

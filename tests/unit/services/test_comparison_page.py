@@ -13,6 +13,7 @@ from commonwatt.services.comparison import Comparison, compare
 from commonwatt.services.comparison.ending import ending
 from commonwatt.services.comparison.page import page
 from commonwatt.services.comparison.plots import figures
+from commonwatt.services.comparison.telling import other_meters
 
 UNIT = 10**9
 
@@ -143,6 +144,41 @@ def test_the_last_screen_has_a_line_a_design_and_stays_a_screen_however_many_the
         assert "design-00" in "".join(lines)
         assert f"design-{count - 1:02d}" in "".join(lines), "the worst one is never left out"
         assert all(line.isascii() for line in lines)
+
+
+def test_meters_that_are_not_the_same_are_said_with_what_was_held_back(comparison: Comparison) -> None:
+    base = comparison.outcomes["fair"][0]
+    less = [[nano + UNIT for nano in row] for row in base.baseline_nano]
+    held = base.sums | {"curtailed_pv_wh": [1000.0 * len(base.days)] + [0.0] * (len(base.days) - 1)}
+    capped = replace(moved(base, "capped", UNIT), baseline_nano=less, sums=held)
+    found = compare({"fair": [base], "capped": [capped]})
+    told = other_meters(found)
+    assert f"on those of capped (inverters held back {len(base.days)}.0\u00a0kWh of PV)" in told
+    assert told in page(found, {})
+    lines = ending(found, "out")
+    assert any("The same days under each design:" in line for line in lines)
+    assert any(line.startswith("Meters    Not all designs left the same meters.") for line in lines)
+    assert other_meters(comparison) == ""
+    assert any("The same meters under each design:" in line for line in ending(comparison, "out"))
+
+
+def test_the_last_screen_says_what_designs_ask_of_the_wires_where_there_are_any(comparison: Comparison) -> None:
+    assert not any(line.startswith("Wires") for line in ending(comparison, "out"))
+    base = comparison.outcomes["fair"][0]
+    days = len(base.days)
+    wired = replace(base, totals=base.totals | {"line_loading_max_share": 1.2})
+    full = replace(moved(wired, "full", UNIT), sums=wired.sums | {"metered_violation_slots": [2.0] * days})
+    lines = ending(compare({"fair": [wired], "full": [full]}), "out")
+    assert f"Wires     hours metered beyond a limit: fair 0, full {2 * days}" in lines
+    quiet = ending(compare({"fair": [wired], "still": [moved(wired, "still", UNIT)]}), "out")
+    assert "Wires     no limit was passed by the meters" in quiet
+
+
+def test_designs_that_differ_in_the_grid_alone_are_told_apart(comparison: Comparison) -> None:
+    base = comparison.outcomes["fair"][0]
+    tight = replace(moved(base, "tight", UNIT), answers=base.answers | {"Grid": "radial on lane: rating_share 0.5"})
+    html = page(compare({"fair": [base], "tight": [tight]}), {})
+    assert "<td>radial on lane: rating_share 0.5</td>" in html
 
 
 def test_a_design_that_failed_is_said_on_page_and_screen(comparison: Comparison) -> None:

@@ -37,6 +37,15 @@ WORDS: Final = {
 WAY: Final = "Grid fee for the way to or from neighbours"
 """What a local fee is that is charged by location."""
 
+HELD_BACK: Final = " What an inverter held back to keep an export cap is on neither side of it: the run's folder has it for this member, in wires.csv."
+"""Where connection capacity is allotted."""
+
+WAY_WHY: Final = (
+    "The fee for the way is paid on what you sold, too. You and your neighbour each pay the lines from your own home to where your ways "
+    "to the transformer meet: the nearer that is, the less. What comes from the supplier, or goes to it, does not pay this fee."
+)
+"""Why, where it was paid."""
+
 MADE_GOOD: Final = "Paid for what was sold to you and not delivered"
 """What a reward is where penalties go to buyers."""
 
@@ -158,7 +167,8 @@ def _parts(bill: Bill, terms: Terms) -> str:
     heads = ["What", f"You pay {terms.currency}", "kWh", f"{terms.currency} per kWh"]
     table = Table("What the bill is made of", heads, rows, foot=["Together", _pays(bill.totals.amount_nano), "", ""])
     text = "A minus sign means that you are paid. Fees and taxes are charged on energy that a line above bought. Amounts are rounded here; bill.csv has every digit."
-    return paragraph(text) + table.html()
+    way = paragraph(WAY_WHY) if sums["local_fee", WAY][0] else ""
+    return paragraph(text) + table.html() + way
 
 
 def _energy(bill: Bill, terms: Terms) -> str:
@@ -275,12 +285,14 @@ def _check(bill: Bill, terms: Terms) -> str:
 
 def _caveats(bill: Bill, terms: Terms) -> list[str]:
     rule = {"ex_post": "after delivery, on metered energy", "ex_ante": "before delivery, on forecasts"}
+    capped = HELD_BACK if terms.has_caps else ""
     return [
         "No real money moved. This is a run on past data: who trades how much at what price is worked out as it would have been.",
         PROFILES.get(bill.member.profile, "Where the load and sun of this member come from is not said."),
         "The meters are simulated: each signs what the profile says, with a key that the operator's key file holds.",
         f"The market traded {rule.get(terms.timing, terms.timing)}; trades were settled by the rule {terms.rule}.",
-        "The comparison is with no market at all: the same meter, everything bought from and sold to the supplier.",
+        "The comparison is with no market at all: the same meter, everything bought from and sold to the supplier."
+        + capped,
         "The contracts and the cryptography have not been audited by anybody else.",
         "Keep bill.json to yourself or share it knowingly: it shows your readings, and it names your neighbours by number in what was posted.",
     ]

@@ -38,6 +38,8 @@ class Terms:
     """Of the newest slot in the member's forecast error; `NOT_SMOOTHED`: rewards and penalties hang on no slot before."""
     penalty_to: str
     """`rewards` or `buyers`: whose penalties of the rule `delivered` are."""
+    has_caps: bool
+    """Whether export and import were capped before delivery (`[grid] allocation`)."""
     metering: str
     chain: str
     path: str
@@ -79,6 +81,7 @@ def terms_of(settings: str, supplier: str = "") -> Terms:
         tolerance_ppm=parts_per_million(_asked(table, "settlement tolerance_share", float, 0.0)),
         error_weight_ppm=_error_weight_ppm(table),
         penalty_to=_asked(table, "settlement penalty_to", str, "rewards"),
+        has_caps=_asked(table, "grid allocation", str, "none") != "none",
         metering=_asked(table, "metering level", str),
         chain=_asked(table, "ledger chain", str),
         path=_asked(table, "ledger path", str),

@@ -8,7 +8,7 @@ from typing import Final
 
 from commonwatt.core.units import NANO_PER_UNIT
 from commonwatt.services.comparison.comparing import Comparison
-from commonwatt.services.comparison.telling import amount, how_sure, saved_nano
+from commonwatt.services.comparison.telling import amount, how_sure, other_meters, saved_nano, wires_told
 from commonwatt.services.reporting.words import listed, money, percent, several
 
 SHOWN: Final = 12
@@ -16,7 +16,7 @@ SHOWN: Final = 12
 
 
 def ending(comparison: Comparison, folder: str) -> list[str]:
-    """Plain lines, five beside those of the designs; `folder` is where the page lies."""
+    """Plain lines, seven at most beside those of the designs; `folder` is where the page lies."""
     one, ranked = comparison.any, comparison.ranked
     shown = ranked if len(ranked) <= SHOWN else [*ranked[: SHOWN - 1], ranked[-1]]
     designs = several(len(ranked), "design") + (f", {len(shown)} of them here" if len(shown) < len(ranked) else "")
@@ -24,9 +24,15 @@ def ending(comparison: Comparison, folder: str) -> list[str]:
     lines = [f"{one.community}, {one.period}: {several(len(one.members), 'member')}, {slots}, {designs}"]
     without = amount(comparison, ranked[0], "baseline_nano")
     seeds = f" (means of {comparison.seeds} seeds)" if comparison.seeds > 1 else ""
-    lines.append(f"Without a market the bills come to {without}. The same meters under each design{seeds}:")
+    meters = other_meters(comparison)
+    what = f"on the meters of {ranked[0]}. The same days" if meters else "The same meters"
+    lines.append(
+        f"Without a market the bills come to {without}{' ' if meters else '. '}{what} under each design{seeds}:"
+    )
     lines += _aligned([_line(comparison, name) for name in shown])
     lines.append(f"Sure?     {how_sure(comparison)}")
+    lines += [f"Meters    {meters}"] if meters else []
+    lines += [f"Wires     {told}"] if (told := wires_told(comparison, shown)) else []
     if comparison.failed:
         names = listed(list(comparison.failed))
         lines.append(f"FAILED    {names}: left out of everything above, see what was said on the way")

@@ -18,10 +18,10 @@ from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import local_start, period
 
 ANSWERS: Final = (
-    "Based on", "Trading", "Venue", "Clearing", "Pricing", "Settlement", "Forecasts", "Metering", "Ledger"
+    "Based on", "Trading", "Venue", "Clearing", "Pricing", "Settlement", "Forecasts", "Grid", "Metering", "Ledger"
 )  # fmt: skip
 """What is told of a design, in this order."""
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the stored file; one of another format is computed again."""
 
 
@@ -114,6 +114,7 @@ def _answers(results: Results) -> dict[str, str]:
         "Pricing": facts.pricing,
         "Settlement": f"{facts.settlement}, residual {facts.residual}",
         "Forecasts": facts.forecasting if facts.is_ex_ante else "not needed",
+        "Grid": facts.grid,
         "Metering": facts.metering,
         "Ledger": f"{facts.chain}, executed by {facts.executor}",
     }

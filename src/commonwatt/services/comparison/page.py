@@ -18,6 +18,7 @@ from commonwatt.services.comparison.telling import (
     headline,
     how_sure,
     losers,
+    other_meters,
     saved_nano,
     who_loses,
     without_doubtful,
@@ -75,7 +76,7 @@ def _answer(comparison: Comparison) -> str:
     for design, why in comparison.failed.items():
         html += paragraph(f"{design} is left out: it could not be run to its end. {why}", "alarm")
     html += paragraph(who_loses(comparison)) + _cards(comparison) + paragraph(how_sure(comparison))
-    html += paragraph(without_doubtful(comparison))
+    html += paragraph(other_meters(comparison), "note") + paragraph(without_doubtful(comparison))
     _, notes = footnotes(comparison)
     if notes:
         html += paragraph(

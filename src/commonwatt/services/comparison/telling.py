@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from commonwatt.services.comparison.comparing import Comparison
 from commonwatt.services.comparison.resampling import FEWEST_DAYS
-from commonwatt.services.reporting.words import listed, money, several, shown_saving_nano
+from commonwatt.services.reporting.words import energy, kwh, listed, money, several, shown_saving_nano
 
 NAMED: Final = 30
 """How many members a sentence names."""
+_WITHOUT: Final = "baseline_nano"
 _MARKS: Final = "\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 
 
@@ -125,6 +126,54 @@ def without_doubtful(comparison: Comparison) -> str:
         f"under which the other {several(len(doubtful) - len(names), 'neighbour')} {'save' if saved[best] >= 0 else 'pay'} "
         f"{money(abs(saved[best]), one.currency)}{'' if saved[best] >= 0 else ' more'} together."
     )
+
+
+def other_meters(comparison: Comparison) -> str:
+    """That the meters are not the same under every design, so that the bills without a market are not either; empty where they are."""
+    best, *others = comparison.ranked
+    said = [design for design in others if amount(comparison, design, _WITHOUT) != amount(comparison, best, _WITHOUT)]
+    if not said:
+        return ""
+    each = [
+        f"{amount(comparison, design, _WITHOUT)} on those of {design}{_held_back(comparison, design)}"
+        for design in said
+    ]
+    return (
+        f"Not all designs left the same meters. The bills without a market come to {amount(comparison, best, _WITHOUT)} on those of "
+        f"{best}{_held_back(comparison, best)}, to {listed(each)}. What a design saves is against its own meters; what its bills come to holds everything."
+    )
+
+
+def _held_back(comparison: Comparison, design: str) -> str:
+    held_wh = round(comparison.figures[design]["curtailed_pv_wh"].value)
+    return f" (inverters held back {energy(held_wh)} of PV)" if held_wh else ""
+
+
+def wires_told(comparison: Comparison, designs: Sequence[str]) -> str:
+    """What each of these designs asked of the wires, in one line; empty where no run has a feeder."""
+    figures = comparison.figures
+    if not any(figures[design]["line_loading_max_share"].is_there for design in designs):
+        return ""
+
+    def by_design(says: str, metric: str, shown: Callable[[int], str]) -> str:
+        values = {design: round(figures[design][metric].value) for design in designs}
+        return (
+            f"{says}: {', '.join(f'{design} {shown(value)}' for design, value in values.items())}"
+            if any(values.values())
+            else ""
+        )
+
+    hours = "hours" if comparison.any.slot_s == 3600 else "slots"
+    said = [
+        by_design(f"{hours} metered beyond a limit", "metered_violation_slots", str)
+        or "no limit was passed by the meters",
+        by_design("kWh of trades cut", "curtailed_wh", kwh),
+        by_design("kWh of PV held back", "curtailed_pv_wh", kwh),
+        by_design(
+            f"{comparison.any.currency} of fees by location", "way_fees_nano", lambda nano: money(nano, "").strip()
+        ),
+    ]
+    return "; ".join(filter(None, said))
 
 
 def _mark(number: int) -> str:

@@ -37,6 +37,7 @@ class Answer:
     worse_off: str
     forecasts: str
     failed: str
+    held_back: str
     is_sound: bool
     """The books balance and nothing that was checked disagrees."""
 
@@ -52,6 +53,7 @@ def answer(results: Results) -> Answer:
         worse_off=_worse_off(results),
         forecasts=_forecasts(results),
         failed=_failed(results),
+        held_back=_held_back(results),
         is_sound=not _faults(results),
     )
 
@@ -198,6 +200,16 @@ def _failed(results: Results) -> str:
     return (
         f"{several(len(facts.failed), slot_word(facts))} of {facts.slots} failed and {verb} settled with the supplier as if there were "
         "no market; the reasons are below."
+    )
+
+
+def _held_back(results: Results) -> str:
+    held_wh, generated_wh = results.whole("curtailed_pv_wh"), int(results.members.pv_wh.sum())
+    if not held_wh:
+        return ""
+    return (
+        f"Inverters held back {energy(held_wh)} of the sun, {percent(held_wh / (held_wh + generated_wh))} of what the panels could have given, so that "
+        "no export cap was passed. The comparison without a market is on the same meters and has not got that energy either: what it was worth is in no saving on this page."
     )
 
 

@@ -104,6 +104,12 @@ class Books:
         return np.asarray(cells.reshape(self.slots, self.members).sum(axis=1), dtype=np.int64)
 
     @cached_property
+    def cell_of_order(self) -> dict[str, int]:
+        """Order id -> the cell of its member; -1 where it has none."""
+        names = self.tables["orders"].column("order_id").to_pylist()
+        return dict(zip(names, self.cell_rows("orders").tolist(), strict=True))
+
+    @cached_property
     def meters(self) -> Meters:
         """Readings: in `readings` a revision is the full value, so the newest one of a cell stands."""
         table = self.tables["readings"]

@@ -43,8 +43,7 @@ class CutSides:
 
 def cut_sides(books: Books) -> CutSides:
     """Every side of every cut whose order is one of this run's members."""
-    cut, orders = books.tables["curtailments"], books.tables["orders"]
-    cell_of = dict(zip(orders.column("order_id").to_pylist(), books.cell_rows("orders").tolist(), strict=True))
+    cut, cell_of = books.tables["curtailments"], books.cell_of_order
     cut_wh, sides = numbers(cut, "energy_wh"), []
     for name in ("sell", "buy"):
         cells = np.array([cell_of.get(order, -1) for order in cut.column(f"{name}_order").to_pylist()], np.int64)

@@ -110,6 +110,8 @@ class RunFacts:
     demands: DemandCounts = field(default_factory=DemandCounts)
     wires: WireFacts | None = None
     """None: no model of the grid looked at a feeder."""
+    grid: str = "unlimited"
+    """The model of the grid in words: its feeder, and the parameters that are not at their defaults."""
 
     @property
     def is_ex_ante(self) -> bool:

@@ -37,7 +37,13 @@ def _answer(results: Results, told: Answer) -> str:
     html += paragraph(f"{told.who} {told.worse_off}") + _cards(results, told)
     real = '<a href="#caveats">What is real here, and what is not</a>.'
     html += f'<p class="real">{escape(in_short(results))} {real}</p>\n'
-    html += paragraph(told.local) + paragraph(told.price) + paragraph(told.forecasts, "note") + paragraph(told.failed)
+    html += (
+        paragraph(told.local)
+        + paragraph(told.price)
+        + paragraph(told.forecasts, "note")
+        + paragraph(told.held_back, "note")
+    )
+    html += paragraph(told.failed)
     return html
 
 

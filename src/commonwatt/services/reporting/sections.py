@@ -215,7 +215,7 @@ def _settings(results: Results) -> str:
     pairs = [
         ("Design", f.design), ("Trading", timing.get(f.timing, f.timing)), ("Venue", f.venue), ("Clearing", f.clearing), ("Pricing", f.pricing),
         ("Settlement", f"{f.settlement}, residual {f.residual}"), ("Forecasts", f.forecasting if f.is_ex_ante else "not needed"),
-        ("Metering", f.metering), ("Ledger", f"{f.chain}, executed by {f.executor}"), ("Slots", f"{count(f.slots)} of {f.slot_s // 60} minutes, from number {f.first_slot}"),
+        ("Grid", f.grid), ("Metering", f.metering), ("Ledger", f"{f.chain}, executed by {f.executor}"), ("Slots", f"{count(f.slots)} of {f.slot_s // 60} minutes, from number {f.first_slot}"),
         ("Time zone", f.time_zone), ("Seed", str(f.seed)),
     ]  # fmt: skip
     for name, rates in results.books.rates.items():

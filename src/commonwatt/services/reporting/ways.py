@@ -18,13 +18,21 @@ def paid_by_member(books: Books) -> tuple[Ints, Ints, Ints]:
     trades = books.tables["trades"]
     settled_wh = numbers(trades, "delivered_wh")
     traded_wh = np.zeros(books.members, np.int64)
-    paid = []
-    for side, name in SIDES:
-        cell = books.cell_rows("trades", side)
-        fees_nano = settled_wh * numbers(trades, f"{name}_fee_micro_per_kwh")
-        paid.append(books.by_member(books.per_cell(cell, fees_nano)))
-        traded_wh += books.by_member(books.per_cell(cell, settled_wh))
-    return paid[0], paid[1], traded_wh
+    for side, _ in SIDES:
+        traded_wh += books.by_member(books.per_cell(books.cell_rows("trades", side), settled_wh))
+    sold, bought = (books.by_member(cells) for cells in way_fees_by_cell(books))
+    return sold, bought, traded_wh
+
+
+def way_fees_by_cell(books: Books) -> tuple[Ints, Ints]:
+    """What every member paid for its part of the way in every slot as a seller and as a buyer (nano), as settled."""
+    trades = books.tables["trades"]
+    settled_wh = numbers(trades, "delivered_wh")
+    sold, bought = (
+        books.per_cell(books.cell_rows("trades", side), settled_wh * numbers(trades, f"{name}_fee_micro_per_kwh"))
+        for side, name in SIDES
+    )
+    return sold, bought
 
 
 def way_sentences(results: Results) -> list[str]:

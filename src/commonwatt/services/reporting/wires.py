@@ -56,9 +56,11 @@ def wires_line(results: Results) -> str:
         return _beyond(results) if results.whole("unsolved_slots") else ""
     full = max(rows, key=lambda row: row["loading_ppm"])
     lost = f"{energy(results.whole('losses_wh'))} lost{Lost(results.books).words()}"
-    fullest = f"{branch_words(full['fullest'])} fullest with {percent(full['loading_ppm'] / _MILLION)} of its rating"
+    fullest = f"{branch_words(full['fullest'])} fullest with {_loading(results, full)}"
     held = results.whole("curtailed_pv_wh")
-    return f"{lost}, {fullest}; {_beyond(results)}" + (f"; {energy(held)} of sun held back" if held else "")
+    return f"{lost}, {fullest}; {_beyond(results)}" + (
+        f"; {energy(held)} of sun held back, which no saving counts" if held else ""
+    )
 
 
 def wires_section(results: Results) -> str:
@@ -153,6 +155,12 @@ def _beyond(results: Results) -> str:
     parts += [f"what was metered passed a limit in {several(beyond, word)}"] if beyond else []
     parts += [f"in {unsolved} of them there is no power flow, and what was lost is not known"] if unsolved else []
     return "; ".join(parts)
+
+
+def _loading(results: Results, row: Row) -> str:
+    text = f"{percent(row['loading_ppm'] / _MILLION)} of its rating"
+    part = 1.0 if results.facts.wires is None else results.facts.wires.rating_share
+    return text if part == 1 else f"{text}, of which {percent(part)} may be used"
 
 
 def _when(results: Results, row: Row) -> str:
