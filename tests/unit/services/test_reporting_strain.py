@@ -23,6 +23,7 @@ from commonwatt.services.reporting.fullest import explained
 from commonwatt.services.reporting.neighbours import fees_by_zone, neighbours_section, zones_of
 from commonwatt.services.reporting.strained import full_words, strained
 from commonwatt.services.reporting.summary import Results, results
+from commonwatt.services.reporting.ways import way_section
 from commonwatt.services.reporting.wires import wire_figures, wires_section
 from commonwatt.services.schemas import SCHEMAS
 
@@ -244,4 +245,7 @@ def test_a_trade_is_within_a_zone_where_both_live_in_it_or_the_pool_gives_there_
     assert pool.kept_wh.tolist() == [sum(min(net[s, z, "sold"], net[s, z, "bought"]) for s in slots) for z in (0, 1)]
     assert "stayed within a zone of the feeder" in neighbours_section(plain)
     assert not fees_by_zone(books, zones).any()
+    charged = amended(plain, trades=[row | {"buy_fee_micro_per_kwh": 20_000} for row in trades])
+    assert fees_by_zone(charged.books, zones).tolist() == [20_000 * int(wh) for wh in zones.bought_wh]
+    assert '<td>behind r-a</td><td class="n">' in way_section(charged)
     assert zones_of(wired(wires(line("a", "b"))).books) is None

@@ -18,7 +18,7 @@
   // Of the slot: how full a branch is in words, and its energy where it may be told.
   const full = (at, node) => {
     if (!map.bands[at]) return "no solution";
-    return crowd.has(node) ? `${map.loading[at][crowd.get(node)]} %` : map.words[map.bands[at][node - 1]];
+    return crowd.has(node) ? `${map.loading[at][crowd.get(node)]}\u00a0%` : map.words[map.bands[at][node - 1]];
   };
   const energy = (at, node) => {
     if (!told.has(node)) return null;

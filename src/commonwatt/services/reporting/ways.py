@@ -7,6 +7,7 @@ import numpy as np
 from commonwatt.core.units import Ints
 from commonwatt.services.reporting.books import Books, numbers
 from commonwatt.services.reporting.html import Table, paragraph
+from commonwatt.services.reporting.neighbours import zones_of
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import kwh, money, percent, price
 
@@ -65,9 +66,11 @@ def way_section(results: Results) -> str:
     books, currency = results.books, results.facts.currency
     sold, bought, traded_wh = paid_by_member(books)
     paid = sold + bought
+    zones = zones_of(books)
     rows = [
         [
             books.ids[m],
+            *([zones.names[zones.of[m]]] if zones else []),
             money(int(paid[m]), "").strip(),
             money(int(sold[m]), "").strip(),
             money(int(bought[m]), "").strip(),
@@ -76,8 +79,19 @@ def way_section(results: Results) -> str:
         ]
         for m in np.argsort(-paid, kind="stable").tolist()
     ]
-    heads = ["Member", f"Paid {currency}", "As seller", "As buyer", "Traded kWh", f"{currency} per kWh traded"]
-    return "".join(paragraph(text) for text in said) + Table("Fees by location", heads, rows).html()
+    heads = [
+        "Member",
+        *(["Zone"] if zones else []),
+        f"Paid {currency}",
+        "As seller",
+        "As buyer",
+        "Traded kWh",
+        f"{currency} per kWh traded",
+    ]
+    return (
+        "".join(paragraph(text) for text in said)
+        + Table("Fees by location", heads, rows, texts=2 if zones else 1).html()
+    )
 
 
 def _paying_share(books: Books) -> float:
