@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from commonwatt.adapters.datasets import homes17
+from commonwatt.adapters.feeder_file import FEEDER, FeederFile
 from commonwatt.adapters.store.files import write_table, write_text
 from commonwatt.core.determinism import stream
 from commonwatt.core.units import whole_wh
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from commonwatt.core.units import Floats, Ints
+    from commonwatt.grid import Feeder
 
 SEED: Final = 2017
 FIRST_DAY: Final = np.datetime64("2016-08-01")
@@ -65,6 +67,8 @@ class Street:
     days: int
     is_signed: bool = False
     """Every packet and every order has a signature of its own."""
+    feeder: Feeder | None = None
+    """What the homes are connected to, bus by bus, the transformer's left out; None: the grid is `capacity`."""
 
     @property
     def with_pv(self) -> int:
@@ -78,8 +82,12 @@ class Street:
 
 
 def write_street(street: Street, folder: Path) -> None:
-    """Write the community folder: `community.toml`, `members.csv`, `profiles.parquet`."""
-    write_text(folder / "community.toml", community_toml(GIVEN | EVERY_SIGNATURE if street.is_signed else GIVEN))
+    """Write the community folder: `community.toml`, `members.csv`, `profiles.parquet`, and `feeder.toml` where there is one."""
+    given = GIVEN | EVERY_SIGNATURE if street.is_signed else GIVEN
+    if street.feeder is not None:
+        given = given | {"grid": {"model": "radial", "feeder": FEEDER}}
+        write_text(folder / FEEDER, FeederFile(street.feeder).text)
+    write_text(folder / "community.toml", community_toml(given))
     write_text(folder / "members.csv", _members(street))
     write_table(folder / "profiles.parquet", _profiles(street))
 
@@ -89,14 +97,16 @@ def _members(street: Street) -> str:
     out = io.StringIO()
     names = "id,role,pv_w,battery_wh,battery_w,strategy,buy_limit_micro_per_kwh,sell_limit_micro_per_kwh,connection_w,source,origin"
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(names.split(","))
+    buses = [bus.id for bus in street.feeder.buses if bus.id != street.feeder.root] if street.feeder else []
+    rows.writerow([*names.split(","), *(("bus",) if buses else ())])
     for home in range(street.homes):
         buy, sell = int(draw.integers(180, 341)) * 1000, int(draw.integers(60, 161)) * 1000
         has_pv, has_battery = home < street.with_pv, home < street.with_battery
         assets = (5000 if has_pv else 0, 10_000 if has_battery else 0, 5000 if has_battery else 0)
         role, strategy = ("prosumer" if has_pv else "consumer"), ("truthful", "zero_intelligence")[home % 2]
         source = "pv" if has_pv else ""
-        rows.writerow([_id(home), role, *assets, strategy, buy, sell, CONNECTION_W, source, "resampled"])
+        place = (buses[home % len(buses)],) if buses else ()
+        rows.writerow([_id(home), role, *assets, strategy, buy, sell, CONNECTION_W, source, "resampled", *place])
     return out.getvalue()
 
 

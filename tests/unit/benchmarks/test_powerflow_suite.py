@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from commonwatt.benchmarks.days import AllottedTrial, TightTrial
 from commonwatt.benchmarks.measuring import measure
 from commonwatt.benchmarks.suites import powerflow
 from commonwatt.benchmarks.suites.powerflow import Powerflow, StepTrial, SweepTrial
@@ -22,7 +24,8 @@ def wheres(flow: PowerFlow) -> set[str]:
 
 
 def test_the_sweep_has_the_limit_of_the_specification_at_its_full_size_only() -> None:
-    sweep, step = (job.figures[0] for job in Powerflow().jobs(1.0))
+    sweep, step, *slots = (job.figures[0] for job in Powerflow().jobs(1.0))
+    assert {(slot.unit, slot.limit) for slot in slots} == {("CPU-s", None)}
     assert (sweep.job, sweep.unit, sweep.limit) == ("sweep-129x35040", "CPU-s", 0.3)
     assert (step.job, step.unit, step.limit) == ("grid-step", "ms", None)
     smaller = Powerflow().jobs(0.1)[0].figures[0]
@@ -62,3 +65,15 @@ def test_without_the_second_opinion_nothing_is_reported(monkeypatch: pytest.Monk
     job = replace(Powerflow().jobs(0.01)[0], runs=2)
     with pytest.raises(VerificationFailed, match="pip install 'commonwatt\\[grid\\]'"):
         measure(job, 100, "powerflow")
+
+
+def test_a_whole_slot_is_one_of_25_homes_at_any_scale_and_one_that_nothing_holds_back_is_not_reported() -> None:
+    names = ["slot-without-grid", "slot-on-street", "gate-without-grid", "gate-on-tight-street", "gate-with-envelopes"]
+    assert [(job.name, job.size) for job in Powerflow().jobs(0.01)[2:-1]] == [(name, 25 * 96) for name in names]
+    assert [jobs[-1].name for jobs in map(Powerflow().jobs, (1.0, 0.1))] == [
+        "community-day-on-feeder",
+        "community-day-of-10-homes-on-feeder",
+    ]
+    idle = SimpleNamespace(journal=SimpleNamespace(rows=lambda: iter(())))
+    for trial, where in ((TightTrial, "wires"), (AllottedTrial, "envelopes")):
+        assert [finding.where for finding in trial.market_findings(trial.__new__(trial), idle)] == [where]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from commonwatt.adapters.feeder_file import read_feeder
 from commonwatt.benchmarks.base import Figure, Job, Trial, count_name
+from commonwatt.benchmarks.days import AllottedTrial, DayTrial, SlotsTrial, TightTrial
 from commonwatt.benchmarks.low_voltage import flows_w, low_voltage
+from commonwatt.benchmarks.street import SLOTS_A_DAY, Street
 from commonwatt.benchmarks.yardstick import YARDSTICK, yardstick
 from commonwatt.core.findings import Finding
 from commonwatt.core.members import Fleet
@@ -38,7 +40,30 @@ REFERENCE: Final = "power-grid-model"
 QUOTED: Final = "the specification: power-grid-model 1.4 to 2.5 s, pandapower 12 min"
 STEP_SLOTS: Final = 500
 HOMES: Final = 25
+DAY_HOMES: Final = 100
 POWER_FACTOR: Final = 0.95
+SPRING: Final = 270
+"""28 April: sun and heating both matter."""
+NARROW: Final = ("market.timing=ex_ante", "grid.rating_share=0.04")
+FEES: Final = ("grid.fee=line", "grid.fee_micro_per_kwh=500")
+WHOLE_SLOTS: Final = (
+    ("slot-without-grid", SlotsTrial, ("grid.model=unlimited",), "ex_post, no grid"),
+    ("slot-on-street", SlotsTrial, (), "ex_post, lines in the market and a power flow on meters"),
+    ("gate-without-grid", SlotsTrial, ("market.timing=ex_ante", "grid.model=unlimited"), "ex_ante, no grid"),
+    (
+        "gate-on-tight-street",
+        TightTrial,
+        (*NARROW, *FEES),
+        "ex_ante on ratings cut to 4 %: lines and fees in the market, cleared again within tighter limits, verdict with cuts, power flow on meters",
+    ),
+    (
+        "gate-with-envelopes",
+        AllottedTrial,
+        (*NARROW, *FEES, "grid.allocation=envelope"),
+        "the same with envelopes before the gate",
+    ),
+)
+"""Row, what trades, settings, and what is done: no limits of the specification."""
 
 
 def apart(feeder: Feeder, injected_w: Floats, injected_var: Floats, flow: PowerFlow) -> list[Finding]:
@@ -129,10 +154,10 @@ class StepTrial(Trial):
 
 @dataclass(frozen=True)
 class Powerflow:
-    """A year on a large feeder at once, and single slots on a small one."""
+    """A year on a large feeder at once, and single slots on a small one: the verdict alone, and whole ones with and without a grid."""
 
     def jobs(self, scale: float) -> list[Job]:
-        """The sweep, then the step, which is of one slot at any scale."""
+        """The sweep, then what is of one slot at any scale: the step, and whole slots."""
         slots = max(1, round(SLOTS * scale))
         note = "with numba (extra fast), compiled before the clock; every slot by itself, all voltages, loadings and losses kept"
         sweep = Figure(
@@ -145,4 +170,29 @@ class Powerflow:
         return [
             Job((sweep,), slots, SweepTrial, runs=5, growth_sizes=smaller),
             Job((step,), STEP_SLOTS, StepTrial, runs=7),
+            *(_slots(*row) for row in WHOLE_SLOTS),
+            _day(scale),
         ]
+
+
+def _day(scale: float) -> Job:
+    """The day of the suite `day` with wires."""
+    homes = max(4, round(DAY_HOMES * scale))
+    name = "community-day-on-feeder" if homes == DAY_HOMES else f"community-day-of-{homes}-homes-on-feeder"
+    note = f"as community-day of the suite day, which has no wires: 60 in 100 homes with PV, on the drawn feeder of {BUSES} buses"
+    return Job((Figure(name, "CPU-s", note=note),), homes * SLOTS_A_DAY, _wired_day, runs=5)
+
+
+def _wired_day(size: int) -> Trial:
+    return DayTrial(Street(size // SLOTS_A_DAY, SPRING, 1, feeder=low_voltage(BUSES)))
+
+
+def _slots(name: str, trial: type[SlotsTrial], overrides: tuple[str, ...], what: str) -> Job:
+    """Slots as they are run, from readings to journal; a slot is one at any scale."""
+    figure = Figure(name, "CPU-s", note=f"one slot of {HOMES} homes, whole, as it is run: {what}")
+    return Job((figure,), HOMES * SLOTS_A_DAY, partial(_street, trial, overrides), runs=5)
+
+
+def _street(trial: type[SlotsTrial], overrides: tuple[str, ...], size: int) -> Trial:
+    file, _ = read_feeder("street", Path(), "bench")
+    return trial(Street(size // SLOTS_A_DAY, SPRING, 1, feeder=file.feeder if file else None), overrides)
