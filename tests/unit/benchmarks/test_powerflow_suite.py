@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,7 @@ def test_a_whole_slot_is_one_of_25_homes_at_any_scale_and_one_that_nothing_holds
         "community-day-on-feeder",
         "community-day-of-10-homes-on-feeder",
     ]
-    idle = SimpleNamespace(journal=SimpleNamespace(rows=lambda: iter(())))
-    for trial, where in ((TightTrial, "wires"), (AllottedTrial, "envelopes")):
+    idle: Any = SimpleNamespace(journal=SimpleNamespace(rows=lambda: iter(())))
+    kinds: list[tuple[Any, str]] = [(TightTrial, "wires"), (AllottedTrial, "envelopes")]
+    for trial, where in kinds:
         assert [finding.where for finding in trial.market_findings(trial.__new__(trial), idle)] == [where]
