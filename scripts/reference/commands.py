@@ -14,6 +14,9 @@ Every command takes `--help`. FILE is a community's folder or the TOML file in i
 What a command is about goes to standard output; progress, notes and faults go to standard error.
 """
 
+_PLAIN = str.maketrans("", "", "{}")
+"""Typer puts names into braces or not, by what ran before in the process."""
+
 
 def page() -> str:
     """The page, as Markdown."""
@@ -40,7 +43,7 @@ def all_commands() -> dict[str, Any]:
 
 def _command(name: str, command: Any) -> list[str]:
     context = command.make_context(f"commonwatt {name}", [], resilient_parsing=True)
-    usage = " ".join(piece.strip("{}") for piece in command.collect_usage_pieces(context))
+    usage = " ".join(piece.translate(_PLAIN) for piece in command.collect_usage_pieces(context))
     example = command.epilog.partition("Example:")[2].strip("\b\n ")
     rows = []
     for parameter in command.params:

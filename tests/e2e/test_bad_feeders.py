@@ -203,7 +203,7 @@ RING = FeederFile(wires(*(line(f"h{at}", f"h{(at + 1) % 6}", 60, 0.4, 100) for a
         (RING, ("", ""), 2, "mine.toml:68 line h5-h0: expected a radial feeder: one way to every bus, found a loop over h5"),
         (None, (",h3", ",hh3"), 2, "members.csv:4 bus: expected a bus of the feeder: one of h0, h1, h2, h3, h4, h5 (did you mean h3?), found 'hh3'"),
         (None, (",h3", ","), 2, "members.csv:4 bus: expected a bus of the feeder: one of h0, h1, h2, h3, h4, h5, found ''"),
-        ("small", ("", ""), 0, "Doubt: the transformer is smaller than the load: members "),
+        ("small", ("", ""), 0, "Doubt: the transformer of 2 kVA is smaller than what members "),
         ("slip", ("", ""), 0, "Doubt: line h0-h1 r_ohm_per_km is 400 (and 4 more like it), and hardly ever above 20: was it written in milliohm per km?"),
     ],
 )  # fmt: skip

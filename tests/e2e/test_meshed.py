@@ -58,7 +58,7 @@ def test_the_command_says_that_a_feeder_has_loops(street: Path, tmp_path: Path) 
     path = ring_of(street) / "ring.toml"
     said = feeder_told(FeederRequest(str(path), tmp_path / "mine.toml"))
     assert said[1] == "It has 1 loop: only the grid model meshed takes it."
-    assert "grid.model=meshed" in said[-1]
+    assert 'model = "meshed"' in said[-1]
     file, found = read_feeder(str(tmp_path / "mine.toml"), Path(), "x", may_loop=True)
     assert found == []
     assert file is not None
