@@ -160,12 +160,18 @@ def test_sun_held_back_is_worth_the_feed_in_price_and_marked(plain: Results) -> 
     assert "caps" not in wire_figures(plain)
 
 
+def feasible(found: Results) -> list[dict[str, Any]]:
+    """A row of `wires` a slot, in which nothing passes a limit; line r-a is fullest, more so every slot."""
+    said = {name: "" if pa.types.is_string(kind) else 0 for name, kind in zip(SCHEMAS["wires"].names, SCHEMAS["wires"].types, strict=True)}  # fmt: skip
+    said |= {"verdict": "feasible", "flowed": "feasible", "fullest": "r-a"}
+    return [said | {"slot": FIRST_SLOT + at, "loading_ppm": 50_000 + at} for at in range(found.facts.slots)]
+
+
 def test_the_answer_counts_the_slots_that_passed_a_limit(plain: Results) -> None:
     said = [
-        {name: "" if pa.types.is_string(kind) else 0 for name, kind in zip(SCHEMAS["wires"].names, SCHEMAS["wires"].types, strict=True)}
-        | {"slot": FIRST_SLOT + at, "verdict": "feasible", "flowed": "infeasible" if at < 3 else "feasible", "lines_beyond": int(at == 5), "fullest": "r-a", "loading_ppm": 50_000 + at}
-        for at in range(plain.facts.slots)
-    ]  # fmt: skip
+        row | {"flowed": "infeasible" if at < 3 else "feasible", "lines_beyond": int(at == 5)}
+        for at, row in enumerate(feasible(plain))
+    ]
     words = full_words(amended(plain, wires=said)).replace("\u00a0", " ")
     assert words.startswith("The feeder was full in 3 of 30 hours: in 3 by what was metered. Fullest was line r-a")
     assert "50 % of what it may carry" in words
@@ -177,6 +183,24 @@ def test_the_answer_counts_the_slots_that_passed_a_limit(plain: Results) -> None
     quiet = amended(plain, wires=[row | {"flowed": "feasible"} for row in said])
     assert full_words(quiet).startswith("The feeder was never full")
     assert wires_section(amended(plain, wires=said)).startswith('<p class="note">The feeder was full in 3 of 30')
+
+
+def test_a_voltage_nearer_to_its_limit_than_any_line_is_said(plain: Results) -> None:
+    near = {"highest": "b", "high_ppm": 1_010_000, "lowest": "d", "low_ppm": 990_000}
+    rows = [row | near for row in feasible(plain)]
+    assert "Voltages" not in full_words(amended(plain, wires=rows))
+    rows[3] |= {"high_ppm": 1_146_000}
+    said = full_words(amended(plain, wires=rows)).replace("\u00a0", " ")
+    assert (
+        "that of bus b, 2023-04-26 20:00, was 114.6 % of the nominal one, where 110.0 % is the limit (feeding in raises it)."
+        in said
+    )
+    rows[4] |= {"low_ppm": 700_000}
+    said = full_words(amended(plain, wires=rows)).replace("\u00a0", " ")
+    assert (
+        "that of bus d, 2023-04-26 21:00, was 70.0 % of the nominal one, where 90.0 % is the limit (drawing lowers it)."
+        in said
+    )
 
 
 def test_trades_that_fill_a_line_as_far_as_the_market_lets_them_count_as_full(plain: Results) -> None:

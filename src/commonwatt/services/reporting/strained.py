@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,8 @@ from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.words import energy, listed, local_start, money, percent, several, slot_word
 
 _MILLION: Final = parts_per_million(1.0)
+_NEAR_LIMIT: Final = 0.8
+"""So much of the room between the nominal voltage and a limit is worth a word."""
 _PASSED: Final = ("curtailed", "exceeded", "infeasible")
 
 
@@ -126,9 +128,38 @@ def _fullest(results: Results) -> str:
     when = local_start(results.facts, full["slot"] - results.facts.first_slot).strftime("%Y-%m-%d %H:%M")
     part = 1.0 if results.facts.wires is None else results.facts.wires.rating_share
     of = "of its rating" if part == 1 else "of what it may carry"
+    share = full["loading_ppm"] / _MILLION / part
     return (
-        f"Fullest was {branch_words(full['fullest'])}, {when}: {percent(full['loading_ppm'] / _MILLION / part)} {of}. "
+        f"Fullest was {branch_words(full['fullest'])}, {when}: {percent(share)} {of}. {_voltage(results, rows, share)}"
     )
+
+
+def _voltage(results: Results, rows: list[dict[str, Any]], loaded: float) -> str:
+    """Of the voltage nearest to its limit, or furthest beyond it; nothing where the fullest line is nearer to its own."""
+    if results.flowed is None:
+        return ""
+    feeder = results.flowed.wires.feeder
+    used, said = 0.0, ""
+    for bus, ppm, limit, cause in (
+        ("highest", "high_ppm", feeder.voltage_high_share, "feeding in raises it"),
+        ("lowest", "low_ppm", feeder.voltage_low_share, "drawing lowers it"),
+    ):
+        for row in rows:
+            if limit == 1 or not row[bus] or (near := (row[ppm] / _MILLION - 1) / (limit - 1)) <= used:
+                continue
+            when = local_start(results.facts, row["slot"] - results.facts.first_slot).strftime("%Y-%m-%d %H:%M")
+            used, said = (
+                near,
+                (
+                    f"Voltages came nearer to their limits than lines: that of bus {row[bus]}, {when}, was {_tenths(row[ppm] / _MILLION)} of the nominal one, "
+                    f"where {_tenths(limit)} is the limit ({cause}). "
+                ),
+            )
+    return said if used >= max(loaded, _NEAR_LIMIT) else ""
+
+
+def _tenths(share: float) -> str:
+    return f"{100 * share:.1f}\u00a0%"
 
 
 def branch_words(name: str) -> str:
