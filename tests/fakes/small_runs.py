@@ -56,7 +56,8 @@ PEAK_WH = {"roof-1": 4200, "roof-2": 2600, "barn": 1900}
 
 HEADER = "start,member,load_wh,pv_wh"
 TIMING = "timing.json"
-TIMEOUT_S = 120
+TIMEOUT_S = 400
+"""A guard against hangs, no measure of speed: the longest command takes a minute on two cores that do nothing else."""
 
 
 def local_hours(first: dt.date, days: int) -> list[dt.datetime]:
