@@ -9,6 +9,7 @@ import csv
 import datetime as dt
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -28,7 +29,7 @@ DRAWN_FIRST_M = 120.0
 """How far off the first house is drawn: half a kilometre of nothing would make the rest small."""
 LANE = {f"l{number:02d}": FIRST_M if number == 1 else NEXT_M for number in range(1, 10)}
 """Lengths of the cable to home-01 .. home-09."""
-THIN = {"r_ohm_per_km": 0.642, "x_ohm_per_km": 0.083, "rating_a": 142.0}
+THIN: dict[str, Any] = {"r_ohm_per_km": 0.642, "x_ohm_per_km": 0.083, "rating_a": 142.0}
 """NAYY 4x50, the thinner of the street's two cables."""
 FLATS = ("n18", "n19", "n20", "n21")
 """Four flats that hang on the lane in `street` and stand beside the transformer here."""
@@ -51,10 +52,7 @@ def street() -> Feeder:
 def tight() -> Feeder:
     """The street with one long thin cable."""
     plain = street()
-    lines = [
-        replace(line, **THIN, length_m=LANE[line.id]) if line.id in LANE else line  # type: ignore[arg-type]
-        for line in plain.lines
-    ]
+    lines = [replace(line, **THIN, length_m=LANE[line.id]) if line.id in LANE else line for line in plain.lines]
     places = {f"n{number:02d}": (-DRAWN_FIRST_M - (number - 1) * NEXT_M, 0.0) for number in range(1, 10)}
     # Apart from what the drawing writes beside the transformer's bus.
     places |= {bus: (0.0, -40.0 - 20.0 * at) for at, bus in enumerate(FLATS)}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.fakes.cheating import Cheat
 from tests.fakes.lanes import write_lane
 from tests.fakes.small_runs import commonwatt, write_community_with_gaps, write_small_community
 
@@ -76,3 +77,9 @@ def p2pet_run(once: Callable[[str, Make], Path], street_with_gaps: Path) -> Path
 def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A morning of five members along a lane, with its feeders; tests of a module may put more files there."""
     return write_lane(tmp_path_factory.mktemp("lane") / "street")
+
+
+@pytest.fixture
+def cheat(honest: Path, tmp_path: Path) -> Cheat:
+    """The honest run of a file's tests, about to be published again."""
+    return Cheat(honest / "run", tmp_path / "forged", honest / "street" / "keys.json")

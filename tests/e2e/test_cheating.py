@@ -78,12 +78,6 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cheat(honest: Path, tmp_path: Path) -> Cheat:
-    """The run, about to be published again."""
-    return Cheat(honest / "run", tmp_path / "forged", honest / "street" / "keys.json")
-
-
-@pytest.fixture
 def slot(cheat: Cheat) -> int:
     """The slot with most trades."""
     slots = [row["slot"] for row in cheat.tables["trades"].to_pylist()]

@@ -32,12 +32,6 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cheat(honest: Path, tmp_path: Path) -> Cheat:
-    """The run, about to be published again."""
-    return Cheat(honest / "run", tmp_path / "forged", honest / "street" / "keys.json")
-
-
-@pytest.fixture
 def slot(cheat: Cheat) -> int:
     """The last slot in which trades were cut."""
     return int(cheat.tables["curtailments"]["slot"].to_pylist()[-1])

@@ -22,6 +22,7 @@ from commonwatt.adapters.store.sqlite_journal import SqliteJournal
 from commonwatt.settings.checking import open_community
 from commonwatt.wiring import running
 from commonwatt.wiring.auditing import AuditRequest, audit_run
+from commonwatt.wiring.running import RunResult
 from commonwatt.wiring.watching import WatchRequest, WatchResult, watch_run
 
 Once = Callable[[str, Callable[[Path], object]], Path]
@@ -163,14 +164,18 @@ def test_every_cheat_ends_in_a_run_that_audits(morning: Path, tmp_path: Path, ch
     assert bills[0] == bills[1]
 
 
+def settled_again(street: Path, out: Path, overrides: tuple[str, ...]) -> RunResult:
+    """A run whose batch with a wrong net is demanded, void, and settled a second time."""
+    cheated(street, out, "wrong_net", overrides=overrides)
+    assert any("are parked" in line for line in sent(street, out).lines)
+    run_until(street, out, LATE, overrides=overrides)
+    assert any("is void" in line for line in sent(street, out).lines)
+    return ran(street, out, resume=True, overrides=overrides)
+
+
 def test_what_stands_beside_signed_trades_is_void_and_settled_again(morning: Path, tmp_path: Path) -> None:
     street, out, by_trades = morning / "street", tmp_path / "out", ("ledger.path=trades",)
-    cheated(street, out, "wrong_net", overrides=by_trades)
-    assert any("are parked" in line for line in sent(street, out).lines)
-    run_until(street, out, LATE, overrides=by_trades)
-    assert any("is void" in line for line in sent(street, out).lines)
-    result = ran(street, out, resume=True, overrides=by_trades)
-    assert result.verified
+    assert settled_again(street, out, by_trades).verified
     said = commonwatt("audit", out)
     assert said.code == 0, said.both
     assert "was void and settled again, attempt 2" in said.out
@@ -184,11 +189,7 @@ def test_on_a_feeder_what_was_void_is_settled_again_with_its_losses_its_fees_and
 ) -> None:
     street, out = told_late(on_lane(tmp_path / "street", laid(), 10)), tmp_path / "out"
     wired = (*FULL, "market.timing=ex_post", "grid.rating_share=0.5", "grid.allocation=fixed")
-    cheated(street, out, "wrong_net", overrides=wired)
-    assert any("are parked" in line for line in sent(street, out).lines)
-    run_until(street, out, LATE, overrides=wired)
-    assert any("is void" in line for line in sent(street, out).lines)
-    result = ran(street, out, resume=True, overrides=wired)
+    result = settled_again(street, out, wired)
     assert result.verified
     summary = result.summary
     assert (summary["voided_settlements"], summary["energy_mismatch_wh"], summary["money_mismatch_nano"]) == (1, 0, 0)

@@ -8,13 +8,12 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from tests.fakes.lanes import LANE, said
 from tests.fakes.member_files import member_wires
 from tests.fakes.small_runs import MEMBERS
 from tests.fakes.tampering import change_cell, sealed
-from tests.fakes.tiny_runs import ran, write_morning
+from tests.fakes.tiny_runs import ran, rows_of, write_morning
 
 from commonwatt.adapters.feeder_file import FeederFile
 from commonwatt.grid import Bus
@@ -41,11 +40,6 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = FeederFile(replace(LANE, buses=buses)).text
     (folder / "lane.toml").write_text(text, encoding="utf-8")
     return folder
-
-
-def rows_of(out: Path, table: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pq.read_table(out / "public" / f"{table}.parquet").to_pylist()
-    return found
 
 
 def findings(out: Path) -> dict[str, Any]:

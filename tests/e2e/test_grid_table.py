@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from tests.fakes.lanes import laid, on_lane, told_late
 from tests.fakes.pairwise import Row, pairwise
 from tests.fakes.small_runs import promised
-from tests.fakes.tiny_runs import Telling, ran
+from tests.fakes.tiny_runs import Telling, ran, rows_of
 
 from commonwatt.grid import GRIDS, NO_SOLUTION
 from commonwatt.services.audit.wires import NAME as WIRES
@@ -63,11 +61,6 @@ def settings(row: Row, number: int) -> tuple[str, ...]:
     charged = [f"grid.{text}" for text in CHARGED[row["grid.fee"]]]
     on = ("grid.model=radial", "grid.feeder=lane.toml", "forecasting.model=persistence", "ledger.window_slots=2")
     return (*on, *(f"{name}={value}" for name, value in row.items()), *beside, *charged)
-
-
-def rows_of(out: Path, table: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pq.read_table(out / "public" / f"{table}.parquet").to_pylist()
-    return found
 
 
 def stopped(street: Path, out: Path, after: int, overrides: tuple[str, ...]) -> None:

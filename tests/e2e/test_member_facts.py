@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from tests.fakes.small_runs import MEMBERS
 from tests.fakes.tampering import change_cell, sealed
-from tests.fakes.tiny_runs import ran, write_morning
+from tests.fakes.tiny_runs import ran, rows_of, write_morning
 
 from commonwatt.wiring.auditing import AuditRequest, audit_run
 
@@ -29,11 +28,6 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [f"{header},microgrid,trust,budget_nano,key_parts", *(f"{r},{SAID[r.partition(',')[0]]}" for r in rows)]
     (folder / "members.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
-
-
-def rows_of(out: Path, table: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = pq.read_table(out / "public" / f"{table}.parquet").to_pylist()
-    return found
 
 
 def traded(street: Path, out: Path, *overrides: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

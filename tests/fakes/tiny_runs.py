@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 from tests.fakes.small_runs import write_small_community
 
 from commonwatt.wiring.running import RunRequest, RunResult, run_community
@@ -39,6 +41,12 @@ def write_morning_with_a_late_reading(folder: Path, hours: int = HOURS) -> Path:
     toml = folder / "community.toml"
     toml.write_text(toml.read_text(encoding="utf-8") + 'corrections = "late.csv"\n', encoding="utf-8")
     return folder
+
+
+def rows_of(out: Path, table: str) -> list[dict[str, Any]]:
+    """The rows of a public table of a run."""
+    found: list[dict[str, Any]] = pq.read_table(out / "public" / f"{table}.parquet").to_pylist()
+    return found
 
 
 class Telling:

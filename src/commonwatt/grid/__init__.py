@@ -3,7 +3,7 @@
 from commonwatt.grid._balanced import balanced
 from commonwatt.grid._doubts import feeder_doubts
 from commonwatt.grid._equipment import InnerTransformer, Load, Regulator
-from commonwatt.grid._excess import NO_SOLUTION
+from commonwatt.grid._excess import NEAR, NO_SOLUTION
 from commonwatt.grid._feeder import Bus, Feeder, Line, Transformer, Tree, feeder_findings
 from commonwatt.grid._fees import fee_zones
 from commonwatt.grid._figures import Figure, figures_of
@@ -44,6 +44,7 @@ from commonwatt.grid.base import (
 __all__ = [
     "GRIDS",
     "MOST_TAPS",
+    "NEAR",
     "NOWHERE",
     "NO_SOLUTION",
     "PHASES",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from commonwatt.core.units import ENERGY_LIMIT_WH, Flags, Floats, Ints
+from commonwatt.grid import NEAR
 from commonwatt.services.reporting.books import Books, numbers, summed
 from commonwatt.services.reporting.facts import WireFacts
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 CROWD: Final = 3
 """Energy of fewer members together is not told: of two, each would know what the other used."""
-BEYOND: Final = 1.0 + 1e-6
+BEYOND: Final = 1.0 + NEAR
 """A loading above this is over its limit: the models of the grid let as much pass."""
 
 
@@ -111,7 +112,7 @@ class Flowed:
         """Slots in which a voltage was outside its limits (or none was found)."""
         low, high = self.voltages
         feeder = self.wires.feeder
-        off: Flags = ~((low >= feeder.voltage_low_share - 1e-6) & (high <= feeder.voltage_high_share + 1e-6))
+        off: Flags = ~((low >= feeder.voltage_low_share - NEAR) & (high <= feeder.voltage_high_share + NEAR))
         return off
 
     @property

@@ -14,7 +14,17 @@ from commonwatt.services.reporting.curtailed import cut_words
 from commonwatt.services.reporting.flowed import BEYOND, CROWD, Flowed
 from commonwatt.services.reporting.html import Table, paragraph
 from commonwatt.services.reporting.summary import Results
-from commonwatt.services.reporting.words import count, energy, kwh, local_start, money, percent, several, slot_word
+from commonwatt.services.reporting.words import (
+    count,
+    energy,
+    kwh,
+    local_start,
+    money,
+    percent,
+    several,
+    slot_word,
+    start_words,
+)
 
 MOST_LINES: Final = 10
 """Lines of the table, the fullest first."""
@@ -31,7 +41,7 @@ def explained(results: Results, flowed: Flowed) -> str:
     """Which line was fullest when, who was behind it, and what was traded through it (HTML)."""
     word = slot_word(results.facts)
     at = int(np.argmax(flowed.fullest))
-    begins = local_start(results.facts, at).strftime("%Y-%m-%d %H:%M")
+    begins = start_words(results.facts, at)
     title = f"<h3>The fullest {escape(word)}, explained</h3>\n"
     if not flowed.power.is_solved[at]:
         missing = several(int((~flowed.power.is_solved).sum()), word)
@@ -69,7 +79,7 @@ def _cut(results: Results, at: int) -> str:
     most = int(np.argmax(taken))
     if most == at:
         return text
-    begins = local_start(results.facts, most).strftime("%Y-%m-%d %H:%M")
+    begins = start_words(results.facts, most)
     return text + paragraph(f"Most was cut at {begins}. {cut_words(results, most, names=True)}")
 
 
@@ -161,7 +171,7 @@ def lines_table(results: Results, flowed: Flowed) -> str:
                 flowed.tree.names[branch],
                 flowed.tree.bus_names[branch],
                 percent(float(peak[branch])) if many else band_words(float(peak[branch])),
-                local_start(results.facts, when).strftime("%Y-%m-%d %H:%M") if many else _NONE,
+                start_words(results.facts, when) if many else _NONE,
                 count(int((loading[branch] > _NEARLY).sum())) if many else _NONE,
                 count(int((loading[branch] > BEYOND).sum())),
                 count(int(flowed.members[branch])),

@@ -18,13 +18,13 @@ from commonwatt.services.reporting.words import (
     count,
     energy,
     kwh,
-    local_start,
     money,
     percent,
     price,
     several,
     shown_saving_nano,
     slot_word,
+    start_words,
 )
 
 
@@ -192,10 +192,7 @@ def _failed(results: Results) -> str:
     facts = results.facts
     if not facts.failed:
         return ""
-    rows = [
-        [local_start(facts, slot - facts.first_slot).strftime("%Y-%m-%d %H:%M"), str(slot), why]
-        for slot, why in sorted(facts.failed.items())
-    ]
+    rows = [[start_words(facts, slot - facts.first_slot), str(slot), why] for slot, why in sorted(facts.failed.items())]
     return (
         paragraph("Their trades are void; all energy was settled with the supplier.")
         + Table("Failed slots", ["Begins", "Slot", "Why"], rows, texts=3).html()

@@ -15,7 +15,7 @@ from commonwatt.services.reporting.books import numbers, summed
 from commonwatt.services.reporting.burden import Burden, burden, held_wh
 from commonwatt.services.reporting.efficiency import clearing_welfare_nano
 from commonwatt.services.reporting.summary import Results
-from commonwatt.services.reporting.words import energy, listed, local_start, money, percent, several, slot_word
+from commonwatt.services.reporting.words import energy, listed, money, percent, several, slot_word, start_words
 
 _MILLION: Final = parts_per_million(1.0)
 _NEAR_LIMIT: Final = 0.8
@@ -91,7 +91,7 @@ def full_words(results: Results) -> str:
     else:
         said = "The feeder was never full: no limit was passed."
     if full.unsolved.any():
-        first = local_start(facts, int(np.argmax(full.unsolved))).strftime("%Y-%m-%d %H:%M")
+        first = start_words(facts, int(np.argmax(full.unsolved)))
         said += (
             f" In {int(full.unsolved.sum())} of them, first at {first}, there is no power flow: more was asked of the feeder than it can bring, and what was "
             "lost is not known."
@@ -125,7 +125,7 @@ def _fullest(results: Results) -> str:
     if not rows:
         return ""
     full = max(rows, key=lambda row: row["loading_ppm"])
-    when = local_start(results.facts, full["slot"] - results.facts.first_slot).strftime("%Y-%m-%d %H:%M")
+    when = start_words(results.facts, full["slot"] - results.facts.first_slot)
     part = 1.0 if results.facts.wires is None else results.facts.wires.rating_share
     of = "of its rating" if part == 1 else "of what it may carry"
     share = full["loading_ppm"] / _MILLION / part
@@ -147,7 +147,7 @@ def _voltage(results: Results, rows: list[dict[str, Any]], loaded: float) -> str
         for row in rows:
             if limit == 1 or not row[bus] or (near := (row[ppm] / _MILLION - 1) / (limit - 1)) <= used:
                 continue
-            when = local_start(results.facts, row["slot"] - results.facts.first_slot).strftime("%Y-%m-%d %H:%M")
+            when = start_words(results.facts, row["slot"] - results.facts.first_slot)
             used, said = (
                 near,
                 (

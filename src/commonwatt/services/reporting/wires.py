@@ -20,7 +20,7 @@ from commonwatt.services.reporting.plots import Figure
 from commonwatt.services.reporting.strained import branch_words, full_words
 from commonwatt.services.reporting.summary import Results
 from commonwatt.services.reporting.wire_plots import plot_places, wire_plots
-from commonwatt.services.reporting.words import energy, local_start, percent, several, slot_word
+from commonwatt.services.reporting.words import energy, percent, several, slot_word, start_words
 
 _MILLION: Final = parts_per_million(1.0)
 MOST_ROWS: Final = 12
@@ -164,7 +164,7 @@ def _loading(results: Results, row: Row) -> str:
 
 
 def _when(results: Results, row: Row) -> str:
-    return local_start(results.facts, row["slot"] - results.facts.first_slot).strftime("%Y-%m-%d %H:%M")
+    return start_words(results.facts, row["slot"] - results.facts.first_slot)
 
 
 def _volts(ppm: int) -> str:

@@ -110,6 +110,11 @@ def local_start(facts: RunFacts, at: int) -> dt.datetime:
     return SlotGrid(facts.slot_s).local_start(facts.first_slot + at, ZoneInfo(facts.time_zone))
 
 
+def start_words(facts: RunFacts, at: int) -> str:
+    """`2017-05-08 05:00`, when the slot number `at` of the run begins."""
+    return f"{local_start(facts, at):%Y-%m-%d %H:%M}"
+
+
 def slot_word(facts: RunFacts) -> str:
     """What a neighbour calls a slot."""
     return "hour" if facts.slot_s == 3600 else f"{facts.slot_s // 60}-minute slot"
